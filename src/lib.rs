@@ -1,1 +1,13 @@
-//! Tributary.
+//! Tributary: one OpenAI endpoint over the AI accounts that people already have.
+//!
+//! This file is the map. A room imports only rooms below it (`tests/rooms.rs`
+//! proves it), and one request takes a straight way through them:
+//!
+//! ```text
+//! accept -> authenticate -> read body -> route -> lease -> open credential
+//!        -> translate -> send -> (fail over) -> relay -> settle + record
+//! ```
+
+pub mod accounts;
+pub mod store;
+pub mod telemetry;

@@ -1,0 +1,3 @@
+//! What the gateway tells of itself: time, logs and metrics.
+
+pub mod clock;
