@@ -11,3 +11,4 @@
 pub mod accounts;
 pub mod store;
 pub mod telemetry;
+pub mod upstream;
