@@ -12,23 +12,23 @@ use serde::{Deserialize, Serialize};
 pub struct Settings {
     /// Time to connect, TLS included.
     #[schemars(with = "String")]
-    #[serde(with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
     pub connect_timeout: SignedDuration,
     /// Time to the first byte of a streamed answer.
     #[schemars(with = "String")]
-    #[serde(with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
     pub first_byte_timeout: SignedDuration,
     /// Time to the first byte of a whole answer: reasoning is slow.
     #[schemars(with = "String")]
-    #[serde(with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
     pub whole_answer_timeout: SignedDuration,
     /// The longest silence inside an answer.
     #[schemars(with = "String")]
-    #[serde(with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
     pub gap_timeout: SignedDuration,
     /// How long an unused connection is kept.
     #[schemars(with = "String")]
-    #[serde(with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
     pub idle_timeout: SignedDuration,
     /// The longest whole answer, in bytes.
     pub max_answer_bytes: usize,
