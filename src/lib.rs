@@ -12,3 +12,4 @@ pub mod accounts;
 pub mod store;
 pub mod telemetry;
 pub mod upstream;
+pub mod vault;
