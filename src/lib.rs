@@ -1,1 +1,4 @@
 //! Tributary.
+
+pub mod front;
+pub mod platforms;
