@@ -8,7 +8,9 @@
 //!        -> translate -> send -> (fail over) -> relay -> settle + record
 //! ```
 
-pub mod accounts;
-pub mod store;
-pub mod telemetry;
 pub mod upstream;
+pub mod store;
+pub mod platforms;
+pub mod front;
+pub mod accounts;
+pub mod telemetry;
