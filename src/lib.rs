@@ -8,9 +8,13 @@
 //!        -> translate -> send -> (fail over) -> relay -> settle + record
 //! ```
 
-pub mod upstream;
-pub mod store;
-pub mod platforms;
-pub mod front;
 pub mod accounts;
+pub mod api;
+pub mod front;
+pub mod platforms;
+pub mod relay;
+pub mod server;
+pub mod store;
 pub mod telemetry;
+pub mod upstream;
+pub mod vault;

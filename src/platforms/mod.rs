@@ -17,3 +17,4 @@ pub use credential::{Credential, CredentialError};
 pub use dialects::DialectName;
 pub use error::{ErrorClass, PlatformError, Refusal, Reset};
 pub use exchange::{Answer, Exchange, Fed, StreamEnd, UpstreamRequest};
+mod for_relay;
