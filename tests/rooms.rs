@@ -5,8 +5,21 @@ use std::path::{Path, PathBuf};
 
 /// From the highest to the lowest.
 const ROOMS: [&str; 15] = [
-    "main", "cli", "config", "server", "api", "console", "relay", "authorize", "upstream", "store",
-    "platforms", "front", "accounts", "vault", "telemetry",
+    "main",
+    "cli",
+    "config",
+    "server",
+    "api",
+    "console",
+    "relay",
+    "authorize",
+    "upstream",
+    "store",
+    "platforms",
+    "front",
+    "accounts",
+    "vault",
+    "telemetry",
 ];
 const ALONE: &str = "simulator";
 /// `demo` is the one command that starts the simulated platforms.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::Errands;
 use crate::relay::Gateway;
 
 /// One thread's handlers' state.
@@ -12,6 +13,8 @@ pub struct App {
     pub gateway: Gateway,
     /// Whether callers are served.
     pub health: Arc<Health>,
+    /// Errands of commands that run beside the gateway.
+    pub errands: Errands,
     /// The longest request body, in bytes.
     pub max_body_bytes: usize,
     /// The longest silence inside a request's body.

@@ -52,6 +52,10 @@ pub enum ApiError {
     BodyCut,
     /// `X-Account-Id` is not an account's id, or not the body's.
     BadAccountId,
+    /// An errand without a good proof.
+    UnprovedErrand,
+    /// An errand that can't be read.
+    BadErrand,
     /// The call failed.
     Call(CallError),
 }
@@ -124,6 +128,16 @@ impl ApiError {
                 INVALID,
                 "X-Account-Id must be an account's number, the same as the body's account_id."
                     .into(),
+            ),
+            Self::UnprovedErrand => bad(
+                StatusCode::FORBIDDEN,
+                "The errand is not proved under this gateway's key ring, or came late or twice. \
+                 Run the command with the gateway's TRIBUTARY_MASTER_KEYS."
+                    .into(),
+            ),
+            Self::BadErrand => bad(
+                StatusCode::BAD_REQUEST,
+                "The errand can't be read: the command is of another version.".into(),
             ),
             Self::Call(error) => call(error),
         }

@@ -27,6 +27,7 @@ pub enum Handler {
     Healthz,
     Readyz,
     Metrics,
+    RunErrand,
 }
 
 /// One row of the table.
@@ -47,7 +48,7 @@ const fn route(method: Method, path: &'static str, role: Role, handler: Handler)
 }
 
 /// Every route.
-pub const ROUTES: [Route; 7] = [
+pub const ROUTES: [Route; 8] = [
     route(Method::POST, "/v1/chat/completions", Role::Chat, Handler::ChatCompletions),
     route(Method::GET, "/v1/models", Role::Chat, Handler::ListModels),
     route(Method::GET, "/v1/models/{*id}", Role::Chat, Handler::ShowModel),
@@ -60,6 +61,7 @@ pub const ROUTES: [Route; 7] = [
     route(Method::GET, "/healthz", Role::Operator, Handler::Healthz),
     route(Method::GET, "/readyz", Role::Operator, Handler::Readyz),
     route(Method::GET, "/metrics", Role::Operator, Handler::Metrics),
+    route(Method::POST, "/operator/directory", Role::Operator, Handler::RunErrand),
 ];
 
 /// Which routes a listener has.
@@ -108,6 +110,7 @@ async fn dispatch(
         Handler::Healthz => Ok(api::healthz()),
         Handler::Readyz => Ok(api::readyz(app).await),
         Handler::Metrics => Ok(api::metrics(app)),
+        Handler::RunErrand => api::run_errand(app, request).await,
     }
 }
 

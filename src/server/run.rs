@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::connection::accept;
 use super::routes::{Listener, answer};
 use super::{OperatorSettings, Settings, listen};
-use crate::api::{App, Health};
+use crate::api::{self, App, Health};
 use crate::relay::{self, Bookkeeper, Gateway, Parts};
 use crate::telemetry::clock::Stopwatch;
 use crate::upstream::Client;
@@ -62,6 +62,7 @@ pub fn start(
         Ok(App {
             gateway: Gateway::new(parts, client),
             health: health.clone(),
+            errands: api::Errands::default(),
             max_body_bytes: settings.max_body_bytes,
             body_timeout: settings.body_timeout.unsigned_abs(),
         })
