@@ -9,6 +9,11 @@
 //! ```
 
 pub mod accounts;
+pub mod api;
+pub mod front;
+pub mod platforms;
+pub mod relay;
+pub mod server;
 pub mod store;
 pub mod telemetry;
 pub mod upstream;

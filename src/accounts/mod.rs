@@ -9,7 +9,7 @@ mod record;
 mod tokens;
 mod window;
 
-pub use account::{Account, AccountState, NewAccount, Sealed};
+pub use account::{Account, AccountState, NewAccount};
 pub use health::Health;
 pub use ids::{AccountId, LeaseId, PlatformId, PoolId, TokenId, UserId};
 pub use lease::{Charge, Grant, LeaseAsk, LeaseKey, Refusal, Settlement};

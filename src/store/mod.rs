@@ -5,6 +5,7 @@
 //! beside a gateway has a directory alone, carried to that gateway.
 
 mod error;
+mod verb;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::accounts::{
 };
 
 pub use error::StoreError;
+pub use verb::{Errand, PROOF_LIFE_MS, Reply, Verb, errand_proof};
 
 /// What a verb answers.
 pub type Answer<T> = Result<T, StoreError>;
