@@ -1,1 +1,3 @@
 //! Tributary.
+
+pub mod simulator;
