@@ -1,6 +1,7 @@
 //! A store to test, with its clock in the test's hand.
 
 mod ask;
+mod server;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -11,9 +12,10 @@ use tributary::accounts::{
     AccountId, AccountState, Charge, ChargeKind, ChargeRow, Health, LeaseId, LeaseKey, NewAccount,
     Period, PlatformId, Resets, Sealed, Settlement, Tokens, User, WindowSpec,
 };
-use tributary::store::{Keep, Store, sqlite};
+use tributary::store::{Keep, Store, redis, sqlite};
 
 pub use ask::{Ask, Held, fresh_id};
+pub use server::Server;
 
 /// Runs a check on each store.
 #[macro_export]
@@ -34,6 +36,11 @@ macro_rules! contract {
             #[tokio::test]
             async fn on_sqlite() {
                 check($crate::rig::Rig::sqlite($wish)).await;
+            }
+
+            #[tokio::test]
+            async fn on_redis() {
+                check($crate::rig::Rig::redis($wish).await).await;
             }
         }
     };
@@ -58,6 +65,7 @@ pub struct Rig {
 #[expect(dead_code, reason = "held for its end")]
 enum Home {
     Folder(tempfile::TempDir),
+    Server(Arc<Server>),
 }
 
 /// What a test asks for beside the defaults.
@@ -78,6 +86,23 @@ impl Rig {
             clock,
             names: AtomicU64::new(0),
             _home: Home::Folder(folder),
+        }
+    }
+
+    pub async fn redis(wish: Wish) -> Self {
+        let server = Server::shared();
+        let clock = clock_at(NOON);
+        let options = redis::Options {
+            clock: Some(reads(&clock)),
+            keep: wish.keep,
+            ..redis::Options::default()
+        };
+        let store = redis::RedisStore::open(&server.fresh_url(), options).await.unwrap();
+        Self {
+            store: Arc::new(store),
+            clock,
+            names: AtomicU64::new(0),
+            _home: Home::Server(server),
         }
     }
 
@@ -212,14 +237,15 @@ pub fn hours(hours: i64, limit: u64) -> WindowSpec {
     }
 }
 
-pub fn key(id: LeaseId, user: &User, account: AccountId, estimate: u64) -> LeaseKey {
+pub fn key(id: LeaseId, user: &User, account: AccountId, granted_at: Timestamp) -> LeaseKey {
     LeaseKey {
         id,
         pool: user.pool,
         platform: "qwen".into(),
         account,
         user: user.id,
-        estimate: Tokens(estimate),
+        estimate: Tokens(5),
+        granted_at,
     }
 }
 
