@@ -15,7 +15,6 @@ pub(in super::super) struct OpenLease {
     pub(in super::super) user: UserId,
     pub(in super::super) estimate: Tokens,
     pub(in super::super) deadline: Ms,
-    pub(in super::super) granted_at: Ms,
     /// What was answered, for one who asks again.
     pub(in super::super) grant: Grant,
 }
@@ -55,7 +54,8 @@ impl Books {
         let candidates = self.candidates(ask);
         let entry = self.accounts.get_mut(&id)?;
         let family = family_of(&mut self.pools, entry)?;
-        let grant = Grant { account: id, remaining: entry.remaining(), candidates };
+        let grant =
+            Grant { account: id, remaining: entry.remaining(), candidates, granted_at: now };
         self.turn += 1;
         entry.turn = self.turn;
         entry.last_used_at = Some(now);
@@ -69,7 +69,6 @@ impl Books {
             user: ask.user,
             estimate: ask.estimate,
             deadline,
-            granted_at: now.as_millisecond(),
             grant,
         };
         self.deadlines.insert((deadline, ask.id));
