@@ -232,15 +232,14 @@ fn spaced(value: &Value, out: &mut String) {
 mod tests {
     use serde_json::json;
 
-    use super::super::ask::Body;
     use super::super::models::Model;
     use super::*;
 
     static MODEL: Model = Model::new("tester", 100_000, 10_000);
 
     fn ask(body: Value) -> Ask {
-        let Value::Object(body): (Value,) = (body,) else { panic!("an object") };
-        Ask::read(&Body::from(body), &MODEL).expect("a good request")
+        let Value::Object(body) = body else { panic!("an object") };
+        Ask::read(&body, &MODEL).expect("a good request")
     }
 
     fn weather_and_time(question: &str) -> Value {

@@ -100,10 +100,10 @@ impl<'a> Maker<'a> {
         depth: usize,
     ) -> Value {
         let mut merged = Map::new();
-        if rules.contains_key("properties") {
-            if let Value::Object(own) = self.object(rules, depth) {
-                merged.extend(own);
-            }
+        if rules.contains_key("properties")
+            && let Value::Object(own) = self.object(rules, depth)
+        {
+            merged.extend(own);
         }
         let mut other = None;
         for part in parts {

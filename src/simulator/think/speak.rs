@@ -120,7 +120,7 @@ fn quote_results(ask: &Ask, results: &[&Turn], question: &str) -> String {
         calls
             .filter(|(call, _)| call == id)
             .map(|(_, name)| name.clone())
-            .last()
+            .next_back()
             .unwrap_or_default()
     };
     let quotes: Vec<String> = results
