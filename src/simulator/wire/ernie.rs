@@ -5,7 +5,7 @@
 //! Two forms of tool deltas and of the closing usage are documented or seen; both
 //! are spoken here: ERNIE's own models repeat a call's id and send no index, the
 //! others send the index and an empty id; the usage comes on the last choice, or
-//! alone when it has cached tokens to tell of.
+//! alone (and `finish_reason: null` before) when it has cached tokens to tell of.
 
 use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
@@ -52,7 +52,7 @@ struct Choice {
     index: usize,
     delta: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
-    finish_reason: Option<&'static str>,
+    finish_reason: Option<Option<&'static str>>,
     flag: u8,
 }
 
@@ -166,7 +166,7 @@ impl Wire for Ernie {
         let alone = reply.usage.cached > 0;
         let wanted = reply.ask.include_usage;
         let mut bill = wanted.then_some(Value::Null);
-        let mut finish_reason = None;
+        let mut finish_reason = alone.then_some(None);
         let delta = match &piece.part {
             Part::Open if starts_with_call => json!({"role": "assistant", "content": ""}),
             Part::Reasoning(text) => object([
@@ -179,7 +179,7 @@ impl Wire for Ernie {
                 json!({"tool_calls": [tool_delta(reply, *index, call, *opens, arguments)]})
             }
             Part::Finish => {
-                finish_reason = Some(answer.finish.word());
+                finish_reason = Some(Some(answer.finish.word()));
                 if wanted && !alone {
                     bill = Some(usage(&reply.usage));
                 }

@@ -59,6 +59,11 @@ pub(super) trait Wire: Send + Sync {
 
     fn habits(&self, ask: &Ask) -> Habits;
 
+    /// The `content-type` of a stream.
+    fn stream_type(&self) -> &'static str {
+        "text/event-stream"
+    }
+
     /// How the platform's models write JSON.
     fn spacing(&self) -> Spacing {
         Spacing::Compact
