@@ -4,6 +4,7 @@
 //! are written from them a second time, elsewhere.
 
 pub(super) mod ernie;
+mod ernie_errors;
 pub(super) mod glm;
 mod glm_errors;
 pub(super) mod openai;
