@@ -78,6 +78,7 @@ pub(super) fn answer(ask: &Ask, choice: usize, spacing: Spacing) -> Answer {
     let hints = Hints::of(question);
     let calls = calls(ask, &hints, spacing);
     let content = match (&ask.format, calls.is_empty()) {
+        (_, false) if ask.announces && calls.len() > 1 => speak::announcement(question).to_owned(),
         (_, false) => String::new(),
         (Format::Text, true) => speak::text(ask, choice),
         (Format::Object, true) => {
