@@ -2,8 +2,8 @@
 //! dropped.
 
 use super::books::{Books, Entry, Place};
-use crate::telemetry::clock;
 use crate::accounts::{AccountId, Charge, Grant, LeaseAsk, LeaseKey, Settlement, Tokens};
+use crate::telemetry::clock;
 
 /// Tokens set aside for one attempt.
 ///
