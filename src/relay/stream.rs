@@ -17,9 +17,9 @@ use tokio::time::Sleep;
 
 use super::attempt::OpenedStream;
 use super::call::Call;
+use super::failure::cleanse;
 use crate::platforms::{Credential, Exchange, Fed, PlatformError, StreamEnd};
 use crate::telemetry::clock::Stopwatch;
-use crate::vault::mask;
 
 /// As much as is gathered into one write.
 const ENOUGH: usize = 16 << 10;
@@ -96,7 +96,7 @@ impl RelayStream {
             None => {}
             Some(StreamEnd::Done) => self.ended("ok"),
             Some(StreamEnd::Failed(mut error)) => {
-                error.message = mask(&error.message, &self.credential.secrets()).into_owned();
+                cleanse(&mut error.message, &self.credential);
                 self.out.push(error.refusal().body.event());
                 self.ended("upstream_error");
             }
