@@ -1,0 +1,81 @@
+//! An account: a bound login, its windows, and its sealed credential.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{AccountId, Health, PlatformId, PoolId, Tokens, UserId, Window, WindowSpec};
+use crate::vault::SealedCredential;
+
+/// What is bound when an account is added. Its id was reserved before, because the
+/// seal is bound to it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NewAccount {
+    /// The reserved id.
+    pub id: AccountId,
+    /// Whose pool it joins.
+    pub pool: PoolId,
+    /// Who bound it.
+    pub owner: UserId,
+    /// Where it lives.
+    pub platform: PlatformId,
+    /// The name that its owner gave it; unique within pool and platform.
+    pub name: String,
+    /// The dialect that it was bound for, if the credential does not decide.
+    pub dialect: Option<String>,
+    /// Its windows.
+    pub windows: Vec<WindowSpec>,
+    /// Its sealed credential.
+    pub sealed: SealedCredential,
+    /// Counts up with each new credential; part of the seal.
+    pub generation: u64,
+    /// When the credential ends, if it tells.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// An account's fixed part: what a request needs after its lease.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// The pool that it is in.
+    pub pool: PoolId,
+    /// Who bound it.
+    pub owner: UserId,
+    /// Where it lives.
+    pub platform: PlatformId,
+    /// The name that its owner gave it.
+    pub name: String,
+    /// The dialect that it was bound for.
+    pub dialect: Option<String>,
+    /// Its sealed credential.
+    pub sealed: SealedCredential,
+    /// The credential's generation.
+    pub generation: u64,
+    /// When the credential ends, if it tells.
+    pub expires_at: Option<Timestamp>,
+    /// When it was bound.
+    pub created_at: Timestamp,
+}
+
+/// An account with what moves: health, windows, leases. What `account list` shows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AccountState {
+    /// The fixed part.
+    pub account: Account,
+    /// Its health.
+    pub health: Health,
+    /// Its windows, rolled to the time of the question.
+    pub windows: Vec<Window>,
+    /// Tokens in open leases.
+    pub leased: Tokens,
+    /// When it was last leased.
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl AccountState {
+    /// The tightest window's rest less what is leased; `None` without any limit.
+    pub fn remaining(&self) -> Option<i64> {
+        let left = self.windows.iter().filter_map(Window::left).min()?;
+        Some(left.saturating_sub(self.leased.signed()))
+    }
+}

@@ -1,0 +1,77 @@
+//! What an account is fit for. Only an active one is leased.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// An account's health, with what moved it there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum Health {
+    /// It answers.
+    #[default]
+    Active,
+    /// It rests until a time.
+    Cooling {
+        /// When it may be tried again.
+        until: Timestamp,
+        /// Why it rests.
+        reason: String,
+        /// It rests because the platform says that its quota is used up.
+        out_of_quota: bool,
+    },
+    /// Its login is no longer good: it needs authorization.
+    Expired {
+        /// What the platform said.
+        reason: String,
+    },
+    /// The platform has shut it.
+    Banned {
+        /// What the platform said.
+        reason: String,
+    },
+    /// Its credential is sealed under a key that is not in the ring.
+    Locked {
+        /// Which key is missing.
+        reason: String,
+    },
+    /// Switched off by a person, or after failures that no pause cured.
+    Disabled {
+        /// Who or what did it.
+        reason: String,
+    },
+}
+
+impl Health {
+    /// The status word that people and scripts see.
+    pub fn status(&self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Cooling { .. } => "cooling",
+            Self::Expired { .. } => "expired",
+            Self::Banned { .. } => "banned",
+            Self::Locked { .. } => "locked",
+            Self::Disabled { .. } => "disabled",
+        }
+    }
+
+    /// What moved the account here; `None` for an active one.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Active => None,
+            Self::Cooling { reason, .. }
+            | Self::Expired { reason }
+            | Self::Banned { reason }
+            | Self::Locked { reason }
+            | Self::Disabled { reason } => Some(reason),
+        }
+    }
+
+    /// Whether it may be leased at `now`: active, or its pause is over.
+    pub fn is_ready(&self, now: Timestamp) -> bool {
+        match self {
+            Self::Active => true,
+            Self::Cooling { until, .. } => *until <= now,
+            _ => false,
+        }
+    }
+}

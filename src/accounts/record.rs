@@ -1,0 +1,78 @@
+//! Records: what one call used and did.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{AccountId, Charge, LeaseId, PlatformId, TokenId, Tokens, UserId};
+
+/// Who paid for a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Billing {
+    /// A bound account's quota.
+    Quota,
+    /// The user's points.
+    Points,
+}
+
+/// One attempt of a call: one lease on one account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Its lease.
+    pub lease: LeaseId,
+    /// The account.
+    pub account: AccountId,
+    /// The platform.
+    pub platform: PlatformId,
+    /// The model's name upstream.
+    pub model: String,
+    /// What the account had left when it was chosen: why this account.
+    pub remaining: Option<i64>,
+    /// How many accounts could have been chosen.
+    pub candidates: Option<u32>,
+    /// How it ended: `ok`, or the class of its failure.
+    pub outcome: String,
+    /// What its lease was settled by.
+    pub charge: Charge,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// One call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The request's id, as in `x-request-id`.
+    pub id: String,
+    /// When it came.
+    pub at: Timestamp,
+    /// Who called.
+    pub user: UserId,
+    /// With which token.
+    pub token: TokenId,
+    /// The model that was asked for.
+    pub model: String,
+    /// Whether a stream was asked for.
+    pub streamed: bool,
+    /// Prompt tokens, cached ones included.
+    pub input: Tokens,
+    /// Of the prompt, read from the platform's cache.
+    pub cache_read: Tokens,
+    /// Of the prompt, written to the platform's cache.
+    pub cache_write: Tokens,
+    /// Answer tokens, reasoning included.
+    pub output: Tokens,
+    /// Of the answer, reasoning.
+    pub reasoning: Tokens,
+    /// Whether the counts are ours rather than the platform's.
+    pub estimated: bool,
+    /// From arrival to the last byte, in milliseconds.
+    pub took_ms: u64,
+    /// From arrival to the answer's first byte, in milliseconds.
+    pub first_byte_ms: Option<u64>,
+    /// Who paid.
+    pub billing: Billing,
+    /// `ok`, `hangup`, or the error's code.
+    pub outcome: String,
+    /// Every attempt, in order.
+    pub attempts: Vec<Attempt>,
+}

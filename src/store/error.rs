@@ -1,0 +1,23 @@
+//! What can go wrong in a store.
+
+/// A store's failure. Its text names no key, value or credential.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The store can't be reached or refuses to work: try again later.
+    #[error("the store does not answer: {0}")]
+    Unavailable(String),
+    /// What lies in the store can't be read.
+    #[error("the store holds a {what} that can't be read: {why}")]
+    Corrupt {
+        /// What it should have been.
+        what: &'static str,
+        /// Why it can't be read.
+        why: String,
+    },
+    /// A name is in use.
+    #[error("there is already {0}")]
+    Taken(String),
+    /// The store's URL or file can't be used.
+    #[error("{0}")]
+    Unusable(String),
+}

@@ -1,0 +1,125 @@
+//! The state: one interface in verbs of the domain, two real implementations.
+//!
+//! [`Directory`] is what people change: users, tokens, accounts, records.
+//! [`Ledger`] is what requests move: leases, settlements, health. A command that runs
+//! beside a gateway has a directory alone, carried to that gateway.
+
+mod error;
+mod open;
+pub mod redis;
+mod settings;
+pub mod sqlite;
+mod verb;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::accounts::{
+    Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Grant, Health, LeaseAsk, LeaseId,
+    LeaseKey, NewAccount, PlatformId, PoolId, Record, Refusal, Resets, Settlement, TokenId, User,
+    UserId,
+};
+
+pub use error::StoreError;
+pub use open::{holder, open};
+pub use settings::{Keep, Settings};
+pub use verb::{Errand, PROOF_LIFE_MS, Reply, Verb, errand_proof};
+
+/// What a verb answers.
+pub type Answer<T> = Result<T, StoreError>;
+
+/// Users, tokens, accounts and records.
+#[async_trait]
+pub trait Directory: Send + Sync + 'static {
+    /// Adds a user with a personal pool. `StoreError::Taken` when the name is.
+    async fn add_user(&self, name: &str) -> Answer<User>;
+    /// Finds a user by name.
+    async fn user_named(&self, name: &str) -> Answer<Option<User>>;
+    /// Every user, by id.
+    async fn users(&self) -> Answer<Vec<User>>;
+
+    /// A token id that nobody else gets; the row's MAC is bound to it.
+    async fn reserve_token_id(&self) -> Answer<TokenId>;
+    /// Adds a gateway token.
+    async fn add_token(&self, row: GatewayTokenRow) -> Answer<()>;
+    /// A user's tokens, by id, revoked ones too.
+    async fn tokens_of(&self, user: UserId) -> Answer<Vec<GatewayTokenRow>>;
+    /// Revokes a token at once; `false` when there is no such token.
+    async fn revoke_token(&self, token: TokenId) -> Answer<bool>;
+
+    /// An account id that nobody else gets; the seal is bound to it.
+    async fn reserve_account_id(&self) -> Answer<AccountId>;
+    /// Adds an account. `StoreError::Taken` when pool and platform have one of that name.
+    async fn add_account(&self, account: NewAccount) -> Answer<()>;
+    /// The accounts of some pools, by id, their windows rolled.
+    async fn accounts_in(&self, pools: &[PoolId], resets: &Resets) -> Answer<Vec<AccountState>>;
+    /// Moves an account's health. `None`: no such account.
+    async fn set_health(&self, account: AccountId, health: Health) -> Answer<Option<()>>;
+
+    /// A user's records, newest first; `before` is the id of the last one seen.
+    async fn records_of(
+        &self,
+        user: UserId,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Answer<Vec<Record>>;
+
+    /// The charges on a pool's accounts of one platform, oldest first, after a row's cursor:
+    /// what the books' sums are made of.
+    async fn charges(
+        &self,
+        pool: PoolId,
+        platform: &PlatformId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Answer<Vec<ChargeRow>>;
+
+    /// The canary records of the key ring.
+    async fn canaries(&self) -> Answer<Vec<String>>;
+    /// Adds a canary record.
+    async fn add_canary(&self, canary: &str) -> Answer<()>;
+}
+
+/// Leases and what they come to.
+#[async_trait]
+pub trait Ledger: Send + Sync + 'static {
+    /// The row of a token by its keyed index, revoked ones too.
+    async fn token(&self, index: &str) -> Answer<Option<Arc<GatewayTokenRow>>>;
+    /// An account's fixed part; may be up to 5 s old.
+    async fn account(&self, id: AccountId) -> Answer<Option<Arc<Account>>>;
+    /// The platforms on which these pools have accounts, for the list of models.
+    async fn platforms_in(&self, pools: &[PoolId]) -> Answer<Vec<PlatformId>>;
+
+    /// Sets tokens aside on the account with the most left: one atomic step, durable
+    /// before it answers.
+    ///
+    /// Drop the future and the lease is given back, where the store is embedded; on
+    /// Redis, where nobody knows whether it was granted, its deadline ends it.
+    async fn lease(&self, ask: LeaseAsk<'_>) -> Answer<Result<Grant, Refusal>>;
+    /// Ends leases; durable when it answers, and safe to repeat when it failed.
+    ///
+    /// A lease that has ended stays as it ended, with one exception: an exact figure
+    /// replaces an estimate by the difference, once, in those of the windows charged
+    /// that are still open.
+    async fn settle(&self, batch: Vec<Settlement>, resets: &Resets) -> Answer<()>;
+    /// Prolongs leases by [`LeaseAsk::DEADLINE`]; answers those that are no longer open.
+    async fn renew(&self, leases: &[LeaseKey]) -> Answer<Vec<LeaseId>>;
+    /// Charges the estimates of leases past their deadline; answers how many. Also
+    /// handles resets and ended pauses, and deletes what is too old: once a second.
+    async fn sweep(&self, resets: &Resets) -> Answer<usize>;
+    /// Blocks one model on an account until an instant.
+    async fn block_model(&self, account: AccountId, model: &str, until: Timestamp) -> Answer<()>;
+    /// Adds records of calls.
+    async fn record(&self, batch: Vec<Record>) -> Answer<()>;
+    /// Whether the store answers.
+    async fn ping(&self) -> Answer<()>;
+    /// Tells others who holds a store that one process alone may hold; [`holder`] reads it.
+    fn tell_holder(&self, holder: &str) -> Answer<()>;
+}
+
+/// A whole store.
+pub trait Store: Directory + Ledger {}
+
+impl<T: Directory + Ledger> Store for T {}
