@@ -1,5 +1,7 @@
 //! A platform that stands in gateway.toml alone, and what it may do to us.
 
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+
 mod front_rules;
 
 use std::sync::{Arc, LazyLock};

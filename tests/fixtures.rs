@@ -5,6 +5,8 @@
 //! event as values, fed whole, cut at every byte, and in random pieces. A failing case
 //! prints its name and what differs; the matrix shows which cases a platform lacks.
 
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+
 mod front_rules;
 
 use std::collections::{BTreeMap, BTreeSet};
