@@ -7,4 +7,6 @@
 mod rig;
 
 mod errors;
+mod failover;
+mod hangup;
 mod line;

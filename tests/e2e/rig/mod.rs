@@ -18,7 +18,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
 use tributary::accounts::User;
 use tributary::platforms::Catalogue;
 use tributary::relay::{self, Books, Parts};
@@ -30,7 +31,7 @@ use tributary::vault::{KeyRing, Vault};
 
 pub use answer::{Answer, Stream};
 pub use people::Grants;
-pub use platforms::{KEYS, credential, tail};
+pub use platforms::{KEYS, credential};
 pub use redis_server::{Memory, Server};
 
 pub const CHAT: &str = "/v1/chat/completions";
@@ -220,6 +221,31 @@ impl Rig {
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Answer { status: head.status, headers: head.headers, body }
+    }
+
+    /// A connection to the gateway, to write on it what no client would.
+    pub async fn dial(&self) -> TcpStream {
+        TcpStream::connect(self.running.addresses.public).await.unwrap()
+    }
+
+    /// A chat as it stands on the wire.
+    pub fn chat_on_the_wire(&self, body: &Value) -> String {
+        let (token, body) = (&self.token, body.to_string());
+        format!(
+            "POST {CHAT} HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer {token}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    }
+
+    /// The next request's connection to the stub, its request read.
+    pub async fn stub_hears(&self) -> TcpStream {
+        let (mut connection, _) = self.stub.accept().await.unwrap();
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"}") {
+            assert!(connection.read_buf(&mut heard).await.unwrap() > 0, "{heard:?}");
+        }
+        connection
     }
 
     /// Waits until something holds.
