@@ -2,7 +2,8 @@
 //! through one bounded queue.
 //!
 //! A place in the queue is taken before a request is sent, so that a settlement
-//! always has one; when the store falls behind, new requests wait. A batch that the
+//! always has one; when the store falls behind, new requests wait. Nobody who holds a
+//! place waits for another: a call's record travels with its last settlement. A batch that the
 //! store refuses is tried again until it is taken: until then nothing is lost, and
 //! after a kill the leases' deadlines charge the estimates.
 
@@ -23,10 +24,10 @@ const RENEW_EVERY: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// What the books take in.
-pub(super) enum Entry {
-    Settlement(Settlement),
-    Record(Box<Record>),
+/// What the books take in, in one place of the queue.
+pub(super) struct Entry {
+    pub(super) settlement: Option<Settlement>,
+    pub(super) record: Option<Box<Record>>,
 }
 
 /// A place in the queue.
@@ -61,6 +62,11 @@ impl Books {
         self.queue.clone().reserve_owned().await.ok()
     }
 
+    /// A place if one is free just now.
+    pub(super) fn free_place(&self) -> Option<Place> {
+        self.queue.clone().try_reserve_owned().ok()
+    }
+
     pub(super) fn lease_opened(&self, lease: LeaseKey) {
         self.leases().insert(lease.id, lease);
     }
@@ -90,10 +96,8 @@ impl Bookkeeper {
         while queue.recv_many(&mut batch, BATCH).await > 0 {
             let (mut settlements, mut records) = (Vec::new(), Vec::new());
             for entry in batch.drain(..) {
-                match entry {
-                    Entry::Settlement(settlement) => settlements.push(settlement),
-                    Entry::Record(record) => records.push(*record),
-                }
+                settlements.extend(entry.settlement);
+                records.extend(entry.record.map(|record| *record));
             }
             if !settlements.is_empty() {
                 insist(&metrics, || settle(&*store, settlements.clone(), &zones)).await;

@@ -6,6 +6,7 @@
 
 mod rig;
 
+mod books;
 mod errors;
 mod failover;
 mod hangup;

@@ -33,7 +33,7 @@ use tributary::vault::{KeyRing, Vault};
 
 pub use answer::{Answer, Stream};
 pub use people::Grants;
-pub use platforms::{KEYS, credential};
+pub use platforms::{KEYS, credential, tail};
 pub use redis_server::{Memory, Server};
 
 pub const CHAT: &str = "/v1/chat/completions";
