@@ -1,6 +1,7 @@
 //! Accounts, pools, windows and leases: the rules, without I/O.
 
 mod account;
+mod charge;
 mod health;
 mod ids;
 mod lease;
@@ -10,6 +11,7 @@ mod tokens;
 mod window;
 
 pub use account::{Account, AccountState, NewAccount};
+pub use charge::{ChargeKind, ChargeRow};
 pub use health::Health;
 pub use ids::{AccountId, LeaseId, PlatformId, PoolId, TokenId, UserId};
 pub use lease::{Charge, Grant, LeaseAsk, LeaseKey, Refusal, Settlement};

@@ -3,6 +3,7 @@
 
 use super::books::{Books, Entry, Place};
 use crate::accounts::{AccountId, Charge, Grant, LeaseAsk, LeaseKey, Settlement, Tokens};
+use crate::telemetry::clock;
 
 /// Tokens set aside for one attempt.
 ///
@@ -39,8 +40,14 @@ impl OpenLease {
             account: NOT_YET,
             user: ask.user,
             estimate: ask.estimate,
+            granted_at: clock::now(),
         };
-        let grant = Grant { account: NOT_YET, remaining: None, candidates: None };
+        let grant = Grant {
+            account: NOT_YET,
+            remaining: None,
+            candidates: None,
+            granted_at: key.granted_at,
+        };
         AskedLease(Self { key, grant, prompt, sent: false, books, place: Some(place) })
     }
 
@@ -84,6 +91,7 @@ impl AskedLease {
         let mut lease = self.0;
         lease.key.account = grant.account;
         lease.grant = grant;
+        lease.key.granted_at = grant.granted_at;
         lease.books.lease_opened(lease.key.clone());
         lease
     }

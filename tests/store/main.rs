@@ -1,0 +1,12 @@
+//! The store's contract, as sentences. Each runs on both stores: `…::on_sqlite`,
+//! `…::on_redis`. `redis-server` must be on the path; the tests start their own.
+
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+
+mod rig;
+
+mod ends;
+mod leases;
+mod people;
+mod records;
+mod refusals;
