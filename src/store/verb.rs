@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Answer, Directory, StoreError};
 use crate::accounts::{
-    AccountId, GatewayTokenRow, Health, NewAccount, PoolId, Resets, TokenId, UserId,
+    AccountId, GatewayTokenRow, Health, NewAccount, PlatformId, PoolId, Resets, TokenId, UserId,
 };
 use crate::vault::MacParts;
 
@@ -26,6 +26,7 @@ pub enum Verb {
     AddAccount { account: Box<NewAccount> },
     AccountsIn { pools: Vec<PoolId> },
     SetHealth { account: AccountId, health: Health },
+    Charges { pool: PoolId, platform: PlatformId, after: Option<String>, limit: usize },
     RecordsOf { user: UserId, before: Option<String>, limit: usize },
     Canaries,
     AddCanary { canary: String },
@@ -84,6 +85,9 @@ impl Verb {
             }
             Self::RecordsOf { user, before, limit } => {
                 to_json(directory.records_of(user, before.as_deref(), limit).await?)
+            }
+            Self::Charges { pool, platform, after, limit } => {
+                to_json(directory.charges(pool, &platform, after.as_deref(), limit).await?)
             }
             Self::Canaries => to_json(directory.canaries().await?),
             Self::AddCanary { canary } => to_json(directory.add_canary(&canary).await?),
