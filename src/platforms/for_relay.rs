@@ -2,8 +2,12 @@
 use super::*;
 impl DialectName {
     /// x
-    pub fn named(_name: &str) -> Option<Self> {
-        None
+    pub fn named(name: &str) -> Option<Self> {
+        use serde::Deserialize;
+        use serde::de::IntoDeserializer;
+        use serde::de::value::{Error, StrDeserializer};
+        let name: StrDeserializer<'_, Error> = name.into_deserializer();
+        Self::deserialize(name).ok()
     }
 }
 impl Credential {
@@ -16,6 +20,16 @@ impl Credential {
 impl Catalogue {
     /// x
     pub fn zones(&self) -> Vec<String> {
-        Vec::new()
+        let mut zones: Vec<String> = self
+            .platforms()
+            .flat_map(|platform| &platform.windows)
+            .filter_map(|window| match &window.period {
+                Period::Day { zone } => Some(zone.clone()),
+                Period::Length(_) => None,
+            })
+            .collect();
+        zones.sort_unstable();
+        zones.dedup();
+        zones
     }
 }

@@ -5,8 +5,13 @@
 
 mod rig;
 
+mod crash;
+mod crowd;
 mod ends;
 mod leases;
+mod model;
 mod people;
 mod records;
+mod redis_server;
 mod refusals;
+mod sqlite_file;

@@ -1,5 +1,7 @@
 //! The wire formats that we speak upstream, one folder each.
 
+pub(super) mod openai_chat;
+
 use serde::{Deserialize, Serialize};
 
 /// A wire format's name, as it stands in `gateway.toml`.
@@ -22,6 +24,17 @@ impl DialectName {
     /// Whether this build speaks it.
     pub fn is_spoken(self) -> bool {
         matches!(self, DialectName::OpenaiChat)
+    }
+
+    /// The path under a face's base, unless a model has its own.
+    pub fn path(self) -> &'static str {
+        match self {
+            DialectName::OpenaiChat => "chat/completions",
+            DialectName::OpenaiResponses => "responses",
+            DialectName::AnthropicMessages => "messages",
+            DialectName::Dashscope => "services/aigc/text-generation/generation",
+            DialectName::SparkWs => "",
+        }
     }
 
     /// Its name in `gateway.toml`.

@@ -78,6 +78,7 @@ pub(super) fn answer(ask: &Ask, choice: usize, spacing: Spacing) -> Answer {
     let hints = Hints::of(question);
     let calls = calls(ask, &hints, spacing);
     let content = match (&ask.format, calls.is_empty()) {
+        (_, false) if ask.announces && calls.len() > 1 => speak::announcement(question).to_owned(),
         (_, false) => String::new(),
         (Format::Text, true) => speak::text(ask, choice),
         (Format::Object, true) => {
@@ -232,7 +233,6 @@ fn spaced(value: &Value, out: &mut String) {
 mod tests {
     use serde_json::json;
 
-    use super::super::ask::Body;
     use super::super::models::Model;
     use super::*;
 
@@ -240,7 +240,7 @@ mod tests {
 
     fn ask(body: Value) -> Ask {
         let Value::Object(body) = body else { panic!("an object") };
-        Ask::read(&Body::from(body), &MODEL).expect("a good request")
+        Ask::read(&body, &MODEL).expect("a good request")
     }
 
     fn weather_and_time(question: &str) -> Value {

@@ -34,12 +34,12 @@ macro_rules! contract {
 
             async fn check($rig: $crate::rig::Rig) $body
 
-            #[tokio::test]
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn on_sqlite() {
                 check($crate::rig::Rig::sqlite($wish)).await;
             }
 
-            #[tokio::test]
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn on_redis() {
                 check($crate::rig::Rig::redis($wish).await).await;
             }
@@ -59,7 +59,7 @@ pub struct Rig {
     pub store: Arc<dyn Store>,
     clock: Arc<AtomicI64>,
     names: AtomicU64,
-    _home: Home,
+    home: Home,
 }
 
 /// What goes when the test ends.
@@ -67,6 +67,7 @@ pub struct Rig {
 enum Home {
     Folder(tempfile::TempDir),
     Server(Arc<Server>),
+    Elsewhere,
 }
 
 /// What a test asks for beside the defaults.
@@ -79,15 +80,28 @@ impl Rig {
     pub fn sqlite(wish: Wish) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = clock_at(NOON);
-        let options =
-            sqlite::Options { clock: reads(&clock), keep: wish.keep, ..sqlite::Options::default() };
-        let store = sqlite::SqliteStore::open(&folder.path().join("test.db"), options).unwrap();
-        Self {
-            store: Arc::new(store),
-            clock,
-            names: AtomicU64::new(0),
-            _home: Home::Folder(folder),
-        }
+        let store = open_sqlite(&folder, &clock, wish);
+        Self { home: Home::Folder(folder), ..Self::on(store, clock) }
+    }
+
+    /// The same file, opened anew.
+    pub fn reopened(self) -> Self {
+        let Home::Folder(folder) = self.home else { panic!("a rig on a file") };
+        drop(self.store);
+        let store = open_sqlite(&folder, &self.clock, Wish::default());
+        let rig = Self::on(store, self.clock);
+        Self { home: Home::Folder(folder), names: self.names, ..rig }
+    }
+
+    /// On a store that the test opened itself.
+    pub fn on(store: impl Store, clock: Arc<AtomicI64>) -> Self {
+        Self { store: Arc::new(store), clock, names: AtomicU64::new(0), home: Home::Elsewhere }
+    }
+
+    /// On a store that has a clock of its own.
+    pub fn live(store: Arc<dyn Store>) -> Self {
+        let clock = Arc::new(AtomicI64::new(tributary::telemetry::clock::now_ms()));
+        Self { store, clock, names: AtomicU64::new(0), home: Home::Elsewhere }
     }
 
     pub async fn redis(wish: Wish) -> Self {
@@ -99,12 +113,7 @@ impl Rig {
             ..redis::Options::default()
         };
         let store = redis::RedisStore::open(&server.fresh_url(), options).await.unwrap();
-        Self {
-            store: Arc::new(store),
-            clock,
-            names: AtomicU64::new(0),
-            _home: Home::Server(server),
-        }
+        Self { home: Home::Server(server), ..Self::on(store, clock) }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -219,6 +228,16 @@ impl Rig {
         let rows = self.charges(user).await.into_iter().filter(|row| row.lease == id);
         rows.map(|row| (row.kind, row.tokens)).collect()
     }
+}
+
+fn open_sqlite(
+    folder: &tempfile::TempDir,
+    clock: &Arc<AtomicI64>,
+    wish: Wish,
+) -> sqlite::SqliteStore {
+    let options =
+        sqlite::Options { clock: reads(clock), keep: wish.keep, ..sqlite::Options::default() };
+    sqlite::SqliteStore::open(&folder.path().join("test.db"), options).unwrap()
 }
 
 pub fn at(text: &str) -> Timestamp {

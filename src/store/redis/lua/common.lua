@@ -96,8 +96,8 @@ local function next_change(s, left)
       if left > 0 then
         if used > 0 and reset > 0 and (at == 0 or reset < at) then at = reset end
       elseif limit - used <= 0 then
-        -- One that never ends keeps the account empty for good.
-        if reset == 0 then return 0 end
+        -- One that never ends, or whose limit is nothing, keeps it empty for good.
+        if reset == 0 or limit == 0 then return 0 end
         if reset > at then at = reset end
       end
     end

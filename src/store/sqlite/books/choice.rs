@@ -1,6 +1,6 @@
 //! Which account gets a lease, and why none does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -89,8 +89,8 @@ impl Books {
             let entry = self.accounts.get(id).filter(|_| family.members.contains(id));
             entry.is_some_and(|entry| entry.standing.ready.is_some())
         };
-        let tried = ask.except.iter().filter(ready).count();
-        u32::try_from(family.ready.len().saturating_sub(tried)).ok()
+        let tried: BTreeSet<&AccountId> = ask.except.iter().filter(ready).collect();
+        u32::try_from(family.ready.len().saturating_sub(tried.len())).ok()
     }
 
     /// Why nothing was chosen. Called with every timer handled.
