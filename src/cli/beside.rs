@@ -67,7 +67,8 @@ impl Beside {
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| failed(&error))?;
-        let exchange = async {
+        // Takes the sender along: the connection ends when that is dropped.
+        let exchange = async move {
             let answer = sender.send_request(request).await?;
             let status = answer.status();
             let body = Limited::new(answer.into_body(), MOST_BYTES).collect().await;

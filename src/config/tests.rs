@@ -31,7 +31,7 @@ fn load(text: &str, variables: &[(&str, &str)]) -> Result<Settings, String> {
 /// What is told of a text, a line a mistake.
 #[track_caller]
 fn told(text: &str, variables: &[(&str, &str)]) -> String {
-    load(text, variables).err().expect("a mistake")
+    load(text, variables).unwrap_err()
 }
 
 #[test]
