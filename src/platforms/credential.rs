@@ -126,6 +126,12 @@ impl Credential {
         }
     }
 
+    /// Every secret in it, to be taken out of what a platform says.
+    pub fn secrets(&self) -> Vec<&str> {
+        let Credential::Key { key, extra } = self;
+        std::iter::once(key.as_str()).chain(extra.values().map(|value| value.as_str())).collect()
+    }
+
     /// Adds what proves the account to a request's headers, marked as sensitive.
     ///
     /// # Errors

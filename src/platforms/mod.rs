@@ -19,4 +19,3 @@ pub use credential::{Credential, CredentialError, CredentialSpec, Scheme};
 pub use dialects::DialectName;
 pub use error::{ErrorClass, PlatformError, Refusal, Reset};
 pub use exchange::{Answer, Exchange, Fed, StreamEnd, UpstreamRequest};
-mod for_relay;

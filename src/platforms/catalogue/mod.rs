@@ -56,6 +56,20 @@ impl Catalogue {
         self.platforms.iter()
     }
 
+    /// The time zones of every daily window, each once.
+    pub fn zones(&self) -> Vec<String> {
+        let windows = self.platforms().flat_map(|platform| &platform.windows);
+        let mut zones: Vec<String> = windows
+            .filter_map(|window| match &window.period {
+                Period::Day { zone } => Some(zone.clone()),
+                Period::Length(_) => None,
+            })
+            .collect();
+        zones.sort_unstable();
+        zones.dedup();
+        zones
+    }
+
     /// What a caller's model name leads to: an exact name, an alias, a retired name's
     /// successor, or `PLATFORM/MODEL`.
     pub fn resolve(&self, name: &str) -> Resolution {

@@ -163,11 +163,11 @@ impl Platform {
 
     /// The zone of its daily window, for hints that name a local time.
     pub fn zone(&self) -> &str {
-        let zones = self.windows.iter().filter_map(|window| match &window.period {
+        let mut zones = self.windows.iter().filter_map(|window| match &window.period {
             Period::Day { zone } => Some(zone.as_str()),
             Period::Length(_) => None,
         });
-        zones.last().unwrap_or("UTC")
+        zones.next_back().unwrap_or("UTC")
     }
 }
 

@@ -34,7 +34,7 @@ fn every_name_of_the_guide_answers() {
     for (name, wanted) in [
         ("qwen-turbo", "qwen/qwen-flash"),
         ("qwen-plus", "qwen/qwen-plus"),
-        ("qwen-max", "qwen/qwen3-max"),
+        ("qwen-max", "qwen/qwen-max"),
         ("gpt-3.5-turbo", "openai/gpt-5.4-mini"),
         ("gpt-4", "openai/gpt-5.4"),
         ("ernie-bot-turbo", "ernie/ernie-5.1"),

@@ -2,6 +2,8 @@
 
 pub(super) mod openai_chat;
 
+use serde::de::IntoDeserializer;
+use serde::de::value::StrDeserializer;
 use serde::{Deserialize, Serialize};
 
 /// A wire format's name, as it stands in `gateway.toml`.
@@ -21,6 +23,12 @@ pub enum DialectName {
 }
 
 impl DialectName {
+    /// The dialect of a name in `gateway.toml` or an account.
+    pub fn named(name: &str) -> Option<DialectName> {
+        let name: StrDeserializer<'_, serde::de::value::Error> = name.into_deserializer();
+        DialectName::deserialize(name).ok()
+    }
+
     /// Whether this build speaks it.
     pub fn is_spoken(self) -> bool {
         matches!(self, DialectName::OpenaiChat)

@@ -86,13 +86,18 @@ impl Tidy {
         let mut verdict = Verdict::Same;
         let json = choice.get("delta").unwrap_or("{}").to_owned();
         let mut delta = Object::parse(&json).map_err(|_| context.unreadable())?;
-        if delta.given("role").is_some() {
-            if known.has_role {
+        match (delta.given("role").is_some(), known.has_role) {
+            (true, true) => {
                 delta.remove("role");
                 verdict = Verdict::Changed;
             }
-            known.has_role = true;
+            (false, false) => {
+                delta.set("role", "\"assistant\"");
+                verdict = Verdict::Changed;
+            }
+            _ => {}
         }
+        known.has_role = true;
         if let Some(calls) = delta.get("tool_calls").map(str::to_owned) {
             let steps: Vec<CallStep<'_>> = read_calls(&calls)
                 .into_iter()
