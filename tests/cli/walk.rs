@@ -135,7 +135,7 @@ async fn a_command_without_the_gateways_ring_gets_nothing_from_it() {
 
     rig.set("TRIBUTARY_MASTER_KEYS", "x:__79_Pv6-fj39vX08_Lx8O_u7ezr6uno5-bl5OPi4eA");
     for words in [&["user", "list"][..], &["token", "create", "--user", "me"]] {
-        let done = run!(rig, words.to_vec());
+        let done = run!(rig, *words);
         assert_ne!(done.code, 0);
         assert!(done.err.contains("TRIBUTARY_MASTER_KEYS"), "{done:?}");
     }
