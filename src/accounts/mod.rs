@@ -1,6 +1,7 @@
 //! Accounts, pools, windows and leases: the rules, without I/O.
 
 mod account;
+mod charge;
 mod health;
 mod ids;
 mod lease;
@@ -9,7 +10,8 @@ mod record;
 mod tokens;
 mod window;
 
-pub use account::{Account, AccountState, NewAccount, Sealed};
+pub use account::{Account, AccountState, NewAccount};
+pub use charge::{ChargeKind, ChargeRow};
 pub use health::Health;
 pub use ids::{AccountId, LeaseId, PlatformId, PoolId, TokenId, UserId};
 pub use lease::{Charge, Grant, LeaseAsk, LeaseKey, Refusal, Settlement};

@@ -5,6 +5,11 @@
 //! beside a gateway has a directory alone, carried to that gateway.
 
 mod error;
+mod open;
+pub mod redis;
+mod settings;
+pub mod sqlite;
+mod verb;
 
 use std::sync::Arc;
 
@@ -12,11 +17,15 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::accounts::{
-    Account, AccountId, AccountState, GatewayTokenRow, Grant, Health, LeaseAsk, LeaseId, LeaseKey,
-    NewAccount, PlatformId, PoolId, Record, Refusal, Resets, Settlement, TokenId, User, UserId,
+    Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Grant, Health, LeaseAsk, LeaseId,
+    LeaseKey, NewAccount, PlatformId, PoolId, Record, Refusal, Resets, Settlement, TokenId, User,
+    UserId,
 };
 
 pub use error::StoreError;
+pub use open::{holder, open};
+pub use settings::{Keep, Settings};
+pub use verb::{Errand, PROOF_LIFE_MS, Reply, Verb, errand_proof};
 
 /// What a verb answers.
 pub type Answer<T> = Result<T, StoreError>;
@@ -57,6 +66,16 @@ pub trait Directory: Send + Sync + 'static {
         limit: usize,
     ) -> Answer<Vec<Record>>;
 
+    /// The charges on a pool's accounts of one platform, oldest first, after a row's cursor:
+    /// what the books' sums are made of.
+    async fn charges(
+        &self,
+        pool: PoolId,
+        platform: &PlatformId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Answer<Vec<ChargeRow>>;
+
     /// The canary records of the key ring.
     async fn canaries(&self) -> Answer<Vec<String>>;
     /// Adds a canary record.
@@ -75,12 +94,20 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Sets tokens aside on the account with the most left: one atomic step, durable
     /// before it answers.
+    ///
+    /// Drop the future and the lease is given back, where the store is embedded; on
+    /// Redis, where nobody knows whether it was granted, its deadline ends it.
     async fn lease(&self, ask: LeaseAsk<'_>) -> Answer<Result<Grant, Refusal>>;
-    /// Ends leases. One that has ended already stays as it ended.
+    /// Ends leases; durable when it answers, and safe to repeat when it failed.
+    ///
+    /// A lease that has ended stays as it ended, with one exception: an exact figure
+    /// replaces an estimate by the difference, once, in those of the windows charged
+    /// that are still open.
     async fn settle(&self, batch: Vec<Settlement>, resets: &Resets) -> Answer<()>;
     /// Prolongs leases by [`LeaseAsk::DEADLINE`]; answers those that are no longer open.
     async fn renew(&self, leases: &[LeaseKey]) -> Answer<Vec<LeaseId>>;
-    /// Charges the estimates of leases past their deadline; answers how many.
+    /// Charges the estimates of leases past their deadline; answers how many. Also
+    /// handles resets and ended pauses, and deletes what is too old: once a second.
     async fn sweep(&self, resets: &Resets) -> Answer<usize>;
     /// Blocks one model on an account until an instant.
     async fn block_model(&self, account: AccountId, model: &str, until: Timestamp) -> Answer<()>;
@@ -88,6 +115,8 @@ pub trait Ledger: Send + Sync + 'static {
     async fn record(&self, batch: Vec<Record>) -> Answer<()>;
     /// Whether the store answers.
     async fn ping(&self) -> Answer<()>;
+    /// Tells others who holds a store that one process alone may hold; [`holder`] reads it.
+    fn tell_holder(&self, holder: &str) -> Answer<()>;
 }
 
 /// A whole store.

@@ -1,0 +1,1 @@
+//! Server-sent events: where they end, and what they carry.

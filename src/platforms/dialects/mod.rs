@@ -1,0 +1,37 @@
+//! The wire formats that we speak upstream, one folder each.
+
+use serde::{Deserialize, Serialize};
+
+/// A wire format's name, as it stands in `gateway.toml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DialectName {
+    /// OpenAI chat completions, and what is nearly that.
+    OpenaiChat,
+    /// OpenAI Responses.
+    OpenaiResponses,
+    /// Anthropic Messages.
+    AnthropicMessages,
+    /// Alibaba's native DashScope.
+    Dashscope,
+    /// iFlytek Spark over WebSocket.
+    SparkWs,
+}
+
+impl DialectName {
+    /// Whether this build speaks it.
+    pub fn is_spoken(self) -> bool {
+        matches!(self, DialectName::OpenaiChat)
+    }
+
+    /// Its name in `gateway.toml`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DialectName::OpenaiChat => "openai_chat",
+            DialectName::OpenaiResponses => "openai_responses",
+            DialectName::AnthropicMessages => "anthropic_messages",
+            DialectName::Dashscope => "dashscope",
+            DialectName::SparkWs => "spark_ws",
+        }
+    }
+}

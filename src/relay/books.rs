@@ -1,0 +1,157 @@
+//! Bookkeeping behind the answer: settlements and records travel to the store
+//! through one bounded queue.
+//!
+//! A place in the queue is taken before a request is sent, so that a settlement
+//! always has one; when the store falls behind, new requests wait. A batch that the
+//! store refuses is tried again until it is taken: until then nothing is lost, and
+//! after a kill the leases' deadlines charge the estimates.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+
+use super::zones::Zones;
+use crate::accounts::{LeaseId, LeaseKey, Record, Settlement};
+use crate::store::Store;
+use crate::telemetry::Metrics;
+use crate::telemetry::events::StoreFailed;
+
+const BATCH: usize = 256;
+const RENEW_EVERY: Duration = Duration::from_secs(30);
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What the books take in.
+pub(super) enum Entry {
+    Settlement(Settlement),
+    Record(Box<Record>),
+}
+
+/// A place in the queue.
+pub(super) type Place = mpsc::OwnedPermit<Entry>;
+
+/// The gateway's side of the queue, and the leases that it has open.
+#[derive(Clone)]
+pub struct Books {
+    queue: mpsc::Sender<Entry>,
+    open: Arc<Mutex<HashMap<LeaseId, LeaseKey>>>,
+    settled: Arc<Notify>,
+}
+
+/// The store's side: run it with [`Bookkeeper::keep`].
+pub struct Bookkeeper {
+    queue: mpsc::Receiver<Entry>,
+    books: Books,
+}
+
+impl Books {
+    /// Books over a queue of so many places.
+    pub fn open(places: usize) -> (Books, Bookkeeper) {
+        let (sender, receiver) = mpsc::channel(places.max(1));
+        let books = Books { queue: sender, open: Arc::default(), settled: Arc::new(Notify::new()) };
+        // The keeper must not hold a sender, or the queue would never end.
+        let keeper = Bookkeeper { queue: receiver, books: books.clone() };
+        (books, keeper)
+    }
+
+    /// Waits for a place. `None` once the books are shut.
+    pub(super) async fn place(&self) -> Option<Place> {
+        self.queue.clone().reserve_owned().await.ok()
+    }
+
+    pub(super) fn lease_opened(&self, lease: LeaseKey) {
+        self.leases().insert(lease.id, lease);
+    }
+
+    pub(super) fn lease_ended(&self, lease: LeaseId) {
+        self.leases().remove(&lease);
+    }
+
+    /// Completes when some lease is settled.
+    pub(super) fn settled(&self) -> tokio::sync::futures::Notified<'_> {
+        self.settled.notified()
+    }
+
+    fn leases(&self) -> MutexGuard<'_, HashMap<LeaseId, LeaseKey>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Bookkeeper {
+    /// Carries entries to the store until every [`Books`] is dropped and the queue is
+    /// empty.
+    pub async fn keep(self, store: Arc<dyn Store>, zones: Arc<Zones>, metrics: Arc<Metrics>) {
+        let Bookkeeper { mut queue, books } = self;
+        let settled = books.settled.clone();
+        drop(books);
+        let mut batch = Vec::with_capacity(BATCH);
+        while queue.recv_many(&mut batch, BATCH).await > 0 {
+            let (mut settlements, mut records) = (Vec::new(), Vec::new());
+            for entry in batch.drain(..) {
+                match entry {
+                    Entry::Settlement(settlement) => settlements.push(settlement),
+                    Entry::Record(record) => records.push(*record),
+                }
+            }
+            if !settlements.is_empty() {
+                insist(&metrics, || settle(&*store, settlements.clone(), &zones)).await;
+                settled.notify_waiters();
+            }
+            if !records.is_empty() {
+                insist(&metrics, || store.record(records.clone())).await;
+            }
+        }
+    }
+}
+
+async fn settle(
+    store: &dyn Store,
+    batch: Vec<Settlement>,
+    zones: &Zones,
+) -> crate::store::Answer<()> {
+    store.settle(batch, &zones.resets()).await
+}
+
+/// Tries until the store takes it.
+async fn insist<F>(metrics: &Metrics, mut attempt: impl FnMut() -> F)
+where
+    F: Future<Output = crate::store::Answer<()>>,
+{
+    let mut pause = FIRST_PAUSE;
+    while let Err(error) = attempt().await {
+        StoreFailed { metrics, why: &error.to_string() }.emit();
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Prolongs this gateway's open leases, all in one batch, for as long as it lives.
+pub async fn renew(books: Books, store: Arc<dyn Store>, metrics: Arc<Metrics>) {
+    let mut every = tokio::time::interval(RENEW_EVERY);
+    every.tick().await;
+    loop {
+        every.tick().await;
+        let open: Vec<LeaseKey> = books.leases().values().cloned().collect();
+        if open.is_empty() {
+            continue;
+        }
+        if let Err(error) = store.renew(&open).await {
+            StoreFailed { metrics: &metrics, why: &error.to_string() }.emit();
+        }
+    }
+}
+
+/// Charges leases past their deadline, each second.
+pub async fn sweep(store: Arc<dyn Store>, zones: Arc<Zones>, metrics: Arc<Metrics>) {
+    let mut every = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        every.tick().await;
+        match store.sweep(&zones.resets()).await {
+            Ok(0) => {}
+            Ok(count) => tracing::warn!(count, "leases past their deadline were charged"),
+            Err(error) => StoreFailed { metrics: &metrics, why: &error.to_string() }.emit(),
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! A call's account of itself: what was tried, what it used, how it ended.
+//!
+//! A call always leaves its record, also when the caller hangs up and the call is
+//! dropped wherever it stands.
+
+use std::mem::take;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::books::{Entry, Place};
+use super::caller::Caller;
+use super::failure::Failure;
+use super::gateway::Parts;
+use super::lane::Lane;
+use super::lease::OpenLease;
+use crate::accounts::{Attempt, Billing, Charge, Record, TokenId, Tokens, UserId};
+use crate::front::{ByteCensus, ChatRequest, Usage};
+use crate::telemetry::clock::{self, Stopwatch};
+use crate::telemetry::events::{AttemptFailed, CallEnded, RequestSent, StreamOpened};
+
+/// A call in progress.
+pub(super) struct Call {
+    pub(super) prompt: ByteCensus,
+    pub(super) max_tokens: Option<u64>,
+    request_id: String,
+    at: Timestamp,
+    arrived: Stopwatch,
+    user: UserId,
+    token: TokenId,
+    model: String,
+    streamed: bool,
+    attempts: Vec<Attempt>,
+    running: Option<Running>,
+    first_output: Option<Duration>,
+    place: Option<Place>,
+}
+
+/// The attempt that runs now.
+struct Running {
+    lease: OpenLease,
+    lane: Arc<Lane>,
+    model: String,
+    began: Stopwatch,
+}
+
+impl Call {
+    /// Begins to keep account. `None` when the gateway is shutting down.
+    pub(super) async fn begin(
+        parts: &Parts,
+        caller: &Caller,
+        ask: &ChatRequest,
+        request_id: &str,
+        arrived: Stopwatch,
+    ) -> Option<Self> {
+        Some(Self {
+            prompt: ask.census(),
+            max_tokens: ask.max_tokens(),
+            request_id: request_id.to_owned(),
+            at: clock::now(),
+            arrived,
+            user: caller.user(),
+            token: caller.token(),
+            model: ask.model().unwrap_or_default().to_owned(),
+            streamed: ask.wants_stream(),
+            attempts: Vec::new(),
+            running: None,
+            first_output: None,
+            place: Some(parts.books.place().await?),
+        })
+    }
+
+    pub(super) fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// How many attempts were begun.
+    pub(super) fn attempts(&self) -> usize {
+        self.attempts.len() + usize::from(self.running.is_some())
+    }
+
+    pub(super) fn begin_attempt(&mut self, lease: OpenLease, lane: Arc<Lane>, model: &str) {
+        let model = model.to_owned();
+        self.running = Some(Running { lease, lane, model, began: Stopwatch::start() });
+    }
+
+    /// The request leaves now: from here on the platform may bill it.
+    pub(super) fn sending(&mut self) {
+        if let Some(running) = &mut self.running {
+            running.lease.mark_sent();
+            RequestSent { meter: &running.lane.meter, after: self.arrived.elapsed() }.emit();
+        }
+    }
+
+    /// The attempt failed before any output.
+    pub(super) fn attempt_failed(&mut self, failure: &Failure) {
+        let Some(running) = self.running.take() else { return };
+        AttemptFailed {
+            meter: &running.lane.meter,
+            request: &self.request_id,
+            account: running.lease.key().account.0,
+            class: failure.class(),
+            status: failure.status(),
+        }
+        .emit();
+        let charge = failure.charge(running.lease.prompt());
+        self.end_attempt(running, failure.class(), charge);
+    }
+
+    /// The stream's first output is on its way.
+    pub(super) fn stream_opened(&mut self) {
+        let after = self.arrived.elapsed();
+        self.first_output = Some(after);
+        if let Some(running) = &self.running {
+            StreamOpened { meter: &running.lane.meter, after }.emit();
+        }
+    }
+
+    /// Ends the call and its running attempt: by the platform's figure, or by ours
+    /// where there is none.
+    pub(super) fn close(
+        &mut self,
+        outcome: &'static str,
+        usage: Option<Usage>,
+        produced: ByteCensus,
+    ) {
+        let Some(place) = self.place.take() else { return };
+        let mut counts = Usage::default();
+        let mut estimated = false;
+        if let Some(running) = self.running.take() {
+            let charge = self.count(&running, usage, produced, &mut counts);
+            estimated = matches!(charge, Charge::Estimated(_));
+            CallEnded {
+                meter: &running.lane.meter,
+                request: &self.request_id,
+                outcome,
+                took: self.arrived.elapsed(),
+                first_output: self.first_output,
+                input: counts.input,
+                output: counts.output,
+                estimated,
+            }
+            .emit();
+            self.end_attempt(running, outcome, charge);
+        }
+        place.send(Entry::Record(Box::new(Record {
+            id: take(&mut self.request_id),
+            at: self.at,
+            user: self.user,
+            token: self.token,
+            model: take(&mut self.model),
+            streamed: self.streamed,
+            input: Tokens(counts.input),
+            cache_read: Tokens(counts.cache_read),
+            cache_write: Tokens(counts.cache_write),
+            output: Tokens(counts.output),
+            reasoning: Tokens(counts.reasoning),
+            estimated,
+            took_ms: ms(self.arrived.elapsed()),
+            first_byte_ms: self.first_output.map(ms),
+            billing: Billing::Quota,
+            outcome: outcome.to_owned(),
+            attempts: take(&mut self.attempts),
+        })));
+    }
+
+    fn count(
+        &self,
+        running: &Running,
+        usage: Option<Usage>,
+        produced: ByteCensus,
+        counts: &mut Usage,
+    ) -> Charge {
+        if let Some(usage) = usage {
+            running.lane.learned.learn(self.prompt, &usage);
+            *counts = usage;
+            return Charge::Exact(Tokens(usage.input) + Tokens(usage.output));
+        }
+        if !running.lease.was_sent() {
+            return Charge::Release;
+        }
+        counts.input = running.lease.prompt().0;
+        counts.output = running.lane.learned.answer(produced).0;
+        Charge::Estimated(Tokens(counts.input) + Tokens(counts.output))
+    }
+
+    fn end_attempt(&mut self, running: Running, outcome: &str, charge: Charge) {
+        let grant = running.lease.grant();
+        let key = running.lease.key();
+        self.attempts.push(Attempt {
+            lease: key.id,
+            account: key.account,
+            platform: key.platform.clone(),
+            model: running.model,
+            remaining: grant.remaining,
+            candidates: grant.candidates,
+            outcome: outcome.to_owned(),
+            charge,
+            took_ms: ms(running.began.elapsed()),
+        });
+        running.lease.settle(charge);
+    }
+}
+
+/// The caller hung up while no answer was on its way yet.
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.close("hangup", None, ByteCensus::default());
+    }
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

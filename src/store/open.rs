@@ -1,0 +1,49 @@
+//! Opens the store that the settings name.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::sqlite::SqliteStore;
+use super::{Answer, Settings, Store, StoreError, sqlite};
+
+/// Opens a store.
+///
+/// # Errors
+/// `StoreError::Unusable` when the URL names no store that we know, or the file can't be
+/// used (another process has it, or it is from a newer version);
+/// `StoreError::Unavailable` when the server does not answer.
+pub async fn open(settings: &Settings) -> Answer<Arc<dyn Store>> {
+    match scheme(&settings.url)? {
+        Scheme::Sqlite(file) => {
+            Ok(Arc::new(SqliteStore::open(Path::new(file), sqlite::Options::default())?))
+        }
+        Scheme::Redis => Err(StoreError::Unusable("not yet".into())),
+    }
+}
+
+/// Who holds the store, if one process alone may hold it and one does.
+///
+/// # Errors
+/// As [`open`].
+pub fn holder(settings: &Settings) -> Answer<Option<String>> {
+    match scheme(&settings.url)? {
+        Scheme::Sqlite(file) => SqliteStore::holder(Path::new(file)),
+        Scheme::Redis => Ok(None),
+    }
+}
+
+enum Scheme<'a> {
+    Sqlite(&'a str),
+    Redis,
+}
+
+fn scheme(url: &str) -> Answer<Scheme<'_>> {
+    match url.split_once(':') {
+        Some(("sqlite", file)) if !file.is_empty() => Ok(Scheme::Sqlite(file)),
+        Some(("redis" | "rediss", _)) => Ok(Scheme::Redis),
+        // The URL may hold a password, so it is not shown.
+        _ => Err(StoreError::Unusable(
+            "the store's url must be sqlite:FILE, redis://HOST:PORT/DB or rediss://…".into(),
+        )),
+    }
+}

@@ -1,0 +1,36 @@
+//! Which store, and how much it keeps.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The store's settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Where the state lies: `sqlite:FILE` (one gateway, nothing installed), or
+    /// `redis://HOST:PORT/DB` and `rediss://…` (many gateways).
+    pub url: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { url: "sqlite:tributary.db".into() }
+    }
+}
+
+/// How much a store keeps of what it could keep for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Records of one user; the oldest go first.
+    pub records_a_user: usize,
+    /// Records and charges older than this go.
+    pub age: Duration,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self { records_a_user: 10_000, age: Duration::from_secs(30 * 24 * 3600) }
+    }
+}

@@ -1,0 +1,175 @@
+//! Which account gets a lease, and why none does.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::accounts::{AccountId, LeaseAsk, Refusal};
+
+use super::family::Family;
+use super::{Books, Entry, Ms};
+
+/// What a choice came to.
+pub(super) enum Choice {
+    Account(AccountId),
+    None,
+}
+
+/// What an account must be to be chosen for one request.
+struct Sieve<'a> {
+    ask: &'a LeaseAsk<'a>,
+    blocks: Option<&'a BTreeMap<AccountId, Ms>>,
+    now: Ms,
+}
+
+impl Sieve<'_> {
+    /// Not tried already, and the pinned one if one is pinned.
+    fn allows(&self, id: AccountId) -> bool {
+        self.ask.only.is_none_or(|only| only == id) && !self.ask.except.contains(&id)
+    }
+
+    /// The end of a block of this model on the account.
+    fn blocked_until(&self, id: AccountId) -> Option<Ms> {
+        self.blocks?.get(&id).copied().filter(|&until| until > self.now)
+    }
+
+    fn takes(&self, id: AccountId) -> bool {
+        self.allows(id) && self.blocked_until(id).is_none()
+    }
+}
+
+impl Books {
+    fn sieve<'a>(
+        &'a self,
+        ask: &'a LeaseAsk<'a>,
+        now: Timestamp,
+    ) -> Option<(Sieve<'a>, &'a Family)> {
+        let family = self.pools.get(&ask.pool)?.get(ask.platform)?;
+        let blocks = family.blocks_of(ask.model);
+        Some((Sieve { ask, blocks, now: now.as_millisecond() }, family))
+    }
+
+    /// The account with the most left, if the request fits; else the lone request's.
+    pub(super) fn choose(&mut self, ask: &LeaseAsk<'_>, now: Timestamp) -> Choice {
+        let Some((sieve, family)) = self.sieve(ask, now) else { return Choice::None };
+        let (best, lone) = match ask.only {
+            Some(pin) => {
+                let pin = self.accounts.get(&pin).filter(|entry| sieve.takes(entry.id()));
+                let ready = pin.and_then(|entry| family.ready.get(&entry.standing.ready?));
+                (ready, ready.filter(|rank| family.idle.contains(rank)))
+            }
+            None => (
+                family.ready.iter().find(|rank| sieve.takes(rank.account)),
+                // The first idle one has the most left of those that nobody uses.
+                family.idle.iter().find(|rank| sieve.takes(rank.account)),
+            ),
+        };
+        let (best, lone) = (best.map(|rank| rank.account), lone.map(|rank| rank.account));
+        let fits = |entry: &Entry| {
+            entry.remaining().is_none_or(|remaining| ask.estimate.signed() <= remaining)
+        };
+        for (id, must_fit) in [(best, true), (lone, false)] {
+            let Some(entry) = id.and_then(|id| self.accounts.get_mut(&id)) else { continue };
+            // A window may have ended since the account was ranked.
+            entry.roll(now, ask.resets);
+            if !must_fit || fits(entry) {
+                return Choice::Account(entry.id());
+            }
+        }
+        Choice::None
+    }
+
+    /// How many accounts were ready, less those that this request has tried.
+    pub(super) fn candidates(&self, ask: &LeaseAsk<'_>) -> Option<u32> {
+        if ask.only.is_some() {
+            return Some(1);
+        }
+        let family = self.pools.get(&ask.pool)?.get(ask.platform)?;
+        let ready = |id: &&AccountId| {
+            let entry = self.accounts.get(id).filter(|_| family.members.contains(id));
+            entry.is_some_and(|entry| entry.standing.ready.is_some())
+        };
+        let tried = ask.except.iter().filter(ready).count();
+        u32::try_from(family.ready.len().saturating_sub(tried)).ok()
+    }
+
+    /// Why nothing was chosen. Called with every timer handled.
+    ///
+    /// Tokens that are only leased come back soonest, so *busy* comes first. An account
+    /// that rests for another reason than quota makes the whole answer *cooling*: its
+    /// caller may be served without any reset, and a client must not take the short
+    /// pause for a spent quota. The instant is the first at which anything returns.
+    pub(super) fn refusal(&self, ask: &LeaseAsk<'_>, now: Timestamp) -> Refusal {
+        let Some((sieve, family)) = self.sieve(ask, now) else { return Refusal::NoAccount };
+        let first = match (ask.only, &sieve.blocks) {
+            (None, None) => first_of(family, &sieve),
+            _ => self.first_by_account(family, &sieve),
+        };
+        let First { busy, returns, ready } = first;
+        if busy {
+            return Refusal::Busy;
+        }
+        let resting = family.resting.iter().any(|&(_, id)| sieve.allows(id));
+        let instant = |ms| Timestamp::from_millisecond(ms).ok();
+        match returns.and_then(instant) {
+            Some(until) if resting => return Refusal::Cooling { until },
+            resets_at if ready || resets_at.is_some() => return Refusal::Exhausted { resets_at },
+            _ => {}
+        }
+        let stuck = family.stuck.iter().find(|&&id| sieve.allows(id));
+        match stuck.and_then(|id| self.accounts.get(id)) {
+            Some(entry) => {
+                Refusal::Unauthorized { account: entry.id(), status: entry.health.status() }
+            }
+            None => Refusal::NoAccount,
+        }
+    }
+
+    /// As [`first_of`], by a look at each account: for a pin, and for a model that is
+    /// blocked on some, whose blocks end at their own times.
+    fn first_by_account(&self, family: &Family, sieve: &Sieve<'_>) -> First {
+        let mut first = First::default();
+        let pin = sieve.ask.only.into_iter().filter(|id| family.members.contains(id));
+        let all = family.members.iter().copied().filter(|_| sieve.ask.only.is_none());
+        for entry in pin.chain(all).filter_map(|id| self.accounts.get(&id)) {
+            let id = entry.id();
+            if !sieve.allows(id) || entry.standing.is_stuck() {
+                continue;
+            }
+            let blocked = sieve.blocked_until(id);
+            let is_ready = entry.standing.ready.is_some();
+            first.ready |= is_ready;
+            let has_left = is_ready && entry.left().is_none_or(|left| left > 0);
+            first.busy |= has_left && blocked.is_none();
+            // One whose model is blocked until after its reset returns with the later.
+            let own = if has_left { None } else { entry.standing.returns_at() };
+            let returns = if has_left || own.is_some() { own.max(blocked) } else { None };
+            first.returns = first.returns.into_iter().chain(returns).min();
+        }
+        first
+    }
+}
+
+/// What decides a refusal.
+#[derive(Default)]
+struct First {
+    /// A ready account has something left.
+    busy: bool,
+    /// When the first account returns.
+    returns: Option<Ms>,
+    /// Some account is ready, though empty.
+    ready: bool,
+}
+
+/// Reads it off the family's sets: each look skips at most the accounts tried already.
+fn first_of(family: &Family, sieve: &Sieve<'_>) -> First {
+    let best = family.ready.iter().find(|rank| sieve.allows(rank.account));
+    let leased_out = family.leased_out.iter().any(|&id| sieve.allows(id));
+    // With nothing left anywhere, each timer is the instant at which its account returns.
+    let timer = family.timers.iter().find(|&&(_, id)| sieve.allows(id));
+    First {
+        busy: leased_out || best.is_some_and(|rank| rank.has_left()),
+        returns: timer.map(|&(at, _)| at),
+        ready: best.is_some(),
+    }
+}

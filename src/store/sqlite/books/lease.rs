@@ -1,0 +1,107 @@
+//! Granting and prolonging leases.
+
+use jiff::Timestamp;
+
+use crate::accounts::{AccountId, Grant, LeaseAsk, LeaseId, LeaseKey, Refusal, Tokens, UserId};
+
+use super::choice::Choice;
+use super::{Books, Ms, Note, family_of, note_motion};
+
+/// A lease that has not ended.
+#[derive(Clone, Debug)]
+pub(in super::super) struct OpenLease {
+    /// Its row in the file.
+    pub(in super::super) row: i64,
+    pub(in super::super) user: UserId,
+    pub(in super::super) estimate: Tokens,
+    pub(in super::super) deadline: Ms,
+    pub(in super::super) granted_at: Ms,
+    /// What was answered, for one who asks again.
+    pub(in super::super) grant: Grant,
+}
+
+/// How many due timers a lease handles before it chooses. It handles all of them
+/// before it refuses; a sweep does the bulk.
+const TIMERS_A_LEASE: usize = 64;
+
+impl Books {
+    pub(in super::super) fn lease(
+        &mut self,
+        ask: &LeaseAsk<'_>,
+        now: Timestamp,
+        deadline: Ms,
+    ) -> Result<Grant, Refusal> {
+        if let Some(open) = self.leases.get(&ask.id) {
+            return Ok(open.grant);
+        }
+        self.wake(ask.pool, ask.platform, now, ask.resets, TIMERS_A_LEASE);
+        let mut choice = self.choose(ask, now);
+        if matches!(choice, Choice::None)
+            && self.wake(ask.pool, ask.platform, now, ask.resets, usize::MAX) > 0
+        {
+            choice = self.choose(ask, now);
+        }
+        let Choice::Account(id) = choice else { return Err(self.refusal(ask, now)) };
+        self.grant(id, ask, now, deadline).ok_or(Refusal::NoAccount)
+    }
+
+    fn grant(
+        &mut self,
+        id: AccountId,
+        ask: &LeaseAsk<'_>,
+        now: Timestamp,
+        deadline: Ms,
+    ) -> Option<Grant> {
+        let candidates = self.candidates(ask);
+        let entry = self.accounts.get_mut(&id)?;
+        let family = family_of(&mut self.pools, entry)?;
+        let grant = Grant { account: id, remaining: entry.remaining(), candidates };
+        self.turn += 1;
+        entry.turn = self.turn;
+        entry.last_used_at = Some(now);
+        entry.hold(ask.estimate);
+        family.stand(entry, now);
+        note_motion(&mut self.notes, entry);
+
+        self.next_lease += 1;
+        let lease = OpenLease {
+            row: self.next_lease,
+            user: ask.user,
+            estimate: ask.estimate,
+            deadline,
+            granted_at: now.as_millisecond(),
+            grant,
+        };
+        self.deadlines.insert((deadline, ask.id));
+        self.notes.rows.push(Note::Leased { id: ask.id, lease: lease.clone() });
+        self.leases.insert(ask.id, lease);
+        Some(grant)
+    }
+
+    /// Puts back a lease that was open when the file was last written.
+    pub(in super::super) fn place_lease(&mut self, id: LeaseId, lease: OpenLease, now: Timestamp) {
+        let Some(entry) = self.accounts.get_mut(&lease.grant.account) else { return };
+        let Some(family) = family_of(&mut self.pools, entry) else { return };
+        entry.hold(lease.estimate);
+        family.stand(entry, now);
+        self.next_lease = self.next_lease.max(lease.row);
+        self.deadlines.insert((lease.deadline, id));
+        self.leases.insert(id, lease);
+    }
+
+    /// Prolongs leases; answers those that are no longer open.
+    pub(in super::super) fn renew(&mut self, keys: &[LeaseKey], deadline: Ms) -> Vec<LeaseId> {
+        let mut gone = Vec::new();
+        for key in keys {
+            let Some(lease) = self.leases.get_mut(&key.id) else {
+                gone.push(key.id);
+                continue;
+            };
+            self.deadlines.remove(&(lease.deadline, key.id));
+            lease.deadline = deadline;
+            self.deadlines.insert((deadline, key.id));
+            self.notes.rows.push(Note::Renewed { row: lease.row, deadline });
+        }
+        gone
+    }
+}

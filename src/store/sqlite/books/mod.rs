@@ -1,0 +1,188 @@
+//! The books in memory: everything that a lease needs, without I/O.
+//!
+//! A verb changes the books and notes what it changed; the writer commits the notes.
+//! When a commit fails the books are thrown away and read anew, so they never count
+//! what the file does not.
+//!
+//! Costs: a lease, settlement or renewal is O(log n) in the accounts of its family
+//! (one pool on one platform); only a model that is blocked somewhere is looked for
+//! account by account.
+
+mod choice;
+mod entry;
+mod family;
+mod lease;
+mod notes;
+mod people;
+mod settle;
+mod sweep;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::Timestamp;
+
+use crate::accounts::{
+    AccountId, AccountState, Health, LeaseId, NewAccount, PlatformId, PoolId, Resets, Tokens,
+};
+
+use super::super::{Answer, StoreError};
+
+pub(super) use entry::Entry;
+use family::Family;
+pub(super) use lease::OpenLease;
+pub(super) use notes::{Motion, Note, Notes};
+pub(super) use people::{Counter, People};
+use settle::Estimate;
+pub(super) use settle::{Charged, LATE};
+
+/// Milliseconds since the Unix epoch.
+pub(super) type Ms = i64;
+
+/// The state of the store.
+#[derive(Default)]
+pub(super) struct Books {
+    accounts: HashMap<AccountId, Entry>,
+    pools: HashMap<PoolId, BTreeMap<PlatformId, Family>>,
+    leases: HashMap<LeaseId, OpenLease>,
+    deadlines: BTreeSet<(Ms, LeaseId)>,
+    /// Estimates that a late exact figure may still replace.
+    estimates: HashMap<LeaseId, Estimate>,
+    estimates_by_age: BTreeSet<(Ms, LeaseId)>,
+    next_lease: i64,
+    /// Counts grants: the order in which accounts were used.
+    turn: u64,
+    pub(super) people: People,
+    /// When old rows are deleted next.
+    forget_at: Ms,
+    notes: Notes,
+}
+
+impl Books {
+    /// What changed since the last call.
+    pub(super) fn take_notes(&mut self) -> Notes {
+        let mut notes = std::mem::take(&mut self.notes);
+        for id in std::mem::take(&mut notes.moved) {
+            if let Some(entry) = self.accounts.get_mut(&id) {
+                entry.noted = false;
+                notes.motions.push(entry.motion());
+            }
+        }
+        notes
+    }
+
+    pub(super) fn has_notes(&self) -> bool {
+        !self.notes.is_empty()
+    }
+
+    pub(super) fn add_account(&mut self, new: NewAccount, now: Timestamp) -> Answer<()> {
+        let named = self.family_accounts(new.pool, &new.platform);
+        if named.into_iter().any(|entry| entry.fixed.name == new.name) {
+            return Err(StoreError::Taken(format!("an account named {}", new.name)));
+        }
+        if self.accounts.contains_key(&new.id) {
+            return Err(StoreError::Taken(format!("an account {}", new.id)));
+        }
+        let entry = Entry::bound(new, now);
+        self.notes.rows.push(Note::Account(entry.fixed.clone()));
+        self.notes.rows.push(Note::Health(entry.fixed.id, Health::Active));
+        self.notes.rows.push(Note::Windows(entry.fixed.id, entry.windows.clone()));
+        self.place(entry, now);
+        Ok(())
+    }
+
+    /// Puts an account into its family; also what loading does.
+    pub(super) fn place(&mut self, mut entry: Entry, now: Timestamp) {
+        let (pool, platform) = (entry.fixed.pool, entry.fixed.platform.clone());
+        let family = self.pools.entry(pool).or_default().entry(platform).or_default();
+        self.turn = self.turn.max(entry.turn);
+        family.members.insert(entry.fixed.id);
+        family.stand(&mut entry, now);
+        self.accounts.insert(entry.fixed.id, entry);
+    }
+
+    pub(super) fn set_health(
+        &mut self,
+        id: AccountId,
+        health: Health,
+        now: Timestamp,
+    ) -> Option<()> {
+        let entry = self.accounts.get_mut(&id)?;
+        let family = family_of(&mut self.pools, entry)?;
+        entry.health = health.clone();
+        self.notes.rows.push(Note::Health(id, health));
+        family.stand(entry, now);
+        Some(())
+    }
+
+    pub(super) fn block_model(&mut self, id: AccountId, model: &str, until: Timestamp) {
+        let Some(entry) = self.accounts.get_mut(&id) else { return };
+        let Some(family) = family_of(&mut self.pools, entry) else { return };
+        let until = until.as_millisecond();
+        family.block(id, model, until);
+        self.notes.rows.push(Note::Block { account: id, model: model.into(), until });
+    }
+
+    /// Puts back a block that was read from the file.
+    pub(super) fn place_block(&mut self, id: AccountId, model: &str, until: Ms) {
+        let Some(entry) = self.accounts.get_mut(&id) else { return };
+        if let Some(family) = family_of(&mut self.pools, entry) {
+            family.block(id, model, until);
+        }
+    }
+
+    pub(super) fn account(&self, id: AccountId) -> Option<&Entry> {
+        self.accounts.get(&id)
+    }
+
+    pub(super) fn platforms_in(&self, pools: &[PoolId]) -> Vec<PlatformId> {
+        let all: BTreeSet<&PlatformId> =
+            pools.iter().filter_map(|pool| self.pools.get(pool)).flat_map(BTreeMap::keys).collect();
+        all.into_iter().cloned().collect()
+    }
+
+    /// The accounts of some pools, by id, as they are at `now`.
+    pub(super) fn accounts_in(
+        &self,
+        pools: &[PoolId],
+        now: Timestamp,
+        resets: &Resets,
+    ) -> Vec<AccountState> {
+        let ids: BTreeSet<AccountId> = pools
+            .iter()
+            .filter_map(|pool| self.pools.get(pool))
+            .flat_map(BTreeMap::values)
+            .flat_map(|family| family.members.iter().copied())
+            .collect();
+        ids.iter()
+            .filter_map(|id| self.accounts.get(id))
+            .map(|entry| entry.shown(now, resets))
+            .collect()
+    }
+
+    fn family_accounts(&self, pool: PoolId, platform: &PlatformId) -> Vec<&Entry> {
+        let family = self.pools.get(&pool).and_then(|platforms| platforms.get(platform));
+        let ids = family.into_iter().flat_map(|family| &family.members);
+        ids.filter_map(|id| self.accounts.get(id)).collect()
+    }
+}
+
+/// The family that an account stands in.
+fn family_of<'a>(
+    pools: &'a mut HashMap<PoolId, BTreeMap<PlatformId, Family>>,
+    entry: &Entry,
+) -> Option<&'a mut Family> {
+    pools.get_mut(&entry.fixed.pool)?.get_mut(&entry.fixed.platform)
+}
+
+/// Notes that an account's counts moved, once a commit.
+fn note_motion(notes: &mut Notes, entry: &mut Entry) {
+    if !entry.noted {
+        entry.noted = true;
+        notes.moved.push(entry.fixed.id);
+    }
+}
+
+/// Tokens as the file and the figures' differences hold them.
+fn signed(tokens: Tokens) -> i64 {
+    tokens.signed()
+}

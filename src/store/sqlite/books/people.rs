@@ -1,0 +1,115 @@
+//! Users, gateway tokens, canaries, and the counters that ids come from.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::accounts::{GatewayTokenRow, PoolId, TokenId, User, UserId};
+
+use super::super::super::{Answer, StoreError};
+use super::{Books, Note};
+
+/// What ids are counted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(in super::super) enum Counter {
+    User,
+    Pool,
+    Token,
+    Account,
+}
+
+impl Counter {
+    pub(in super::super) const ALL: [Self; 4] =
+        [Self::User, Self::Pool, Self::Token, Self::Account];
+
+    /// Its name in the file.
+    pub(in super::super) fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Pool => "pool",
+            Self::Token => "token",
+            Self::Account => "account",
+        }
+    }
+}
+
+/// Who may call.
+#[derive(Default)]
+pub(in super::super) struct People {
+    pub(in super::super) users: BTreeMap<UserId, User>,
+    pub(in super::super) tokens: BTreeMap<TokenId, Arc<GatewayTokenRow>>,
+    by_index: HashMap<String, TokenId>,
+    pub(in super::super) canaries: Vec<String>,
+    pub(in super::super) counters: BTreeMap<Counter, i64>,
+}
+
+impl People {
+    pub(in super::super) fn place_token(&mut self, row: Arc<GatewayTokenRow>) {
+        self.by_index.insert(row.index.clone(), row.grant.id);
+        self.tokens.insert(row.grant.id, row);
+    }
+
+    pub(in super::super) fn token(&self, index: &str) -> Option<&Arc<GatewayTokenRow>> {
+        self.tokens.get(self.by_index.get(index)?)
+    }
+}
+
+impl Books {
+    /// The next id of a kind; never given twice, though the books be read anew.
+    pub(in super::super) fn next_id(&mut self, counter: Counter) -> i64 {
+        let count = self.people.counters.entry(counter).or_default();
+        *count += 1;
+        let id = *count;
+        self.notes.rows.push(Note::Counter(counter, id));
+        id
+    }
+
+    pub(in super::super) fn add_user(&mut self, name: &str, now: Timestamp) -> Answer<User> {
+        if self.people.users.values().any(|user| user.name == name) {
+            return Err(StoreError::Taken(format!("a user named {name}")));
+        }
+        let user = User {
+            id: UserId(self.next_id(Counter::User)),
+            name: name.into(),
+            pool: PoolId(self.next_id(Counter::Pool)),
+            created_at: now,
+        };
+        self.people.users.insert(user.id, user.clone());
+        self.notes.rows.push(Note::User(user.clone()));
+        Ok(user)
+    }
+
+    pub(in super::super) fn add_token(&mut self, row: GatewayTokenRow) -> Answer<()> {
+        if self.people.by_index.contains_key(&row.index)
+            || self.people.tokens.contains_key(&row.grant.id)
+        {
+            return Err(StoreError::Taken("this token".into()));
+        }
+        let row = Arc::new(row);
+        self.notes.rows.push(Note::Token(row.clone()));
+        self.people.place_token(row);
+        Ok(())
+    }
+
+    /// Revokes a token; one that is revoked already stays as it was.
+    pub(in super::super) fn revoke(&mut self, id: TokenId, now: Timestamp) -> bool {
+        let Some(row) = self.people.tokens.get_mut(&id) else { return false };
+        if row.revoked_at.is_none() {
+            Arc::make_mut(row).revoked_at = Some(now);
+            self.notes.rows.push(Note::Revoked { token: id, at: now.as_millisecond() });
+        }
+        true
+    }
+
+    pub(in super::super) fn add_canary(&mut self, canary: &str) {
+        if !self.people.canaries.iter().any(|known| known == canary) {
+            self.people.canaries.push(canary.into());
+            self.notes.rows.push(Note::Canary(canary.into()));
+        }
+    }
+
+    pub(in super::super) fn add_record(&mut self, record: crate::accounts::Record) {
+        self.notes.rows.push(Note::Record(record));
+    }
+}

@@ -1,0 +1,156 @@
+//! Ending leases: each in one charge, and at most one correction of it.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::accounts::{AccountId, Charge, ChargeKind, LeaseId, Resets, Settlement, Tokens, UserId};
+
+use super::{Books, Ms, Note, OpenLease, family_of, note_motion, signed};
+
+/// A charge's row.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Charged {
+    pub(in super::super) lease: LeaseId,
+    pub(in super::super) account: AccountId,
+    pub(in super::super) user: UserId,
+    pub(in super::super) kind: ChargeKind,
+    pub(in super::super) tokens: i64,
+    pub(in super::super) at: Ms,
+    /// The ends of the windows that an estimate went to.
+    pub(in super::super) windows: Vec<Option<Ms>>,
+}
+
+/// An estimate that was charged and may be replaced.
+pub(in super::super) struct Estimate {
+    pub(in super::super) account: AccountId,
+    pub(in super::super) user: UserId,
+    pub(in super::super) tokens: Tokens,
+    pub(in super::super) at: Ms,
+    pub(in super::super) windows: Vec<Option<Ms>>,
+}
+
+/// How long a late exact figure is waited for.
+pub(in super::super) const LATE: SignedDuration = SignedDuration::from_hours(24);
+
+impl Books {
+    pub(in super::super) fn settle(
+        &mut self,
+        settlement: &Settlement,
+        now: Timestamp,
+        resets: &Resets,
+    ) {
+        let id = settlement.lease.id;
+        if let Some(lease) = self.leases.remove(&id) {
+            self.end(id, lease, settlement.charge, now, resets);
+        } else if let Charge::Exact(tokens) = settlement.charge
+            && let Some(estimate) = self.forget_estimate(id)
+        {
+            self.correct(id, estimate, tokens, now, resets);
+        }
+        // Any other lease has ended before, and stays as it ended.
+    }
+
+    /// Gives back a lease whose answer nobody waited for.
+    pub(in super::super) fn give_back(&mut self, id: LeaseId, now: Timestamp) {
+        if let Some(lease) = self.leases.remove(&id) {
+            self.end(id, lease, Charge::Release, now, &Resets::default());
+        }
+    }
+
+    pub(super) fn end(
+        &mut self,
+        id: LeaseId,
+        lease: OpenLease,
+        charge: Charge,
+        now: Timestamp,
+        resets: &Resets,
+    ) {
+        self.deadlines.remove(&(lease.deadline, id));
+        self.notes.rows.push(Note::Ended { row: lease.row });
+        let account = lease.grant.account;
+        let mut windows = Vec::new();
+        if let Some(entry) = self.accounts.get_mut(&account)
+            && let Some(family) = family_of(&mut self.pools, entry)
+        {
+            entry.let_go(lease.estimate);
+            if charge != Charge::Release {
+                entry.charge(charge.tokens(), now, resets);
+                note_motion(&mut self.notes, entry);
+            }
+            if matches!(charge, Charge::Estimated(_)) {
+                windows = entry.motion().windows.into_iter().map(|(_, end)| end).collect();
+            }
+            family.stand(entry, now);
+        }
+        let kind = match charge {
+            Charge::Release => ChargeKind::Released,
+            Charge::Exact(_) => ChargeKind::Exact,
+            Charge::Estimated(_) => ChargeKind::Estimated,
+        };
+        let charged = Charged {
+            lease: id,
+            account,
+            user: lease.user,
+            kind,
+            tokens: signed(charge.tokens()),
+            at: now.as_millisecond(),
+            windows,
+        };
+        if kind == ChargeKind::Estimated {
+            self.place_estimate(&charged);
+        }
+        self.notes.rows.push(Note::Charged(charged));
+    }
+
+    /// Remembers an estimate; also what loading does.
+    pub(in super::super) fn place_estimate(&mut self, charged: &Charged) {
+        self.estimates_by_age.insert((charged.at, charged.lease));
+        let estimate = Estimate {
+            account: charged.account,
+            user: charged.user,
+            tokens: Tokens(charged.tokens.unsigned_abs()),
+            at: charged.at,
+            windows: charged.windows.clone(),
+        };
+        self.estimates.insert(charged.lease, estimate);
+    }
+
+    pub(in super::super) fn forget_estimate(&mut self, id: LeaseId) -> Option<Estimate> {
+        let estimate = self.estimates.remove(&id)?;
+        self.estimates_by_age.remove(&(estimate.at, id));
+        Some(estimate)
+    }
+
+    /// Replaces an estimate in the windows that it went to and that are still open.
+    fn correct(
+        &mut self,
+        id: LeaseId,
+        estimate: Estimate,
+        exact: Tokens,
+        now: Timestamp,
+        resets: &Resets,
+    ) {
+        let Some(entry) = self.accounts.get_mut(&estimate.account) else { return };
+        let Some(family) = family_of(&mut self.pools, entry) else { return };
+        entry.roll(now, resets);
+        let mut open = entry.windows.is_empty();
+        for (window, &end) in entry.windows.iter_mut().zip(&estimate.windows) {
+            if window.resets_at.map(Timestamp::as_millisecond) == end {
+                window.used = window.used.saturating_sub(estimate.tokens) + exact;
+                open = true;
+            }
+        }
+        family.stand(entry, now);
+        note_motion(&mut self.notes, entry);
+        if open {
+            self.notes.rows.push(Note::Charged(Charged {
+                lease: id,
+                account: estimate.account,
+                user: estimate.user,
+                kind: ChargeKind::Correction,
+                tokens: signed(exact).saturating_sub(signed(estimate.tokens)),
+                at: now.as_millisecond(),
+                windows: Vec::new(),
+            }));
+        }
+    }
+}

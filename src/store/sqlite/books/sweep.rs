@@ -1,0 +1,95 @@
+//! What time does: deadlines, resets, ended pauses and blocks.
+
+use jiff::Timestamp;
+
+use crate::accounts::{Charge, Health, PlatformId, PoolId, Resets};
+
+use super::settle::LATE;
+use super::{Books, Ms, Note};
+
+/// How often old rows are deleted.
+const FORGET_EVERY_MS: Ms = 60_000;
+
+impl Books {
+    /// Charges the estimates of leases past their deadline, and handles every due
+    /// timer; answers how many leases it charged.
+    pub(in super::super) fn sweep(&mut self, now: Timestamp, resets: &Resets) -> usize {
+        let mut charged = 0;
+        while let Some(&(deadline, id)) = self.deadlines.first()
+            && deadline <= now.as_millisecond()
+        {
+            self.deadlines.pop_first();
+            let Some(lease) = self.leases.remove(&id) else { continue };
+            let estimate = Charge::Estimated(lease.estimate);
+            self.end(id, lease, estimate, now, resets);
+            charged += 1;
+        }
+        self.forget_estimates(now);
+        if now.as_millisecond() >= self.forget_at {
+            self.forget_at = now.as_millisecond() + FORGET_EVERY_MS;
+            self.notes.rows.push(Note::Forget { now: now.as_millisecond() });
+        }
+        let families: Vec<(PoolId, PlatformId)> = self
+            .pools
+            .iter()
+            .flat_map(|(pool, all)| all.keys().map(|platform| (*pool, platform.clone())))
+            .collect();
+        for (pool, platform) in families {
+            self.wake(pool, &platform, now, resets, usize::MAX);
+            self.unblock(pool, &platform, now);
+        }
+        charged
+    }
+
+    /// Brings accounts whose timer is due to their place, `most` of them at most;
+    /// answers how many.
+    pub(super) fn wake(
+        &mut self,
+        pool: PoolId,
+        platform: &PlatformId,
+        now: Timestamp,
+        resets: &Resets,
+        most: usize,
+    ) -> usize {
+        let family = self.pools.get_mut(&pool).and_then(|all| all.get_mut(platform));
+        let Some(family) = family else { return 0 };
+        let mut woken = 0;
+        while woken < most
+            && let Some(&(at, id)) = family.timers.first()
+            && at <= now.as_millisecond()
+        {
+            woken += 1;
+            let Some(entry) = self.accounts.get_mut(&id) else {
+                family.timers.pop_first();
+                continue;
+            };
+            if matches!(entry.health, Health::Cooling { .. }) {
+                entry.health = Health::Active;
+                self.notes.rows.push(Note::Health(id, Health::Active));
+            }
+            // What a window holds after its end follows from the file, so it is not
+            // noted: ten thousand resets at midnight cost no write.
+            entry.roll(now, resets);
+            family.stand(entry, now);
+        }
+        woken
+    }
+
+    fn unblock(&mut self, pool: PoolId, platform: &PlatformId, now: Timestamp) {
+        let family = self.pools.get_mut(&pool).and_then(|all| all.get_mut(platform));
+        let ended = family.map(|family| family.unblock(now.as_millisecond()));
+        for (account, model) in ended.into_iter().flatten() {
+            self.notes.rows.push(Note::Unblock { account, model });
+        }
+    }
+
+    fn forget_estimates(&mut self, now: Timestamp) {
+        let oldest = now.saturating_sub(LATE).map_or(0, Timestamp::as_millisecond);
+        while let Some(&(at, id)) = self.estimates_by_age.first()
+            && at < oldest
+        {
+            self.estimates_by_age.pop_first();
+            self.estimates.remove(&id);
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The desk where verbs meet the books, and the writer that commits what they note.
+//!
+//! A verb changes the books under a short lock and waits for the commit that holds its
+//! notes. While one commit runs, the next batch gathers: the more there is to do, the
+//! less each costs. When a commit fails, everyone whose notes it held, or who came
+//! after it, is told so, and the books are read anew from the file.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+use tokio::sync::{Semaphore, oneshot};
+
+use super::super::{Answer, StoreError};
+use super::Clock;
+use super::books::{Books, Notes};
+use super::load::load;
+use super::retention::Retention;
+use super::statements::Statements;
+
+/// How many calls may wait for a commit; more wait for their turn.
+const WAITING: usize = 4096;
+
+/// How soon books that could not be read are read again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// A call that waits for its commit.
+type Waiter = oneshot::Sender<Result<(), Arc<str>>>;
+
+/// The desk.
+pub(super) struct Desk {
+    state: Mutex<State>,
+    work: Condvar,
+    room: Semaphore,
+    clock: Clock,
+}
+
+struct State {
+    books: Books,
+    waiters: Vec<Waiter>,
+    /// Why the books can't be trusted, until they are read anew.
+    fault: Option<Arc<str>>,
+    /// The writer sleeps and must be woken: a wake costs a system call.
+    asleep: bool,
+    closed: bool,
+}
+
+/// What a verb wants after it changed the books.
+pub(super) enum Then<T> {
+    /// An answer once the changes are durable.
+    Commit(T),
+    /// An answer now.
+    Answer(T),
+}
+
+impl Desk {
+    pub(super) fn new(books: Books, clock: Clock) -> Self {
+        Self {
+            state: Mutex::new(State {
+                books,
+                waiters: Vec::new(),
+                fault: None,
+                asleep: false,
+                closed: false,
+            }),
+            work: Condvar::new(),
+            room: Semaphore::new(WAITING),
+            clock,
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// Looks into the books.
+    pub(super) fn read<T>(&self, look: impl FnOnce(&Books, Timestamp) -> T) -> Answer<T> {
+        let state = self.sound()?;
+        Ok(look(&state.books, self.now()))
+    }
+
+    /// Changes the books; answers when the change is durable.
+    pub(super) async fn write<T>(
+        &self,
+        change: impl FnOnce(&mut Books, Timestamp) -> T,
+    ) -> Answer<T> {
+        self.decide(|books, now| Then::Commit(change(books, now))).await
+    }
+
+    /// As [`Desk::write`], with the change deciding whether its answer waits.
+    pub(super) async fn decide<T>(
+        &self,
+        change: impl FnOnce(&mut Books, Timestamp) -> Then<T>,
+    ) -> Answer<T> {
+        let _room = self.room.acquire().await.map_err(|_| closed())?;
+        let (answer, committed) = {
+            let mut state = self.sound()?;
+            match change(&mut state.books, self.now()) {
+                Then::Answer(answer) => return Ok(answer),
+                Then::Commit(answer) => {
+                    let (waiter, committed) = oneshot::channel();
+                    state.waiters.push(waiter);
+                    self.wake(&mut state);
+                    (answer, committed)
+                }
+            }
+        };
+        match committed.await {
+            Ok(Ok(())) => Ok(answer),
+            Ok(Err(why)) => Err(StoreError::Unavailable(why.to_string())),
+            Err(_) => Err(closed()),
+        }
+    }
+
+    /// Changes the books for one who no longer waits.
+    pub(super) fn leave(&self, change: impl FnOnce(&mut Books, Timestamp)) {
+        if let Ok(mut state) = self.sound() {
+            change(&mut state.books, self.now());
+            self.wake(&mut state);
+        }
+    }
+
+    /// Lets the writer finish what is noted, and end.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        self.work.notify_one();
+    }
+
+    fn sound(&self) -> Answer<MutexGuard<'_, State>> {
+        let state = self.lock();
+        match &state.fault {
+            None if state.closed => Err(closed()),
+            None => Ok(state),
+            Some(why) => Err(StoreError::Unavailable(why.to_string())),
+        }
+    }
+
+    /// Locks the state. A verb that panicked may have left the books half changed: they
+    /// are read anew.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned: PoisonError<_>| {
+            self.state.clear_poison();
+            let mut state = poisoned.into_inner();
+            state.fault = Some("the books were left half changed".into());
+            self.wake(&mut state);
+            state
+        })
+    }
+
+    fn wake(&self, state: &mut State) {
+        if std::mem::take(&mut state.asleep) {
+            self.work.notify_one();
+        }
+    }
+
+    /// Waits for something to commit; `None` when the desk is closed.
+    fn next_batch(&self) -> Option<Batch> {
+        let mut state = self.lock();
+        loop {
+            if state.closed && state.fault.is_some() {
+                return None;
+            }
+            if state.fault.is_some() || !state.waiters.is_empty() || state.books.has_notes() {
+                return Some(Batch {
+                    notes: state.books.take_notes(),
+                    waiters: std::mem::take(&mut state.waiters),
+                    faulty: state.fault.is_some(),
+                });
+            }
+            if state.closed {
+                return None;
+            }
+            state.asleep = true;
+            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.asleep = false;
+        }
+    }
+
+    /// Tells everyone who waits that it was in vain, and reads the books anew.
+    fn recover(&self, conn: &Connection, why: &str, batch: Vec<Waiter>) {
+        let why: Arc<str> = why.into();
+        let mut state = self.lock();
+        state.fault = Some(why.clone());
+        let waiters: Vec<_> = batch.into_iter().chain(std::mem::take(&mut state.waiters)).collect();
+        match load(conn, self.now()) {
+            Ok(books) => {
+                state.books = books;
+                state.fault = None;
+            }
+            Err(error) => {
+                state.books = Books::default();
+                state.fault = Some(reason(error).into());
+                if !state.closed {
+                    _ = self.work.wait_timeout(state, AGAIN);
+                }
+            }
+        }
+        answer(waiters, &Err(why));
+    }
+}
+
+struct Batch {
+    notes: Notes,
+    waiters: Vec<Waiter>,
+    faulty: bool,
+}
+
+/// The writer: commits batch after batch until the desk is closed.
+pub(super) fn run(desk: &Desk, conn: &Connection, mut retention: Retention) -> Answer<()> {
+    let mut statements = Statements::prepare(conn)?;
+    while let Some(batch) = desk.next_batch() {
+        if batch.faulty {
+            desk.recover(conn, "the books are being read anew", batch.waiters);
+            continue;
+        }
+        match statements.commit(&batch.notes, &mut retention) {
+            Ok(()) => answer(batch.waiters, &Ok(())),
+            Err(error) => {
+                retention.reset();
+                desk.recover(conn, &reason(error), batch.waiters);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn answer(waiters: Vec<Waiter>, result: &Result<(), Arc<str>>) {
+    for waiter in waiters {
+        // One that no longer waits needs no answer.
+        _ = waiter.send(result.clone());
+    }
+}
+
+fn reason(error: StoreError) -> String {
+    match error {
+        StoreError::Unavailable(why) => why,
+        other => other.to_string(),
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("it is shut".into())
+}

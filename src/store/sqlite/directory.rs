@@ -1,0 +1,94 @@
+//! The directory's verbs on the books.
+
+use async_trait::async_trait;
+
+use crate::accounts::{
+    AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, NewAccount, PlatformId, PoolId,
+    Record, Resets, TokenId, User, UserId,
+};
+
+use super::super::{Answer, Directory};
+use super::SqliteStore;
+use super::books::Counter;
+use super::history;
+
+#[async_trait]
+impl Directory for SqliteStore {
+    async fn add_user(&self, name: &str) -> Answer<User> {
+        self.desk.write(|books, now| books.add_user(name, now)).await?
+    }
+
+    async fn user_named(&self, name: &str) -> Answer<Option<User>> {
+        self.desk
+            .read(|books, _| books.people.users.values().find(|user| user.name == name).cloned())
+    }
+
+    async fn users(&self) -> Answer<Vec<User>> {
+        self.desk.read(|books, _| books.people.users.values().cloned().collect())
+    }
+
+    async fn reserve_token_id(&self) -> Answer<TokenId> {
+        self.desk.write(|books, _| TokenId(books.next_id(Counter::Token))).await
+    }
+
+    async fn add_token(&self, row: GatewayTokenRow) -> Answer<()> {
+        self.desk.write(|books, _| books.add_token(row)).await?
+    }
+
+    async fn tokens_of(&self, user: UserId) -> Answer<Vec<GatewayTokenRow>> {
+        self.desk.read(|books, _| {
+            let rows = books.people.tokens.values().filter(|row| row.grant.user == user);
+            rows.map(|row| (**row).clone()).collect()
+        })
+    }
+
+    async fn revoke_token(&self, token: TokenId) -> Answer<bool> {
+        self.desk.write(|books, now| books.revoke(token, now)).await
+    }
+
+    async fn reserve_account_id(&self) -> Answer<AccountId> {
+        self.desk.write(|books, _| AccountId(books.next_id(Counter::Account))).await
+    }
+
+    async fn add_account(&self, account: NewAccount) -> Answer<()> {
+        self.desk.write(|books, now| books.add_account(account, now)).await?
+    }
+
+    async fn accounts_in(&self, pools: &[PoolId], resets: &Resets) -> Answer<Vec<AccountState>> {
+        self.desk.read(|books, now| books.accounts_in(pools, now, resets))
+    }
+
+    async fn set_health(&self, account: AccountId, health: Health) -> Answer<Option<()>> {
+        self.desk.write(|books, now| books.set_health(account, health, now)).await
+    }
+
+    async fn records_of(
+        &self,
+        user: UserId,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Answer<Vec<Record>> {
+        let before = before.map(str::to_owned);
+        self.look(move |conn| history::records(conn, user, before.as_deref(), limit)).await
+    }
+
+    async fn charges(
+        &self,
+        pool: PoolId,
+        platform: &PlatformId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Answer<Vec<ChargeRow>> {
+        let (platform, after) = (platform.clone(), after.map(str::to_owned));
+        self.look(move |conn| history::charges(conn, pool, &platform, after.as_deref(), limit))
+            .await
+    }
+
+    async fn canaries(&self) -> Answer<Vec<String>> {
+        self.desk.read(|books, _| books.people.canaries.clone())
+    }
+
+    async fn add_canary(&self, canary: &str) -> Answer<()> {
+        self.desk.write(|books, _| books.add_canary(canary)).await
+    }
+}

@@ -1,0 +1,77 @@
+//! The database file: opened for its owner alone, its schema brought up to date.
+
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use rusqlite::{Connection, ErrorCode};
+
+use super::super::{Answer, StoreError};
+
+/// The schema's version, as `PRAGMA user_version` holds it.
+const VERSION: i64 = 1;
+
+/// Opens the file for the writer; makes it if it is not there.
+///
+/// # Errors
+/// `StoreError::Unusable` when it can't be opened, is no database, or was written by
+/// a newer version.
+pub(super) fn open(path: &Path) -> Answer<Connection> {
+    let unusable = |why: String| StoreError::Unusable(format!("{}: {why}", path.display()));
+    private(path).map_err(|error| unusable(error.to_string()))?;
+    let conn = connect(path).map_err(|error| unusable(error.to_string()))?;
+    let version: i64 = conn
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(|error| unusable(error.to_string()))?;
+    match version {
+        0 => create(&conn).map_err(|error| unusable(error.to_string()))?,
+        VERSION => {}
+        newer => {
+            return Err(unusable(format!(
+                "written by a newer version (its format is {newer}, this one reads {VERSION})"
+            )));
+        }
+    }
+    Ok(conn)
+}
+
+/// Opens a second connection, which only reads.
+pub(super) fn open_reader(path: &Path) -> Answer<Connection> {
+    let conn = connect(path).map_err(failure)?;
+    conn.pragma_update(None, "query_only", true).map_err(failure)?;
+    Ok(conn)
+}
+
+/// A failure of SQLite in our words; SQLite's texts name no values.
+pub(super) fn failure(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreError::Unavailable("the disk is full".into()),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            StoreError::Corrupt { what: "database", why: error.to_string() }
+        }
+        _ => StoreError::Unavailable(error.to_string()),
+    }
+}
+
+/// Makes the file before SQLite does: its `-wal` and `-shm` take its permissions.
+fn private(path: &Path) -> std::io::Result<()> {
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o600))
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let conn = Connection::open(path)?;
+    conn.busy_timeout(std::time::Duration::from_secs(2))?;
+    conn.pragma_update(None, "journal_mode", "wal")?;
+    // With WAL this loses the last commits in a power cut, and nothing in a crash.
+    conn.pragma_update(None, "synchronous", "normal")?;
+    conn.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    Ok(conn)
+}
+
+fn create(conn: &Connection) -> rusqlite::Result<()> {
+    conn.execute_batch(&format!(
+        "BEGIN IMMEDIATE;\n{}\nPRAGMA user_version = {VERSION};\nCOMMIT;",
+        include_str!("schema.sql")
+    ))
+}

@@ -1,0 +1,99 @@
+//! The ledger's verbs on the books.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::accounts::{
+    Account, AccountId, GatewayTokenRow, Grant, LeaseAsk, LeaseId, LeaseKey, PlatformId, PoolId,
+    Record, Refusal, Resets, Settlement,
+};
+
+use super::super::{Answer, Ledger};
+use super::SqliteStore;
+use super::books::Ms;
+use super::desk::{Desk, Then};
+
+#[async_trait]
+impl Ledger for SqliteStore {
+    async fn token(&self, index: &str) -> Answer<Option<Arc<GatewayTokenRow>>> {
+        self.desk.read(|books, _| books.people.token(index).cloned())
+    }
+
+    async fn account(&self, id: AccountId) -> Answer<Option<Arc<Account>>> {
+        self.desk.read(|books, _| books.account(id).map(|entry| entry.fixed.clone()))
+    }
+
+    async fn platforms_in(&self, pools: &[PoolId]) -> Answer<Vec<PlatformId>> {
+        self.desk.read(|books, _| books.platforms_in(pools))
+    }
+
+    async fn lease(&self, ask: LeaseAsk<'_>) -> Answer<Result<Grant, Refusal>> {
+        let unclaimed = Unclaimed { desk: &self.desk, id: ask.id };
+        let answer = self
+            .desk
+            .decide(|books, now| match books.lease(&ask, now, self.deadline_after(now)) {
+                Ok(grant) => Then::Commit(Ok(grant)),
+                // A refusal holds nothing, so nothing needs to be durable.
+                Err(refusal) => Then::Answer(Err(refusal)),
+            })
+            .await;
+        // Answered, so the caller settles it; one that failed was never held.
+        std::mem::forget(unclaimed);
+        answer
+    }
+
+    async fn settle(&self, batch: Vec<Settlement>, resets: &Resets) -> Answer<()> {
+        let settle = |books: &mut super::books::Books, now| {
+            for settlement in &batch {
+                books.settle(settlement, now, resets);
+            }
+        };
+        self.desk.write(settle).await
+    }
+
+    async fn renew(&self, leases: &[LeaseKey]) -> Answer<Vec<LeaseId>> {
+        self.desk.write(|books, now| books.renew(leases, self.deadline_after(now))).await
+    }
+
+    async fn sweep(&self, resets: &Resets) -> Answer<usize> {
+        self.desk.write(|books, now| books.sweep(now, resets)).await
+    }
+
+    async fn block_model(&self, account: AccountId, model: &str, until: Timestamp) -> Answer<()> {
+        self.desk.write(|books, _| books.block_model(account, model, until)).await
+    }
+
+    async fn record(&self, batch: Vec<Record>) -> Answer<()> {
+        self.desk.write(|books, _| batch.into_iter().for_each(|one| books.add_record(one))).await
+    }
+
+    async fn ping(&self) -> Answer<()> {
+        self.desk.read(|_, _| ())
+    }
+
+    fn tell_holder(&self, holder: &str) -> Answer<()> {
+        self.lock.tell(holder)
+    }
+}
+
+impl SqliteStore {
+    fn deadline_after(&self, now: Timestamp) -> Ms {
+        let lasts = i64::try_from(self.deadline.as_millis()).unwrap_or(i64::MAX);
+        now.as_millisecond().saturating_add(lasts)
+    }
+}
+
+/// A lease whose answer is awaited. Dropped before (the caller hung up), it gives the
+/// lease back: nobody else knows of it.
+struct Unclaimed<'a> {
+    desk: &'a Desk,
+    id: LeaseId,
+}
+
+impl Drop for Unclaimed<'_> {
+    fn drop(&mut self) {
+        self.desk.leave(|books, now| books.give_back(self.id, now));
+    }
+}

@@ -1,0 +1,175 @@
+//! Reads the books from the file: when it is opened, and when a commit failed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row};
+
+use crate::accounts::{
+    AccountId, ChargeKind, Grant, LeaseId, PoolId, Tokens, User, UserId, Window,
+};
+
+use super::super::Answer;
+use super::books::{Books, Charged, Counter, Entry, LATE, Ms, OpenLease};
+use super::file::failure;
+use super::rows;
+
+/// Reads everything that leases need; open leases with their deadlines, so that the
+/// next sweep charges what a killed gateway left behind.
+pub(super) fn load(conn: &Connection, now: Timestamp) -> Answer<Books> {
+    let mut books = Books::default();
+    people(conn, &mut books)?;
+    accounts(conn, &mut books, now)?;
+    leases(conn, &mut books, now)?;
+    estimates(conn, &mut books, now)?;
+    Ok(books)
+}
+
+fn people(conn: &Connection, books: &mut Books) -> Answer<()> {
+    each(conn, "SELECT name, value FROM counters", |row| {
+        let name: String = get(row, 0)?;
+        if let Some(counter) = Counter::ALL.into_iter().find(|counter| counter.name() == name) {
+            books.people.counters.insert(counter, get(row, 1)?);
+        }
+        Ok(())
+    })?;
+    each(conn, "SELECT id, name, pool, created_at FROM users", |row| {
+        let user = User {
+            id: UserId(get(row, 0)?),
+            name: get(row, 1)?,
+            pool: PoolId(get(row, 2)?),
+            created_at: rows::at("user", get(row, 3)?)?,
+        };
+        books.people.users.insert(user.id, user);
+        Ok(())
+    })?;
+    each(conn, "SELECT row, revoked_at FROM tokens", |row| {
+        let mut token: crate::accounts::GatewayTokenRow =
+            rows::json("token", &get::<String>(row, 0)?)?;
+        let revoked: Option<Ms> = get(row, 1)?;
+        token.revoked_at = revoked.map(|ms| rows::at("token", ms)).transpose()?;
+        books.people.place_token(Arc::new(token));
+        Ok(())
+    })?;
+    each(conn, "SELECT canary FROM canaries ORDER BY seq", |row| {
+        books.people.canaries.push(get(row, 0)?);
+        Ok(())
+    })
+}
+
+fn accounts(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
+    let mut windows: HashMap<AccountId, Vec<Window>> = HashMap::new();
+    let sql = "SELECT account, period, \"limit\", used, resets_at FROM windows
+               ORDER BY account, place";
+    each(conn, sql, |row| {
+        let window = Window {
+            period: rows::json("window", &get::<String>(row, 1)?)?,
+            limit: get::<Option<i64>>(row, 2)?.map(tokens),
+            used: tokens(get(row, 3)?),
+            resets_at: get::<Option<Ms>>(row, 4)?.map(|ms| rows::at("window", ms)).transpose()?,
+        };
+        windows.entry(AccountId(get(row, 0)?)).or_default().push(window);
+        Ok(())
+    })?;
+    let sql = "SELECT a.id, a.row, h.health, u.last_used_at FROM accounts a
+               LEFT JOIN health h ON h.account = a.id
+               LEFT JOIN uses u ON u.account = a.id
+               ORDER BY u.last_used_at, a.id";
+    let mut turn = 0;
+    each(conn, sql, |row| {
+        let fixed = Arc::new(rows::json("account", &get::<String>(row, 1)?)?);
+        let health = match get::<Option<String>>(row, 2)? {
+            Some(text) => rows::json("health", &text)?,
+            None => Default::default(),
+        };
+        let used_at: Option<Ms> = get(row, 3)?;
+        let used_at = used_at.map(|ms| rows::at("account", ms)).transpose()?;
+        let windows = windows.remove(&AccountId(get(row, 0)?)).unwrap_or_default();
+        let mut entry = Entry::read(fixed, health, windows, used_at);
+        if used_at.is_some() {
+            turn += 1;
+            entry.turn = turn;
+        }
+        books.place(entry, now);
+        Ok(())
+    })?;
+    each(conn, "SELECT account, model, until FROM blocks", |row| {
+        books.place_block(AccountId(get(row, 0)?), &get::<String>(row, 1)?, get(row, 2)?);
+        Ok(())
+    })
+}
+
+fn leases(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
+    let sql = "SELECT id, row, account, user, estimate, deadline, granted_at, remaining,
+               candidates FROM leases";
+    each(conn, sql, |row| {
+        let lease = OpenLease {
+            row: get(row, 1)?,
+            user: UserId(get(row, 3)?),
+            estimate: tokens(get(row, 4)?),
+            deadline: get(row, 5)?,
+            granted_at: get(row, 6)?,
+            grant: Grant {
+                account: AccountId(get(row, 2)?),
+                remaining: get(row, 7)?,
+                candidates: get(row, 8)?,
+            },
+        };
+        books.place_lease(lease_id(row, 0)?, lease, now);
+        Ok(())
+    })
+}
+
+/// Estimates of the last day that no exact figure has replaced.
+fn estimates(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
+    let oldest = now.saturating_sub(LATE).map_or(0, Timestamp::as_millisecond);
+    let sql = format!(
+        "SELECT lease, account, user, kind, tokens, at, windows FROM charges
+         WHERE kind >= 2 AND at >= {oldest} ORDER BY seq"
+    );
+    each(conn, &sql, |row| {
+        let windows: Option<String> = get(row, 6)?;
+        let charged = Charged {
+            lease: lease_id(row, 0)?,
+            account: AccountId(get(row, 1)?),
+            user: UserId(get(row, 2)?),
+            kind: rows::kind(get(row, 3)?)?,
+            tokens: get(row, 4)?,
+            at: get(row, 5)?,
+            windows: rows::ends(windows.as_deref().unwrap_or_default()),
+        };
+        if charged.kind == ChargeKind::Estimated {
+            books.place_estimate(&charged);
+        } else {
+            books.forget_estimate(charged.lease);
+        }
+        Ok(())
+    })
+}
+
+/// Walks the rows of a query.
+pub(super) fn each(
+    conn: &Connection,
+    sql: &str,
+    mut take: impl FnMut(&Row<'_>) -> Answer<()>,
+) -> Answer<()> {
+    let mut statement = conn.prepare(sql).map_err(failure)?;
+    let mut rows = statement.query([]).map_err(failure)?;
+    while let Some(row) = rows.next().map_err(failure)? {
+        take(row)?;
+    }
+    Ok(())
+}
+
+pub(super) fn get<T: rusqlite::types::FromSql>(row: &Row<'_>, column: usize) -> Answer<T> {
+    row.get(column).map_err(failure)
+}
+
+pub(super) fn lease_id(row: &Row<'_>, column: usize) -> Answer<LeaseId> {
+    get::<[u8; 16]>(row, column).map(|bytes| LeaseId(u128::from_be_bytes(bytes)))
+}
+
+fn tokens(count: i64) -> Tokens {
+    Tokens(u64::try_from(count).unwrap_or_default())
+}

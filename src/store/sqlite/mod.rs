@@ -1,0 +1,160 @@
+//! The embedded store: one machine, one gateway, nothing installed.
+//!
+//! The state lies in memory ([`books`]) and in a SQLite file. A verb changes the books,
+//! then waits until the writer's thread has committed the change; commits gather
+//! whatever waits. kill -9 loses nothing that was answered; a power cut may lose the
+//! last commits (`synchronous=NORMAL`, <https://sqlite.org/wal.html>).
+//!
+//! One process holds a file: see [`SqliteStore::holder`].
+
+mod books;
+mod desk;
+mod directory;
+mod file;
+mod history;
+mod ledger;
+mod load;
+mod lock;
+mod retention;
+mod rows;
+mod statements;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::{Answer, Keep, StoreError};
+use crate::accounts::LeaseAsk;
+use crate::telemetry::clock;
+use desk::Desk;
+use lock::Lock;
+use retention::Retention;
+
+/// What tells the time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What tests set; everyone else takes the default.
+#[derive(Clone)]
+pub struct Options {
+    /// What tells the time.
+    pub clock: Clock,
+    /// How long a lease lives without being renewed.
+    pub deadline: Duration,
+    /// How much is kept.
+    pub keep: Keep,
+    /// The file's greatest size in pages of 4 KB: a disk that is full sooner.
+    pub max_pages: Option<u32>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(clock::now),
+            deadline: LeaseAsk::DEADLINE,
+            keep: Keep::default(),
+            max_pages: None,
+        }
+    }
+}
+
+/// The embedded store. Dropping it commits what was asked, and closes the file.
+pub struct SqliteStore {
+    desk: Arc<Desk>,
+    writer: Option<JoinHandle<()>>,
+    reader: Arc<Mutex<Connection>>,
+    deadline: Duration,
+    // Last: the file is unlocked once all else is closed.
+    lock: Lock,
+}
+
+impl SqliteStore {
+    /// Opens a file, or makes it, readable by its owner alone.
+    ///
+    /// # Errors
+    /// `StoreError::Unusable` when another process has it, it can't be opened, or a
+    /// newer version wrote it.
+    pub fn open(path: &Path, options: Options) -> Answer<Self> {
+        let path = absolute(path)?;
+        let lock = Lock::take(&path)?;
+        let conn = file::open(&path)?;
+        if let Some(pages) = options.max_pages {
+            conn.pragma_update(None, "max_page_count", pages).map_err(file::failure)?;
+        }
+        let books = load::load(&conn, (options.clock)())?;
+        let reader = Arc::new(Mutex::new(file::open_reader(&path)?));
+        let desk = Arc::new(Desk::new(books, options.clock));
+        let retention = Retention::new(options.keep);
+        let writer = start_writer(desk.clone(), conn, retention)?;
+        Ok(Self { desk, writer: Some(writer), reader, deadline: options.deadline, lock })
+    }
+
+    /// What the process that holds a file says of itself; `None` when nobody holds it.
+    ///
+    /// # Errors
+    /// `StoreError::Unusable` when that can't be read.
+    pub fn holder(path: &Path) -> Answer<Option<String>> {
+        lock::holder(&absolute(path)?)
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.desk.close();
+        if let Some(writer) = self.writer.take() {
+            // A writer that panicked has told its waiters by dropping them.
+            _ = writer.join();
+        }
+    }
+}
+
+fn start_writer(desk: Arc<Desk>, conn: Connection, retention: Retention) -> Answer<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name("store-writer".into())
+        .spawn(move || {
+            // The desk answers every call with an error once the writer is gone.
+            let _shut = Shut(&desk);
+            if let Err(error) = desk::run(&desk, &conn, retention) {
+                tracing::error!(%error, "the store's writer stopped");
+            }
+        })
+        .map_err(|error| StoreError::Unusable(format!("the store's thread: {error}")))
+}
+
+/// Closes the desk when the writer ends, by whatever way.
+struct Shut<'a>(&'a Desk);
+
+impl Drop for Shut<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// The same file by whatever name, so that it has one lock.
+fn absolute(path: &Path) -> Answer<PathBuf> {
+    let unusable =
+        |error: std::io::Error| StoreError::Unusable(format!("{}: {error}", path.display()));
+    let absolute = std::path::absolute(path).map_err(unusable)?;
+    match (absolute.parent(), absolute.file_name()) {
+        (Some(folder), Some(name)) => Ok(folder.canonicalize().map_err(unusable)?.join(name)),
+        _ => Err(StoreError::Unusable(format!("{}: is no file", path.display()))),
+    }
+}
+
+impl SqliteStore {
+    /// Reads the file on a thread that may wait for the disk.
+    async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Connection) -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        let reader = self.reader.clone();
+        tokio::task::spawn_blocking(move || {
+            look(&reader.lock().unwrap_or_else(PoisonError::into_inner))
+        })
+        .await
+        .map_err(|error| StoreError::Unavailable(error.to_string()))?
+    }
+}

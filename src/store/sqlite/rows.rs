@@ -1,0 +1,53 @@
+//! How the smaller parts of a row are written and read.
+
+use jiff::Timestamp;
+
+use crate::accounts::ChargeKind;
+
+use super::super::{Answer, StoreError};
+use super::books::Ms;
+
+pub(super) fn kind_number(kind: ChargeKind) -> i64 {
+    match kind {
+        ChargeKind::Released => 0,
+        ChargeKind::Exact => 1,
+        ChargeKind::Estimated => 2,
+        ChargeKind::Correction => 3,
+    }
+}
+
+pub(super) fn kind(number: i64) -> Answer<ChargeKind> {
+    Ok(match number {
+        0 => ChargeKind::Released,
+        1 => ChargeKind::Exact,
+        2 => ChargeKind::Estimated,
+        3 => ChargeKind::Correction,
+        other => {
+            return Err(StoreError::Corrupt { what: "charge", why: format!("kind {other}") });
+        }
+    })
+}
+
+/// The ends of windows as text: milliseconds, `-` for a window that has none.
+pub(super) fn ends_text(ends: &[Option<Ms>]) -> Option<String> {
+    let words = ends.iter().map(|end| end.map_or_else(|| "-".into(), |ms| ms.to_string()));
+    (!ends.is_empty()).then(|| words.collect::<Vec<_>>().join(" "))
+}
+
+pub(super) fn ends(text: &str) -> Vec<Option<Ms>> {
+    text.split_whitespace().map(|word| word.parse().ok()).collect()
+}
+
+pub(super) fn at(what: &'static str, ms: Ms) -> Answer<Timestamp> {
+    Timestamp::from_millisecond(ms)
+        .map_err(|error| StoreError::Corrupt { what, why: error.to_string() })
+}
+
+pub(super) fn json<T: serde::de::DeserializeOwned>(what: &'static str, text: &str) -> Answer<T> {
+    serde_json::from_str(text).map_err(|error| StoreError::Corrupt { what, why: error.to_string() })
+}
+
+pub(super) fn to_json<T: serde::Serialize>(what: &'static str, value: &T) -> Answer<String> {
+    serde_json::to_string(value)
+        .map_err(|error| StoreError::Corrupt { what, why: error.to_string() })
+}

@@ -1,0 +1,103 @@
+-- Version 1. Times are milliseconds since the Unix epoch; lease ids are 16 bytes.
+
+-- The last id given of each kind; ids are never given twice.
+CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE users (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  pool INTEGER NOT NULL,
+  created_at INTEGER NOT NULL
+);
+
+-- `row` is the whole token as JSON, as its MAC covers it.
+CREATE TABLE tokens (
+  id INTEGER PRIMARY KEY,
+  lookup TEXT NOT NULL UNIQUE,
+  row TEXT NOT NULL,
+  revoked_at INTEGER
+);
+
+CREATE TABLE canaries (seq INTEGER PRIMARY KEY, canary TEXT NOT NULL UNIQUE);
+
+-- What does not move of an account, as JSON; what moves has tables of its own, so
+-- that a lease writes few bytes.
+CREATE TABLE accounts (
+  id INTEGER PRIMARY KEY,
+  pool INTEGER NOT NULL,
+  platform TEXT NOT NULL,
+  name TEXT NOT NULL,
+  row TEXT NOT NULL,
+  UNIQUE (pool, platform, name)
+);
+
+CREATE TABLE health (account INTEGER PRIMARY KEY, health TEXT NOT NULL);
+
+CREATE TABLE uses (account INTEGER PRIMARY KEY, last_used_at INTEGER NOT NULL);
+
+-- `resets_at` NULL: the window has not begun. One that has ended is rolled when read.
+CREATE TABLE windows (
+  account INTEGER NOT NULL,
+  place INTEGER NOT NULL,
+  period TEXT NOT NULL,
+  "limit" INTEGER,
+  used INTEGER NOT NULL,
+  resets_at INTEGER,
+  PRIMARY KEY (account, place)
+) WITHOUT ROWID;
+
+CREATE TABLE blocks (
+  account INTEGER NOT NULL,
+  model TEXT NOT NULL,
+  until INTEGER NOT NULL,
+  PRIMARY KEY (account, model)
+) WITHOUT ROWID;
+
+-- Open leases only. The row number is counted by the gateway, so that a lease ends
+-- without a search for its id.
+CREATE TABLE leases (
+  row INTEGER PRIMARY KEY,
+  id BLOB NOT NULL,
+  account INTEGER NOT NULL,
+  user INTEGER NOT NULL,
+  estimate INTEGER NOT NULL,
+  deadline INTEGER NOT NULL,
+  granted_at INTEGER NOT NULL,
+  remaining INTEGER,
+  candidates INTEGER
+);
+
+-- Every ended lease: kind 0 released, 1 exact, 2 estimated, 3 correction. `windows`:
+-- the ends of the windows that an estimate went to, for its correction.
+CREATE TABLE charges (
+  seq INTEGER PRIMARY KEY,
+  lease BLOB NOT NULL,
+  account INTEGER NOT NULL,
+  user INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  tokens INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  windows TEXT
+);
+CREATE INDEX charges_that_may_change ON charges (at) WHERE kind >= 2;
+
+CREATE TABLE records (
+  user INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  token INTEGER NOT NULL,
+  model TEXT NOT NULL,
+  streamed INTEGER NOT NULL,
+  input INTEGER NOT NULL,
+  cache_read INTEGER NOT NULL,
+  cache_write INTEGER NOT NULL,
+  output INTEGER NOT NULL,
+  reasoning INTEGER NOT NULL,
+  estimated INTEGER NOT NULL,
+  took_ms INTEGER NOT NULL,
+  first_byte_ms INTEGER,
+  billing TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  attempts TEXT NOT NULL,
+  PRIMARY KEY (user, at, id)
+) WITHOUT ROWID;

@@ -1,0 +1,241 @@
+//! The writer's statements, prepared once, and the rows that go through them.
+
+use rusqlite::{Connection, Statement, params};
+
+use crate::accounts::{Account, LeaseId, Record, Tokens, Window};
+
+use super::super::{Answer, StoreError};
+use super::books::{Charged, Motion, Note, Notes, OpenLease};
+use super::file::failure;
+use super::retention::Retention;
+use super::rows;
+
+/// Prepared statements, kept as long as the connection.
+pub(super) struct Statements<'conn> {
+    conn: &'conn Connection,
+    begin: Statement<'conn>,
+    commit: Statement<'conn>,
+    lease: Statement<'conn>,
+    renew: Statement<'conn>,
+    end: Statement<'conn>,
+    charge: Statement<'conn>,
+    window: Statement<'conn>,
+    used: Statement<'conn>,
+    record: Statement<'conn>,
+}
+
+impl<'conn> Statements<'conn> {
+    pub(super) fn prepare(conn: &'conn Connection) -> Answer<Self> {
+        let prepare = |sql| conn.prepare(sql).map_err(failure);
+        Ok(Self {
+            conn,
+            begin: prepare("BEGIN IMMEDIATE")?,
+            commit: prepare("COMMIT")?,
+            lease: prepare("INSERT INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?,
+            renew: prepare("UPDATE leases SET deadline = ? WHERE row = ?")?,
+            end: prepare("DELETE FROM leases WHERE row = ?")?,
+            charge: prepare("INSERT INTO charges VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)")?,
+            window: prepare(
+                "UPDATE windows SET used = ?, resets_at = ? WHERE account = ? AND place = ?",
+            )?,
+            used: prepare("INSERT OR REPLACE INTO uses VALUES (?, ?)")?,
+            record: prepare(
+                "INSERT OR REPLACE INTO records
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            )?,
+        })
+    }
+
+    /// Commits notes in one transaction, all or none.
+    pub(super) fn commit(&mut self, notes: &Notes, retention: &mut Retention) -> Answer<()> {
+        if notes.is_empty() {
+            return Ok(());
+        }
+        self.begin.execute([]).map_err(failure)?;
+        let written = self.write(notes, retention).and_then(|()| {
+            self.commit.execute([]).map_err(failure)?;
+            Ok(())
+        });
+        if written.is_err() && !self.conn.is_autocommit() {
+            // The failure is what counts; SQLite has often rolled back by itself.
+            _ = self.conn.execute_batch("ROLLBACK");
+        }
+        written
+    }
+
+    fn write(&mut self, notes: &Notes, retention: &mut Retention) -> Answer<()> {
+        for note in &notes.rows {
+            self.note(note)?;
+            match note {
+                Note::Record(record) => retention.added(self.conn, record.user.0)?,
+                Note::Forget { now } => retention.forget(self.conn, *now)?,
+                _ => {}
+            }
+        }
+        for motion in &notes.motions {
+            self.motion(motion)?;
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, note: &Note) -> Answer<()> {
+        match note {
+            Note::Leased { id, lease } => self.leased(*id, lease),
+            Note::Ended { row } => run(&mut self.end, [row]),
+            Note::Charged(charged) => self.charged(charged),
+            Note::Record(record) => self.recorded(record),
+            Note::Renewed { row, deadline } => run(&mut self.renew, [deadline, row]),
+            rare => self.rare(rare),
+        }
+    }
+
+    fn leased(&mut self, id: LeaseId, lease: &OpenLease) -> Answer<()> {
+        let row = params![
+            lease.row,
+            id.0.to_be_bytes(),
+            lease.grant.account.0,
+            lease.user.0,
+            lease.estimate.signed(),
+            lease.deadline,
+            lease.granted_at,
+            lease.grant.remaining,
+            lease.grant.candidates,
+        ];
+        run(&mut self.lease, row)
+    }
+
+    fn charged(&mut self, charged: &Charged) -> Answer<()> {
+        let row = params![
+            charged.lease.0.to_be_bytes(),
+            charged.account.0,
+            charged.user.0,
+            rows::kind_number(charged.kind),
+            charged.tokens,
+            charged.at,
+            rows::ends_text(&charged.windows),
+        ];
+        run(&mut self.charge, row)
+    }
+
+    fn motion(&mut self, motion: &Motion) -> Answer<()> {
+        for (place, (used, resets_at)) in (0_i64..).zip(&motion.windows) {
+            run(&mut self.window, params![used, resets_at, motion.account.0, place])?;
+        }
+        match motion.last_used_at {
+            Some(at) => run(&mut self.used, params![motion.account.0, at]),
+            None => Ok(()),
+        }
+    }
+
+    fn recorded(&mut self, record: &Record) -> Answer<()> {
+        let billing = rows::to_json("record", &record.billing)?;
+        let row = params![
+            record.user.0,
+            record.at.as_millisecond(),
+            record.id,
+            record.token.0,
+            record.model,
+            record.streamed,
+            record.input.signed(),
+            record.cache_read.signed(),
+            record.cache_write.signed(),
+            record.output.signed(),
+            record.reasoning.signed(),
+            record.estimated,
+            Tokens(record.took_ms).signed(),
+            record.first_byte_ms.map(|ms| Tokens(ms).signed()),
+            billing,
+            record.outcome,
+            rows::to_json("record", &record.attempts)?,
+        ];
+        run(&mut self.record, row)
+    }
+
+    /// What people change; not worth a statement kept.
+    fn rare(&self, note: &Note) -> Answer<()> {
+        match note {
+            Note::Counter(counter, value) => self.once(
+                "INSERT OR REPLACE INTO counters VALUES (?, ?)",
+                params![counter.name(), value],
+            ),
+            Note::User(user) => self.once(
+                "INSERT INTO users VALUES (?, ?, ?, ?)",
+                params![user.id.0, user.name, user.pool.0, user.created_at.as_millisecond()],
+            ),
+            Note::Token(row) => {
+                let json = rows::to_json("token", &**row)?;
+                let revoked = row.revoked_at.map(jiff::Timestamp::as_millisecond);
+                self.once(
+                    "INSERT INTO tokens VALUES (?, ?, ?, ?)",
+                    params![row.grant.id.0, row.index, json, revoked],
+                )
+            }
+            Note::Revoked { token, at } => {
+                self.once("UPDATE tokens SET revoked_at = ? WHERE id = ?", params![at, token.0])
+            }
+            Note::Canary(canary) => {
+                self.once("INSERT INTO canaries VALUES (NULL, ?)", params![canary])
+            }
+            // Retention's.
+            Note::Forget { .. } => Ok(()),
+            Note::Account(account) => self.account(account),
+            Note::Health(id, health) => self.once(
+                "INSERT OR REPLACE INTO health VALUES (?, ?)",
+                params![id.0, rows::to_json("health", health)?],
+            ),
+            Note::Windows(id, windows) => self.windows(id.0, windows),
+            Note::Block { account, model, until } => self.once(
+                "INSERT OR REPLACE INTO blocks VALUES (?, ?, ?)",
+                params![account.0, &**model, until],
+            ),
+            Note::Unblock { account, model } => self.once(
+                "DELETE FROM blocks WHERE account = ? AND model = ?",
+                params![account.0, &**model],
+            ),
+            Note::Leased { .. }
+            | Note::Ended { .. }
+            | Note::Charged(_)
+            | Note::Record(_)
+            | Note::Renewed { .. } => Err(StoreError::Corrupt {
+                what: "note",
+                why: "a frequent one was taken for a rare one".into(),
+            }),
+        }
+    }
+
+    fn account(&self, account: &Account) -> Answer<()> {
+        let row = params![
+            account.id.0,
+            account.pool.0,
+            account.platform.as_str(),
+            account.name,
+            rows::to_json("account", account)?,
+        ];
+        self.once("INSERT INTO accounts VALUES (?, ?, ?, ?, ?)", row)
+    }
+
+    fn windows(&self, account: i64, windows: &[Window]) -> Answer<()> {
+        self.once("DELETE FROM windows WHERE account = ?", params![account])?;
+        for (place, window) in (0_i64..).zip(windows) {
+            let row = params![
+                account,
+                place,
+                rows::to_json("window", &window.period)?,
+                window.limit.map(Tokens::signed),
+                window.used.signed(),
+                window.resets_at.map(jiff::Timestamp::as_millisecond),
+            ];
+            self.once("INSERT INTO windows VALUES (?, ?, ?, ?, ?, ?)", row)?;
+        }
+        Ok(())
+    }
+
+    fn once(&self, sql: &str, params: impl rusqlite::Params) -> Answer<()> {
+        let mut statement = self.conn.prepare_cached(sql).map_err(failure)?;
+        run(&mut statement, params)
+    }
+}
+
+fn run(statement: &mut Statement<'_>, params: impl rusqlite::Params) -> Answer<()> {
+    statement.execute(params).map(drop).map_err(failure)
+}

@@ -1,0 +1,13 @@
+//! The client to platforms: pooled connections, TLS, address checks, deadlines.
+//!
+//! Nothing is followed, kept or added on the way: no redirects, no cookies, no
+//! header that the caller sent.
+
+mod client;
+mod failure;
+mod resolve;
+mod settings;
+
+pub use client::{Client, Reply};
+pub use failure::SendFailure;
+pub use settings::Settings;

@@ -1,0 +1,234 @@
+//! A store to test, with its clock in the test's hand.
+
+mod ask;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tributary::accounts::{
+    AccountId, AccountState, Charge, ChargeKind, ChargeRow, Health, LeaseId, LeaseKey, NewAccount,
+    Period, PlatformId, Resets, Settlement, Tokens, User, WindowSpec,
+};
+use tributary::store::{Keep, Store, sqlite};
+use tributary::vault::SealedCredential;
+
+pub use ask::{Ask, Held, fresh_id};
+
+/// Runs a check on each store.
+#[macro_export]
+macro_rules! contract {
+    (async fn $name:ident($rig:ident: Rig) $body:block) => {
+        $crate::contract! {
+            #[wish($crate::rig::Wish::default())]
+            async fn $name($rig: Rig) $body
+        }
+    };
+    (#[wish($wish:expr)] async fn $name:ident($rig:ident: Rig) $body:block) => {
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            async fn check($rig: $crate::rig::Rig) $body
+
+            #[tokio::test]
+            async fn on_sqlite() {
+                check($crate::rig::Rig::sqlite($wish)).await;
+            }
+        }
+    };
+}
+
+/// What a test's clock begins with: 20:00 in Shanghai.
+pub const NOON: &str = "2026-11-24T12:00:00Z";
+/// The next midnight in Shanghai after [`NOON`].
+pub const MIDNIGHT: &str = "2026-11-24T16:00:00Z";
+
+pub const ZONES: [&str; 2] = ["Asia/Shanghai", "UTC"];
+
+/// A store and what a test needs to move it.
+pub struct Rig {
+    pub store: Arc<dyn Store>,
+    clock: Arc<AtomicI64>,
+    names: AtomicU64,
+    _home: Home,
+}
+
+/// What goes when the test ends.
+#[expect(dead_code, reason = "held for its end")]
+enum Home {
+    Folder(tempfile::TempDir),
+}
+
+/// What a test asks for beside the defaults.
+#[derive(Clone, Copy, Default)]
+pub struct Wish {
+    pub keep: Keep,
+}
+
+impl Rig {
+    pub fn sqlite(wish: Wish) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = clock_at(NOON);
+        let options =
+            sqlite::Options { clock: reads(&clock), keep: wish.keep, ..sqlite::Options::default() };
+        let store = sqlite::SqliteStore::open(&folder.path().join("test.db"), options).unwrap();
+        Self {
+            store: Arc::new(store),
+            clock,
+            names: AtomicU64::new(0),
+            _home: Home::Folder(folder),
+        }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.clock.load(Ordering::SeqCst)).unwrap()
+    }
+
+    pub fn set(&self, now: &str) {
+        self.clock.store(at(now).as_millisecond(), Ordering::SeqCst);
+    }
+
+    pub fn pass(&self, time: Duration) {
+        self.clock.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    pub fn pass_secs(&self, secs: u64) {
+        self.pass(Duration::from_secs(secs));
+    }
+
+    pub fn resets(&self) -> Resets {
+        Resets::after(self.now(), ZONES)
+    }
+
+    fn fresh_name(&self) -> String {
+        format!("n{}", self.names.fetch_add(1, Ordering::SeqCst))
+    }
+
+    pub async fn user(&self) -> User {
+        self.store.add_user(&self.fresh_name()).await.unwrap()
+    }
+
+    /// An account on `qwen` with a limit a day in Shanghai.
+    pub async fn account(&self, user: &User, limit: u64) -> AccountId {
+        self.account_with(user, "qwen", vec![day(limit)]).await
+    }
+
+    pub async fn account_with(
+        &self,
+        user: &User,
+        platform: &str,
+        windows: Vec<WindowSpec>,
+    ) -> AccountId {
+        let new = self.new_account(user, platform, windows).await;
+        let id = new.id;
+        self.store.add_account(new).await.unwrap();
+        id
+    }
+
+    pub async fn new_account(
+        &self,
+        user: &User,
+        platform: &str,
+        windows: Vec<WindowSpec>,
+    ) -> NewAccount {
+        NewAccount {
+            id: self.store.reserve_account_id().await.unwrap(),
+            pool: user.pool,
+            owner: user.id,
+            platform: platform.into(),
+            name: self.fresh_name(),
+            dialect: None,
+            windows,
+            sealed: SealedCredential { wrapped_key: "wrapped".into(), body: "sealed".into() },
+            generation: 1,
+            expires_at: None,
+        }
+    }
+
+    pub fn ask<'a>(&'a self, user: &'a User, estimate: u64) -> Ask<'a> {
+        Ask::new(self, user, estimate)
+    }
+
+    pub async fn settle(&self, held: &Held, charge: Charge) {
+        let batch = vec![Settlement { lease: held.key.clone(), charge }];
+        self.store.settle(batch, &self.resets()).await.unwrap();
+    }
+
+    pub async fn sweep(&self) -> usize {
+        self.store.sweep(&self.resets()).await.unwrap()
+    }
+
+    pub async fn shown(&self, user: &User, id: AccountId) -> AccountState {
+        let states = self.store.accounts_in(&[user.pool], &self.resets()).await.unwrap();
+        states.into_iter().find(|state| state.account.id == id).unwrap()
+    }
+
+    /// What is used of an account's first window.
+    pub async fn used(&self, user: &User, id: AccountId) -> u64 {
+        self.shown(user, id).await.windows[0].used.0
+    }
+
+    pub async fn cool(&self, id: AccountId, secs: i64, out_of_quota: bool) {
+        let until = self.now() + jiff::SignedDuration::from_secs(secs);
+        let health = Health::Cooling { until, reason: "429".into(), out_of_quota };
+        self.store.set_health(id, health).await.unwrap().unwrap();
+    }
+
+    /// Every charge on a user's `qwen` accounts, read in small pages.
+    pub async fn charges(&self, user: &User) -> Vec<ChargeRow> {
+        let mut all: Vec<ChargeRow> = Vec::new();
+        loop {
+            let after = all.last().map(|row| row.cursor.clone());
+            let platform = PlatformId::from("qwen");
+            let page = self.store.charges(user.pool, &platform, after.as_deref(), 7).await.unwrap();
+            if page.is_empty() {
+                return all;
+            }
+            all.extend(page);
+        }
+    }
+
+    pub async fn charges_of(&self, user: &User, id: LeaseId) -> Vec<(ChargeKind, i64)> {
+        let rows = self.charges(user).await.into_iter().filter(|row| row.lease == id);
+        rows.map(|row| (row.kind, row.tokens)).collect()
+    }
+}
+
+pub fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// A limit a day in Shanghai.
+pub fn day(limit: u64) -> WindowSpec {
+    WindowSpec { period: Period::Day { zone: "Asia/Shanghai".into() }, limit: Some(Tokens(limit)) }
+}
+
+/// A limit over hours that begin with the first use.
+pub fn hours(hours: i64, limit: u64) -> WindowSpec {
+    WindowSpec {
+        period: Period::FromFirstUse { seconds: hours * 3600 },
+        limit: Some(Tokens(limit)),
+    }
+}
+
+pub fn key(id: LeaseId, user: &User, account: AccountId, estimate: u64) -> LeaseKey {
+    LeaseKey {
+        id,
+        pool: user.pool,
+        platform: "qwen".into(),
+        account,
+        user: user.id,
+        estimate: Tokens(estimate),
+    }
+}
+
+pub fn clock_at(text: &str) -> Arc<AtomicI64> {
+    Arc::new(AtomicI64::new(at(text).as_millisecond()))
+}
+
+pub fn reads(clock: &Arc<AtomicI64>) -> sqlite::Clock {
+    let clock = clock.clone();
+    Arc::new(move || Timestamp::from_millisecond(clock.load(Ordering::SeqCst)).unwrap())
+}
