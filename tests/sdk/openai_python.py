@@ -95,7 +95,9 @@ def main() -> int:
         try:
             os.environ["TEST_API_BASE_URL"] = demo.base_url
             os.chdir(source)
+            # The last option: its settings make an error of what we, too, have imported already.
             options = ["-o", "addopts=", "-p", "no:cacheprovider", "--tb=short", "-q", "-rfE"]
+            options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
             return pytest.main([*options, *TESTS], plugins=[Plugin(demo.token, expected)])
         finally:
             demo.stop()

@@ -43,7 +43,6 @@ const seeing = {
   qwen: "qwen3-vl-plus",
   glm: "glm-4.6v",
   ernie: "ernie-4.5-vl-28b-a3b",
-  spark: "imagev3",
 };
 const onePixel =
   "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
@@ -122,7 +121,7 @@ for (const store of stores) {
           assert.ok(second.choices[0].message.content.includes("18 °C, 晴 ☀️"));
         });
 
-        test("two calls are streamed side by side, or refused by name", async () => {
+        test("two calls are streamed side by side", { skip: name === "spark" && "one call a turn" }, async () => {
           const request = {
             model: platform.model,
             messages: user(bothQuestions),
@@ -130,15 +129,6 @@ for (const store of stores) {
             tool_choice: "required",
             parallel_tool_calls: true,
           };
-          if (name === "spark") {
-            await assert.rejects(client.chat.completions.create(request), (error) => {
-              assert.ok(error instanceof OpenAI.BadRequestError);
-              assert.equal(error.param, "parallel_tool_calls");
-              return true;
-            });
-            return;
-          }
-
           const runner = client.chat.completions.stream(request);
           const indexes = new Set();
           runner.on("chunk", (chunk) => chunk.choices[0]?.delta.tool_calls?.forEach((delta) => indexes.add(delta.index)));
@@ -151,14 +141,22 @@ for (const store of stores) {
           assert.notEqual(calls[0].id, calls[1].id);
         });
 
-        test("a model that sees is shown a picture", async () => {
+        test("a picture is seen, or refused by name", async () => {
           const content = [
             { type: "text", text: "What is this?" },
             { type: "image_url", image_url: { url: onePixel } },
           ];
-          const answer = await client.chat.completions.create({ model: seeing[name], messages: user(content) });
-
-          assert.match(answer.choices[0].message.content, /image\/png 1x1/);
+          const model = seeing[name];
+          if (model) {
+            const answer = await client.chat.completions.create({ model, messages: user(content) });
+            assert.match(answer.choices[0].message.content, /image\/png 1x1/);
+          } else {
+            await assert.rejects(ask(content), (error) => {
+              assert.ok(error instanceof OpenAI.BadRequestError);
+              assert.match(error.param, /^messages/);
+              return true;
+            });
+          }
         });
 
         test("an answer obeys a zod schema", async () => {

@@ -26,7 +26,7 @@ STRANGE_TOKEN = "CANARY-STRANGE-TOKEN-91+/aaBB"
 KEYS: dict[str, tuple[str | dict[str, str], list[str]]] = {
     "openai": ("sk-proj-CANARY_o1+/Zq==xK7", ["sk-proj-CANARY_o1+/Zq==xK7"]),
     "qwen": ("sk-CANARY_q2+/Wm==hT4dfe1", ["sk-CANARY_q2+/Wm==hT4dfe1"]),
-    "glm": ("c0ffee11CANARYglmIdent0000000000.CANARYglmS3cr3t", ["CANARYglmS3cr3t"]),
+    "glm": ("c0ffee00c0ffee00c0ffee00c0ffee00.CANARYglmS3cr3tX", ["CANARYglmS3cr3tX"]),
     "ernie": ("bce-v3/ALTAK-CANARYernieAk0001/CANARYernieSk9f8e7d", ["CANARYernieSk9f8e7d"]),
     "spark": (
         {"app_id": "ca9a4100", "api_key": "CANARYsparkKey00112233445566", "api_secret": "CANARYsparkSecret0011"},

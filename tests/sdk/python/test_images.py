@@ -11,11 +11,11 @@ SEES = {
     "qwen": "qwen3-vl-plus",
     "glm": "glm-4.6v",
     "ernie": "ernie-4.5-vl-28b-a3b",
-    "spark": "imagev3",
 }
 BLIND = {"qwen": "qwen-plus", "glm": "glm-4.7", "ernie": "ernie-5.1", "spark": "4.0Ultra"}
 
 
+@pytest.mark.parametrize("platform", SEES, indirect=True)
 def test_a_model_that_sees_answers_about_a_picture(client: OpenAI, platform: Simulated) -> None:
     answer = client.chat.completions.create(model=SEES[platform.name], messages=look_at(picture(48, 32)))
 

@@ -28,10 +28,12 @@ def test_a_name_of_the_guide_is_answered_by_its_platform(gateway: Demo, name: st
 
     with gateway.client() as client:
         raw = client.chat.completions.with_raw_response.create(model=name, messages=user("Hello."))
+        listed = [model.id for model in client.models.list() if model.owned_by == platform.name]
 
     answer = raw.parse()
     assert answer.choices[0].message.content
     assert raw.headers["x-tributary-platform"] == platform.name
+    assert raw.headers["x-tributary-model"] in listed, "a retired name has a successor that is served"
     assert answer.model.startswith(raw.headers["x-tributary-model"]), "the answer names the model that made it"
     assert (platform.total() - before).requests == 1
 

@@ -56,7 +56,7 @@ class Simulated:
 
     def last_request_text(self) -> str:
         """The last request as it arrived."""
-        return str(self._get("requests")["requests"][-1])
+        return str(self._get("requests")[-1])
 
     def fail(self, trouble: str, times: int = 0) -> None:
         """Answers with its own error of a class: as many `times`, 0 for good."""
