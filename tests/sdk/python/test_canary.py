@@ -22,18 +22,15 @@ from harness.words import user
 PROMPT = "CANARY-PROMPT-白鸽/7f+Q"
 STRANGE_TOKEN = "CANARY-STRANGE-TOKEN-91+/aaBB"
 
-# What each account's key file holds, and which part of it is secret.
-KEYS: dict[str, tuple[str | dict[str, str], list[str]]] = {
-    "openai": ("sk-proj-CANARY_o1+/Zq==xK7", ["sk-proj-CANARY_o1+/Zq==xK7"]),
-    "qwen": ("sk-CANARY_q2+/Wm==hT4dfe1", ["sk-CANARY_q2+/Wm==hT4dfe1"]),
-    "glm": ("c0ffee00c0ffee00c0ffee00c0ffee00.CANARYglmS3cr3tX", ["CANARYglmS3cr3tX"]),
-    "ernie": ("bce-v3/ALTAK-CANARYernieAk0001/CANARYernieSk9f8e7d", ["CANARYernieSk9f8e7d"]),
-    "spark": (
-        {"app_id": "ca9a4100", "api_key": "CANARYsparkKey00112233445566", "api_secret": "CANARYsparkSecret0011"},
-        ["CANARYsparkKey00112233445566", "CANARYsparkSecret0011"],
-    ),
+# What each account's key file holds, and the part of it that is secret: GLM and ERNIE begin a key with its id.
+KEYS = {
+    "openai": ("", "sk-proj-CANARY_o1+/Zq==xK7"),
+    "qwen": ("", "sk-CANARY_q2+/Wm==hT4dfe1"),
+    "glm": ("c0ffee00c0ffee00c0ffee00c0ffee00.", "CANARYglmS3cr3tX"),
+    "ernie": ("bce-v3/ALTAK-CANARYernieAk0001/", "CANARYernieSk9f8e7d"),
+    "spark": ("", "CANARY-spark+/passw0rd==9"),
 }
-SECRETS = [secret for _, secrets in KEYS.values() for secret in secrets]
+SECRETS = [secret for _, secret in KEYS.values()]
 
 
 class Trial:
@@ -74,8 +71,8 @@ def run(demo: Demo, store: str, folder: Path, redis: RedisServer | None) -> Tria
     platforms = [demo.platforms[name] for name in PLATFORMS]
     served = Served(store, folder, platforms, RUST_LOG="trace")
     served.command("user", "add", "canary-owner")
-    for name, (key, _) in KEYS.items():
-        served.bind("canary-owner", name, f"canary-{name}", key if isinstance(key, str) else json.dumps(key))
+    for name, (public, secret) in KEYS.items():
+        served.bind("canary-owner", name, f"canary-{name}", public + secret)
     trial.token = served.command("token", "create", "--user", "canary-owner")["token"]
     served.start()
     try:
@@ -139,7 +136,7 @@ def troubles(trial: Trial, http: httpx2.Client, platform: Simulated) -> None:
     platform.mend()
 
     for status in (400, 500, 429, 401):
-        platform.repeat_credential(status, "; ".join(KEYS[name][1]))
+        platform.repeat_credential(status, KEYS[name][1])
         for stream in (False, True):
             trial.ask(http, f"{name} repeats its key in a {status}, stream {stream}", json=body | {"stream": stream})
         platform.mend()

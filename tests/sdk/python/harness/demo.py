@@ -24,7 +24,7 @@ def binary() -> str:
 
 @dataclass(frozen=True)
 class Account:
-    """A bound account's books, in its tightest window."""
+    """A bound account's books, in its first window."""
 
     id: int
     used: int
@@ -32,7 +32,7 @@ class Account:
 
     @staticmethod
     def read(row: dict[str, Any]) -> "Account":
-        window = min(row["windows"], key=lambda window: window["limit"] - window["used"] - window["leased"])
+        window = row["windows"][0]
         return Account(row["id"], window["used"], window["leased"])
 
 

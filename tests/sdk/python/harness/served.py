@@ -16,7 +16,7 @@ from .simulated import Simulated
 from .wait import until
 
 # Where each platform's API stands below its origin.
-BASES = {"openai": "/v1", "qwen": "/compatible-mode/v1", "glm": "/api/paas/v4", "ernie": "/v2"}
+BASES = {"openai": "/v1", "qwen": "/compatible-mode/v1", "glm": "/api/paas/v4", "ernie": "/v2", "spark": "/v1"}
 
 
 class Served:
@@ -82,6 +82,4 @@ class Served:
             return False
 
     def _entry(self, platform: Simulated) -> str:
-        if platform.name == "spark":
-            return f'[platforms.spark.faces.spark_ws]\nbase_url = "{platform.url}"\n'
         return f'[platforms.{platform.name}]\nbase_url = "{platform.url}{BASES[platform.name]}"\n'
