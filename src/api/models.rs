@@ -14,7 +14,7 @@ const CREATED: i64 = 1_790_000_000;
 const BY_ACCOUNT: &str = "OAuth accounts";
 
 /// Every model of the platforms on which the caller has accounts, then each account's.
-pub async fn list_models(app: &App, request: Request) -> Result<Response, ApiError> {
+pub async fn list_models(app: &App, request: &Request) -> Result<Response, ApiError> {
     let caller = authenticate(app, request.headers(), Scope::Chat).await?;
     let accounts = accounts(app, &caller).await?;
     let mut by_platform = Vec::new();
@@ -41,7 +41,7 @@ pub async fn list_models(app: &App, request: Request) -> Result<Response, ApiErr
 }
 
 /// One model by any name that a call could use.
-pub async fn show_model(app: &App, request: Request, id: &str) -> Result<Response, ApiError> {
+pub async fn show_model(app: &App, request: &Request, id: &str) -> Result<Response, ApiError> {
     let caller = authenticate(app, request.headers(), Scope::Chat).await?;
     let accounts = accounts(app, &caller).await?;
     let shown = by_account(app, &accounts, id).or_else(|| by_name(app, &caller, &accounts, id));

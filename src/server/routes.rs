@@ -78,16 +78,24 @@ impl Listener {
 }
 
 /// Answers a request, whatever it asks.
-pub(super) async fn answer(app: &App, listener: Listener, request: Request) -> Response {
+pub(super) async fn answer(app: &App, listener: Listener, mut request: Request) -> Response {
     let id = request_id();
-    let mut response = match find(listener, request.method(), request.uri().path()) {
+    let answered = match find(listener, request.method(), request.uri().path()) {
         Ok((handler, rest)) => {
             let rest = rest.to_owned();
-            dispatch(app, handler, request, &rest, &id).await
+            dispatch(app, handler, &mut request, &rest, &id).await
         }
         Err(error) => Err(error),
-    }
-    .unwrap_or_else(ApiError::into_response);
+    };
+    let mut response = match answered {
+        Ok(response) => response,
+        Err(error) => {
+            if error.leaves_a_body() {
+                api::discard(app, &mut request).await;
+            }
+            error.into_response()
+        }
+    };
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert("x-request-id", id);
     }
@@ -98,7 +106,7 @@ pub(super) async fn answer(app: &App, listener: Listener, request: Request) -> R
 async fn dispatch(
     app: &App,
     handler: Handler,
-    request: Request,
+    request: &mut Request,
     rest: &str,
     id: &str,
 ) -> Result<Response, ApiError> {

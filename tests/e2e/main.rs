@@ -9,4 +9,6 @@ mod rig;
 mod errors;
 mod failover;
 mod hangup;
+mod hygiene;
 mod line;
+mod server;

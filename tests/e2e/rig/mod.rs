@@ -6,6 +6,8 @@ mod platforms;
 #[path = "../../common/redis_server.rs"]
 mod redis_server;
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -139,18 +141,7 @@ impl Rig {
         let ring = KeyRing::parse(&KeyRing::generate().unwrap()).unwrap();
         let vault = Arc::new(Vault::new(&ring));
         let user = store.add_user("tester").await.unwrap();
-        let (books, keeper) = Books::open(wish.relay.queue);
-        let parts = Parts::new(
-            &wish.relay,
-            catalogue.clone(),
-            store.clone(),
-            vault.clone(),
-            Arc::new(Metrics::new()),
-            books,
-        );
-        let operator = OperatorSettings { listen: ([127, 0, 0, 1], 0).into() };
-        let running =
-            server::start(&wish.server, &operator, &wish.upstream, parts, keeper).unwrap();
+        let running = serve(&wish, &catalogue, &store, &vault).unwrap();
         let mut rig = Self {
             simulator,
             stub,
@@ -171,6 +162,13 @@ impl Rig {
             }
         }
         rig
+    }
+
+    /// Another gateway on the same store.
+    pub fn start_another(&self, listen: SocketAddr) -> io::Result<Running> {
+        let mut wish = Wish::default();
+        wish.server.listen = listen;
+        serve(&wish, &self.catalogue, &self.store, &self.vault)
     }
 
     pub async fn chat(&self, body: Value) -> Answer {
@@ -257,6 +255,20 @@ impl Rig {
         };
         tokio::time::timeout(Duration::from_secs(20), look).await.expect("it came about");
     }
+}
+
+fn serve(
+    wish: &Wish,
+    catalogue: &Arc<Catalogue>,
+    store: &Arc<dyn Store>,
+    vault: &Arc<Vault>,
+) -> io::Result<Running> {
+    let (books, keeper) = Books::open(wish.relay.queue);
+    let metrics = Arc::new(Metrics::new());
+    let parts =
+        Parts::new(&wish.relay, catalogue.clone(), store.clone(), vault.clone(), metrics, books);
+    let operator = OperatorSettings { listen: ([127, 0, 0, 1], 0).into() };
+    server::start(&wish.server, &operator, &wish.upstream, parts, keeper)
 }
 
 /// A request of one question.
