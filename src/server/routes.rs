@@ -2,6 +2,7 @@
 
 use http::Method;
 use http::header::HeaderValue;
+use percent_encoding::percent_decode_str;
 
 use crate::api::{self, ApiError, App, Request, Response};
 use crate::relay::request_id;
@@ -82,7 +83,7 @@ pub(super) async fn answer(app: &App, listener: Listener, mut request: Request) 
     let id = request_id();
     let answered = match find(listener, request.method(), request.uri().path()) {
         Ok((handler, rest)) => {
-            let rest = rest.to_owned();
+            let rest = percent_decode_str(rest).decode_utf8_lossy().into_owned();
             dispatch(app, handler, &mut request, &rest, &id).await
         }
         Err(error) => Err(error),
