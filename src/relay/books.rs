@@ -22,7 +22,8 @@ use crate::telemetry::events::StoreFailed;
 const BATCH: usize = 1024;
 /// Entries gather for this long: a batch costs two thread switches, whatever its size.
 const GATHER: Duration = Duration::from_millis(2);
-const RENEW_EVERY: Duration = Duration::from_secs(30);
+/// A lease is renewed so many times before its deadline, so that a renewal may fail.
+const RENEWALS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -143,7 +144,7 @@ where
 
 /// Prolongs this gateway's open leases, all in one batch, for as long as it lives.
 pub async fn renew(books: Books, store: Arc<dyn Store>, metrics: Arc<Metrics>) {
-    let mut every = tokio::time::interval(RENEW_EVERY);
+    let mut every = tokio::time::interval(store.lease_deadline() / RENEWALS);
     every.tick().await;
     loop {
         every.tick().await;
