@@ -8,6 +8,7 @@ use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Request};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use jiff::Timestamp;
 
 use super::call::Call;
 use super::caller::Caller;
@@ -25,7 +26,7 @@ use crate::platforms::{
 use crate::telemetry::clock;
 use crate::telemetry::events::{HealthMoved, LeaseGranted, LeaseRefused, StoreFailed};
 use crate::upstream::Reply;
-use crate::vault::{OpenError, Place};
+use crate::vault::{OpenError, Place, mask};
 
 /// The field of a sealed credential that its seal is bound to.
 pub const CREDENTIAL_FIELD: &str = "credential";
@@ -137,7 +138,7 @@ impl Gateway {
         };
         let reply = answered.map_err(Failure::Send)?;
         let begun = if !reply.status.is_success() {
-            Err(self.refusal(&exchange, reply).await)
+            Err(self.refusal(&exchange, &credential, reply).await)
         } else if !streams || is_json(&reply.headers) {
             self.whole(&mut exchange, reply, streams).await.map(FirstOutput::Whole)
         } else {
@@ -171,11 +172,14 @@ impl Gateway {
     }
 
     /// Reads why a platform refused.
-    async fn refusal(&self, exchange: &Exchange, reply: Reply) -> Failure {
-        match self.client.collect(reply.body).await {
-            Ok(body) => Failure::Platform(exchange.classify(reply.status, &reply.headers, &body)),
-            Err(_) => Failure::Platform(exchange.classify(reply.status, &reply.headers, b"")),
-        }
+    ///
+    /// Secrets are taken out before anything reads the words: what looks like a key to a
+    /// dialect may be but a part of one.
+    async fn refusal(&self, exchange: &Exchange, credential: &Credential, reply: Reply) -> Failure {
+        let body = self.client.glance(reply.body).await;
+        let said = std::str::from_utf8(&body).unwrap_or_default();
+        let said = mask(said, &credential.secrets());
+        Failure::Platform(exchange.classify(reply.status, &reply.headers, said.as_bytes()))
     }
 
     async fn whole(
@@ -226,8 +230,13 @@ impl Gateway {
     }
 
     /// Lets a failure take effect on the account.
-    pub(super) async fn bear(&self, failure: &Failure, hop: &Hop, account: &Account) {
-        let now = clock::now();
+    pub(super) async fn bear(
+        &self,
+        failure: &Failure,
+        hop: &Hop,
+        account: &Account,
+        now: Timestamp,
+    ) {
         let store = &self.parts.store;
         let done = match failure.consequence(now) {
             Consequence::None => Ok(()),

@@ -16,7 +16,7 @@ pub(super) fn redacted(message: &str) -> String {
     while let Some(at) = KEY_STARTS.iter().filter_map(|start| rest.find(start)).min() {
         let (before, key) = rest.split_at(at);
         out.push_str(before);
-        let is_key = |byte: char| byte.is_ascii_alphanumeric() || "-_*/".contains(byte);
+        let is_key = |byte: char| byte.is_ascii_alphanumeric() || "-_*/+=".contains(byte);
         let end = key.find(|byte| !is_key(byte)).unwrap_or(key.len());
         // Inside a word (`task-force`) it is no key.
         if before.ends_with(is_key) || end < 8 {

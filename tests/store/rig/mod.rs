@@ -1,6 +1,7 @@
 //! A store to test, with its clock in the test's hand.
 
 mod ask;
+#[path = "../../common/redis_server.rs"]
 mod server;
 
 use std::sync::Arc;

@@ -70,39 +70,45 @@ local function pinned()
   return s
 end
 
--- The account with the most left, if the request fits; else the one with the most left
--- of those that nobody uses, which one request may overdraw.
-local function choose()
-  local best, lone
+-- The account with the most left, if the request fits.
+local function best_that_fits()
+  local s
   if only ~= '' then
-    best = pinned()
-    lone = best and best.was.idle and best
+    s = pinned()
   else
     local account = first_of(Q)
-    best = account and load(account)
+    s = account and load(account)
   end
-  if best then
-    -- A window may have ended since the account was ranked.
-    roll(best)
-    local rest = rest_of(best)
-    if not rest or estimate <= rest then return best end
-  end
+  if not s then return nil end
+  -- A window may have ended since the account was ranked.
+  roll(s)
+  local rest = rest_of(s)
+  return (not rest or estimate <= rest) and s or nil
+end
+
+-- The account with the most left of those that nobody uses: one request may overdraw it.
+local function lone()
+  local account = only
   if only == '' then
-    local account = first_of(IDLE)
-    lone = account and load(account)
-    if lone then roll(lone) end
+    account = first_of(IDLE)
+  elseif not pinned() then
+    return nil
   end
-  return lone
+  local s = account and load(account)
+  if not s then return nil end
+  roll(s)
+  return s[OPEN] == 0 and rest_of(s) > 0 and s or nil
 end
 
 local woken = wake(1)
-local s = choose()
--- A request is refused only when no reset that is due could have served it.
+local s = best_that_fits()
+-- No account is overdrawn, and nobody refused, while a reset that is due could serve.
 for _ = 1, 2 do
   if s or woken == 0 then break end
   woken = wake(64)
-  if woken > 0 then s = choose() end
+  if woken > 0 then s = best_that_fits() end
 end
+s = s or lone()
 
 if s then
   local rest = rest_of(s)
