@@ -71,7 +71,7 @@ impl Gateway {
         let prompt = lane.learned.prompt(call.prompt);
         let resets = parts.zones.resets();
         for &pool in caller.pools() {
-            let place = parts.books.place().await.ok_or(CallError::ShuttingDown)?;
+            let place = call.place().await.ok_or(CallError::ShuttingDown)?;
             let ask = LeaseAsk {
                 id: lease_id(),
                 user: caller.user(),
@@ -86,7 +86,7 @@ impl Gateway {
             let lease = OpenLease::ask(&ask, prompt, parts.books.clone(), place);
             match parts.store.lease(ask).await.inspect_err(|error| self.store_failed(error))? {
                 Err(refusal) => {
-                    lease.was_refused();
+                    call.give_back(lease.was_refused());
                     LeaseRefused {
                         metrics: &parts.metrics,
                         platform: lane.platform.as_str(),

@@ -19,6 +19,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -33,7 +34,7 @@ use tributary::vault::{KeyRing, Vault};
 
 pub use answer::{Answer, Stream};
 pub use people::Grants;
-pub use platforms::{KEYS, credential};
+pub use platforms::{KEYS, configured, credential, tail};
 pub use redis_server::{Memory, Server};
 
 pub const CHAT: &str = "/v1/chat/completions";
@@ -74,6 +75,7 @@ pub struct Wish {
     pub server: server::Settings,
     pub relay: relay::Settings,
     pub upstream: tributary::upstream::Settings,
+    pub lease_deadline: SignedDuration,
     /// More `gateway.toml`.
     pub toml: &'static str,
 }
@@ -89,6 +91,7 @@ impl Default for Wish {
             },
             relay: relay::Settings::default(),
             upstream: tributary::upstream::Settings::default(),
+            lease_deadline: store::Settings::default().lease_deadline,
             toml: "",
         }
     }
@@ -132,7 +135,7 @@ impl Rig {
     }
 
     async fn start(wish: Wish, url: String, home: Home) -> Self {
-        let settings = store::Settings { url, ..Default::default() };
+        let settings = store::Settings { url, lease_deadline: wish.lease_deadline };
         let store = store::open(&settings).await.unwrap();
         let simulator = Simulator::start().await.unwrap();
         let stub = TcpListener::bind("127.0.0.1:0").await.unwrap();
