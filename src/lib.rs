@@ -8,6 +8,10 @@
 //!        -> translate -> send -> (fail over) -> relay -> settle + record
 //! ```
 
+pub mod cli;
+
+pub mod config;
+
 pub mod server;
 
 pub mod api;

@@ -1,5 +1,7 @@
 //! A room imports only rooms below it, and the simulator none at all.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't read the sources shall fail")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

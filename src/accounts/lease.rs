@@ -48,6 +48,8 @@ pub struct Grant {
     pub remaining: Option<i64>,
     /// How many accounts could have been chosen, where the store knows.
     pub candidates: Option<u32>,
+    /// When it was granted, by the store's clock.
+    pub granted_at: Timestamp,
 }
 
 /// Where a lease lies, and what it holds.
@@ -65,6 +67,10 @@ pub struct LeaseKey {
     pub user: UserId,
     /// What it holds.
     pub estimate: Tokens,
+    /// When it was granted, as the grant said. A store that lost the lease in a fail-over
+    /// believes a settlement for some minutes after this, and no longer: so that one that
+    /// is repeated never counts twice.
+    pub granted_at: Timestamp,
 }
 
 /// How a lease ends.

@@ -65,7 +65,7 @@ fn by_account(app: &App, accounts: &[AccountState], id: &str) -> Option<Value> {
     let state = accounts.iter().find(|state| state.account.id.0 == account)?;
     let catalogue = &app.gateway.parts.catalogue;
     let platform = catalogue.platform(state.account.platform.as_str())?;
-    Some(of_account(state, &catalogue.resolve_on(platform, model)?.model))
+    Some(of_account(state, &catalogue.resolve_on(platform, model).model))
 }
 
 fn by_name(app: &App, caller: &Caller, accounts: &[AccountState], id: &str) -> Option<Value> {

@@ -6,6 +6,7 @@
 
 mod census;
 mod error;
+pub mod object;
 mod places;
 mod request;
 pub mod sse;
@@ -14,4 +15,4 @@ mod usage;
 pub use census::ByteCensus;
 pub use error::{BadRequest, ErrorBody};
 pub use request::{ChatRequest, Field};
-pub use usage::{Usage, UsageReport};
+pub use usage::{CompletionDetails, PromptDetails, Usage, UsageReport};

@@ -5,11 +5,13 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use http::StatusCode;
+use serde::{Deserialize, Serialize};
 
 use crate::front::ErrorBody;
 
 /// What a failure means for the account and for fail-over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ErrorClass {
     /// The caller's request is wrong: account untouched, no fail-over.
     InvalidRequest,

@@ -8,11 +8,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri};
 
-use super::{Face, Model, Platform, PlatformError};
+use super::dialects::openai_chat::OpenaiChat;
+use super::{DialectName, Face, Model, Platform, PlatformError};
 use crate::front::{BadRequest, ByteCensus, ChatRequest, Usage};
 
 /// The translation of one attempt.
-pub struct Exchange {}
+pub struct Exchange {
+    dialect: Dialect,
+}
+
+/// One arm a dialect.
+enum Dialect {
+    OpenaiChat(Box<OpenaiChat>),
+}
 
 /// What to send upstream.
 #[derive(Debug)]
@@ -66,61 +74,89 @@ impl Exchange {
     /// # Errors
     /// When this platform cannot do what is asked: the caller must change it.
     pub fn begin(
-        _platform: &Arc<Platform>,
-        _face: &Arc<Face>,
-        _model: &Arc<Model>,
-        _ask: &ChatRequest,
-        _created: i64,
+        platform: &Arc<Platform>,
+        face: &Arc<Face>,
+        model: &Arc<Model>,
+        ask: &ChatRequest,
+        created: i64,
     ) -> Result<(Exchange, UpstreamRequest), BadRequest> {
-        Err(BadRequest::body("not built yet"))
+        let unspoken = || {
+            let message =
+                format!("{} can't be reached by {} yet.", platform.id, face.dialect.as_str());
+            BadRequest::field("model", message)
+        };
+        let reach = model.reach(face.dialect).ok_or_else(unspoken)?;
+        let (dialect, request) = match face.dialect {
+            DialectName::OpenaiChat => {
+                let (chat, request) =
+                    OpenaiChat::begin(platform, face, model, reach, ask, created)?;
+                (Dialect::OpenaiChat(Box::new(chat)), request)
+            }
+            DialectName::OpenaiResponses
+            | DialectName::AnthropicMessages
+            | DialectName::Dashscope
+            | DialectName::SparkWs => return Err(unspoken()),
+        };
+        Ok((Exchange { dialect }, request))
     }
 
     /// Understands an answer whose status is not 2xx.
-    pub fn classify(
-        &self,
-        _status: StatusCode,
-        _headers: &HeaderMap,
-        _body: &[u8],
-    ) -> PlatformError {
-        PlatformError::fault("not built yet")
+    pub fn classify(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> PlatformError {
+        match &self.dialect {
+            Dialect::OpenaiChat(chat) => chat.classify(status, headers, body),
+        }
     }
 
     /// Translates a whole 2xx answer.
     ///
     /// # Errors
     /// When the answer is none: an error inside a 200, HTML, an empty body.
-    pub fn whole(&mut self, _headers: &HeaderMap, _body: Bytes) -> Result<Answer, PlatformError> {
-        Err(PlatformError::fault("not built yet"))
+    pub fn whole(&mut self, _headers: &HeaderMap, body: Bytes) -> Result<Answer, PlatformError> {
+        match &mut self.dialect {
+            Dialect::OpenaiChat(chat) => chat.whole(body),
+        }
     }
 
     /// Takes streamed bytes, cut anywhere.
-    pub fn feed(&mut self, _bytes: Bytes) -> Fed {
-        Fed::default()
+    pub fn feed(&mut self, bytes: Bytes) -> Fed {
+        match &mut self.dialect {
+            Dialect::OpenaiChat(chat) => chat.feed(bytes),
+        }
     }
 
     /// Upstream closed the stream.
     pub fn end(&mut self) -> Fed {
-        Fed::default()
+        match &mut self.dialect {
+            Dialect::OpenaiChat(chat) => chat.end(),
+        }
     }
 
     /// The platform's count, once it came, if it can be believed.
     pub fn usage(&self) -> Option<Usage> {
-        None
+        match &self.dialect {
+            Dialect::OpenaiChat(chat) => chat.usage(),
+        }
     }
 
     /// Whether anything was given out for the caller.
     pub fn began(&self) -> bool {
-        false
+        match &self.dialect {
+            Dialect::OpenaiChat(chat) => chat.began(),
+        }
     }
 
     /// The text produced so far, for an estimate when a stream breaks.
     pub fn produced(&self) -> ByteCensus {
-        ByteCensus::default()
+        match &self.dialect {
+            Dialect::OpenaiChat(chat) => chat.produced(),
+        }
     }
 
     /// The whole answer, after `Done`, of a stream whose caller did not ask for one:
     /// [`feed`](Self::feed) gives no output then.
     pub fn gathered(&mut self) -> Option<Answer> {
-        None
+        match &self.dialect {
+            Dialect::OpenaiChat(chat) => chat.gathered(),
+        }
     }
 }

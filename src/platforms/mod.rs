@@ -10,11 +10,12 @@ pub mod credential;
 mod dialects;
 mod error;
 mod exchange;
+mod failure;
+pub mod rules;
 
 pub use catalogue::{Catalogue, CatalogueError, Hop, Resolution};
-pub use catalogue::{Face, Hangup, Model, Period, Platform, WindowSpec};
-pub use credential::{Credential, CredentialError};
+pub use catalogue::{Face, Hangup, Model, Period, Platform, Reach, WindowSpec};
+pub use credential::{Credential, CredentialError, CredentialSpec, Scheme};
 pub use dialects::DialectName;
 pub use error::{ErrorClass, PlatformError, Refusal, Reset};
 pub use exchange::{Answer, Exchange, Fed, StreamEnd, UpstreamRequest};
-mod for_relay;

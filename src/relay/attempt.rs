@@ -8,6 +8,7 @@ use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Request};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use jiff::Timestamp;
 
 use super::call::Call;
 use super::caller::Caller;
@@ -172,10 +173,8 @@ impl Gateway {
 
     /// Reads why a platform refused.
     async fn refusal(&self, exchange: &Exchange, reply: Reply) -> Failure {
-        match self.client.collect(reply.body).await {
-            Ok(body) => Failure::Platform(exchange.classify(reply.status, &reply.headers, &body)),
-            Err(_) => Failure::Platform(exchange.classify(reply.status, &reply.headers, b"")),
-        }
+        let body = self.client.glance(reply.body).await;
+        Failure::Platform(exchange.classify(reply.status, &reply.headers, &body))
     }
 
     async fn whole(
@@ -226,8 +225,13 @@ impl Gateway {
     }
 
     /// Lets a failure take effect on the account.
-    pub(super) async fn bear(&self, failure: &Failure, hop: &Hop, account: &Account) {
-        let now = clock::now();
+    pub(super) async fn bear(
+        &self,
+        failure: &Failure,
+        hop: &Hop,
+        account: &Account,
+        now: Timestamp,
+    ) {
         let store = &self.parts.store;
         let done = match failure.consequence(now) {
             Consequence::None => Ok(()),

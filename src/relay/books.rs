@@ -18,7 +18,9 @@ use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::telemetry::events::StoreFailed;
 
-const BATCH: usize = 256;
+const BATCH: usize = 1024;
+/// Entries gather for this long: a batch costs two thread switches, whatever its size.
+const GATHER: Duration = Duration::from_millis(2);
 const RENEW_EVERY: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -88,6 +90,14 @@ impl Bookkeeper {
         drop(books);
         let mut batch = Vec::with_capacity(BATCH);
         while queue.recv_many(&mut batch, BATCH).await > 0 {
+            if batch.len() < BATCH {
+                tokio::time::sleep(GATHER).await;
+                while let Some(entry) =
+                    (batch.len() < BATCH).then(|| queue.try_recv().ok()).flatten()
+                {
+                    batch.push(entry);
+                }
+            }
             let (mut settlements, mut records) = (Vec::new(), Vec::new());
             for entry in batch.drain(..) {
                 match entry {

@@ -16,7 +16,7 @@ use super::tried::Tried;
 use crate::accounts::{Account, AccountId, PlatformId};
 use crate::front::{ByteCensus, ChatRequest};
 use crate::platforms::Hop;
-use crate::telemetry::clock::Stopwatch;
+use crate::telemetry::clock::{self, Stopwatch};
 
 /// An answer to relay.
 pub struct Relayed {
@@ -118,13 +118,12 @@ impl Gateway {
         tried: &mut Tried,
     ) -> Next {
         let next = failure.next();
+        let now = clock::now();
         call.attempt_failed(&failure);
-        self.bear(&failure, hop, account).await;
+        self.bear(&failure, hop, account, now).await;
         let to_owner = account.owner == call.user();
-        tried.failed(
-            account.id,
-            failure.into_call_error(account.platform.clone(), account.id, to_owner),
-        );
+        let platform = account.platform.clone();
+        tried.failed(account.id, failure.into_call_error(platform, account.id, to_owner, now));
         next
     }
 

@@ -1,5 +1,6 @@
 //! Why a call got no answer.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,6 +9,7 @@ use crate::accounts::{AccountId, PlatformId};
 use crate::front::BadRequest;
 use crate::platforms::PlatformError;
 use crate::store::StoreError;
+use crate::telemetry::clock;
 
 /// A failed call. `api/error.rs` alone turns it into an answer.
 #[derive(Debug, thiserror::Error)]
@@ -106,24 +108,36 @@ impl CallError {
     }
 
     /// Of several reasons why nobody answered, the caller hears the most hopeful: what
-    /// comes back soonest by itself.
-    pub(super) fn hope(&self) -> u8 {
+    /// heals by itself before what needs a person, and of a kind what comes back first.
+    pub(super) fn hope(&self) -> (u8, Reverse<Duration>) {
+        let wait = match self {
+            Self::Limited { retry_after, .. } => Some(*retry_after),
+            Self::Platform { error, .. } => error.retry_after,
+            Self::Exhausted { resets_at, .. } => {
+                resets_at.and_then(|at| at.duration_since(clock::now()).try_into().ok())
+            }
+            _ => None,
+        };
+        (self.kind_of_hope(), Reverse(wait.unwrap_or(Duration::MAX)))
+    }
+
+    fn kind_of_hope(&self) -> u8 {
         use crate::platforms::ErrorClass as Class;
         match self {
-            Self::Limited { .. } => 6,
+            Self::Limited { .. } => 5,
             Self::Platform { error, .. } => match error.class {
                 Class::RateLimited => 5,
                 Class::Overloaded | Class::UpstreamFault => 4,
                 Class::QuotaExhausted => 3,
                 Class::AuthExpired | Class::Banned => 2,
-                Class::InvalidRequest | Class::ContentFiltered => 7,
+                Class::InvalidRequest | Class::ContentFiltered => 6,
                 Class::NotFound => 1,
             },
             Self::Unreachable { .. } | Self::TimedOut { .. } => 4,
             Self::Exhausted { .. } => 3,
             Self::Unauthorized { .. } => 2,
             Self::ModelNotFound { .. } => 0,
-            Self::Bad(_) | Self::AccountNotFound(_) | Self::Store(_) | Self::ShuttingDown => 7,
+            Self::Bad(_) | Self::AccountNotFound(_) | Self::Store(_) | Self::ShuttingDown => 6,
         }
     }
 }

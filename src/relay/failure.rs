@@ -38,12 +38,10 @@ pub(super) enum Next {
 }
 
 impl Failure {
-    /// Takes the account's secrets out of the platform's words: some platforms repeat
-    /// the key that they refuse.
+    /// With the platform's words made fit to be repeated.
     pub(super) fn without(mut self, credential: &Credential) -> Self {
         if let Self::Platform(error) = &mut self {
-            let clean = mask(&error.message, &credential.secrets());
-            error.message = clean.into_owned();
+            cleanse(&mut error.message, credential);
         }
         self
     }
@@ -107,22 +105,20 @@ impl Failure {
             Self::Platform(error) => error,
         };
         let reason = error.message.clone();
+        let until = until(error, now);
         match error.class {
             ErrorClass::InvalidRequest | ErrorClass::ContentFiltered | ErrorClass::NotFound => {
                 Consequence::None
             }
             ErrorClass::AuthExpired => Consequence::Move(Health::Expired { reason }),
             ErrorClass::Banned => Consequence::Move(Health::Banned { reason }),
+            ErrorClass::QuotaExhausted if error.this_model_only => {
+                Consequence::BlockModel { until }
+            }
             ErrorClass::QuotaExhausted => {
-                let until = reset_time(error, now);
-                if error.this_model_only {
-                    Consequence::BlockModel { until }
-                } else {
-                    Consequence::Move(Health::Cooling { until, reason, out_of_quota: true })
-                }
+                Consequence::Move(Health::Cooling { until, reason, out_of_quota: true })
             }
             ErrorClass::RateLimited => {
-                let until = later(now, error.retry_after.unwrap_or(PAUSE_WITHOUT_HINT));
                 Consequence::Move(Health::Cooling { until, reason, out_of_quota: false })
             }
             ErrorClass::Overloaded | ErrorClass::UpstreamFault => Consequence::Strike,
@@ -135,13 +131,20 @@ impl Failure {
         platform: PlatformId,
         account: AccountId,
         to_owner: bool,
+        now: Timestamp,
     ) -> CallError {
         match self {
             Self::Request(bad) => CallError::Bad(bad),
             Self::Credential(health) => {
                 CallError::Unauthorized { platform, account, status: health.status() }
             }
-            Self::Platform(error) => CallError::Platform { platform, account, error, to_owner },
+            Self::Platform(mut error) => {
+                if matches!(error.class, ErrorClass::QuotaExhausted | ErrorClass::RateLimited) {
+                    let wait = until(&error, now).duration_since(now);
+                    error.retry_after = wait.try_into().ok();
+                }
+                CallError::Platform { platform, account, error, to_owner }
+            }
             Self::Send(SendFailure::TimedOut { seconds }) => {
                 CallError::TimedOut { platform, seconds }
             }
@@ -166,11 +169,29 @@ pub(super) enum Consequence {
     },
 }
 
+/// A platform's longer words are cut: they go into answers, an account's reason and records.
+const MOST_WORDS: usize = 1000;
+
+/// Makes a platform's words fit to be repeated: some repeat the key that they refuse, and
+/// some send a page.
+pub(super) fn cleanse(words: &mut String, credential: &Credential) {
+    // Cut last: half a key would not be known as one.
+    *words = mask(words, &credential.secrets()).into_owned();
+    if words.len() > MOST_WORDS {
+        words.truncate(words.floor_char_boundary(MOST_WORDS));
+        words.push('…');
+    }
+}
+
 const PAUSE_WITHOUT_HINT: Duration = Duration::from_secs(10);
 /// A used-up quota whose reset nobody told is probed after this.
 const PROBE_AFTER: Duration = Duration::from_secs(3600);
 
-fn reset_time(error: &PlatformError, now: Timestamp) -> Timestamp {
+/// When the account, or its model, is worth another try.
+fn until(error: &PlatformError, now: Timestamp) -> Timestamp {
+    if error.class != ErrorClass::QuotaExhausted {
+        return later(now, error.retry_after.unwrap_or(PAUSE_WITHOUT_HINT));
+    }
     let told = match &error.reset {
         Some(Reset::At(instant)) => Some(*instant),
         Some(Reset::Midnight { zone }) => Resets::after(now, [zone.as_str()]).next(zone, now),

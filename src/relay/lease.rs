@@ -3,6 +3,7 @@
 
 use super::books::{Books, Entry, Place};
 use crate::accounts::{AccountId, Charge, Grant, LeaseAsk, LeaseKey, Settlement, Tokens};
+use crate::telemetry::clock;
 
 /// Tokens set aside for one attempt.
 ///
@@ -32,6 +33,7 @@ impl OpenLease {
         books: Books,
         place: Place,
     ) -> AskedLease {
+        let granted_at = clock::now();
         let key = LeaseKey {
             id: ask.id,
             pool: ask.pool,
@@ -39,8 +41,9 @@ impl OpenLease {
             account: NOT_YET,
             user: ask.user,
             estimate: ask.estimate,
+            granted_at,
         };
-        let grant = Grant { account: NOT_YET, remaining: None, candidates: None };
+        let grant = Grant { account: NOT_YET, remaining: None, candidates: None, granted_at };
         AskedLease(Self { key, grant, prompt, sent: false, books, place: Some(place) })
     }
 
@@ -83,6 +86,7 @@ impl AskedLease {
     pub(super) fn granted(self, grant: Grant) -> OpenLease {
         let mut lease = self.0;
         lease.key.account = grant.account;
+        lease.key.granted_at = grant.granted_at;
         lease.grant = grant;
         lease.books.lease_opened(lease.key.clone());
         lease

@@ -115,12 +115,7 @@ fn hop_on(catalogue: &Catalogue, account: &Account, model: Option<&str>) -> Resu
         ))
     })?;
     let model = model.or(platform.default_model.as_deref()).ok_or_else(no_model)?;
-    catalogue.resolve_on(platform, model).ok_or_else(|| {
-        unknown(format!(
-            "The model `{model}` is not one of {}'s, where account {} is.",
-            platform.name, account.id
-        ))
-    })
+    Ok(catalogue.resolve_on(platform, model))
 }
 
 fn no_model() -> CallError {

@@ -17,9 +17,9 @@ use tokio::time::Sleep;
 
 use super::attempt::OpenedStream;
 use super::call::Call;
+use super::failure::cleanse;
 use crate::platforms::{Credential, Exchange, Fed, PlatformError, StreamEnd};
 use crate::telemetry::clock::Stopwatch;
-use crate::vault::mask;
 
 /// As much as is gathered into one write.
 const ENOUGH: usize = 16 << 10;
@@ -73,8 +73,10 @@ impl RelayStream {
 
     /// Reads what is ready, up to a write's worth.
     fn read(&mut self, cx: &mut Context<'_>) {
+        let mut heard = false;
         while let Some(upstream) = &mut self.upstream {
-            let Poll::Ready(frame) = Pin::new(upstream).poll_frame(cx) else { return };
+            let Poll::Ready(frame) = Pin::new(upstream).poll_frame(cx) else { break };
+            heard = true;
             let fed = match frame {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => self.exchange.feed(data),
@@ -85,8 +87,12 @@ impl RelayStream {
             };
             self.take(fed);
             if self.out.len() >= ENOUGH {
-                return;
+                break;
             }
+        }
+        if heard {
+            // Also by what gives no output: a platform that says "still thinking" is alive.
+            self.heard = Stopwatch::start();
         }
     }
 
@@ -96,7 +102,7 @@ impl RelayStream {
             None => {}
             Some(StreamEnd::Done) => self.ended("ok"),
             Some(StreamEnd::Failed(mut error)) => {
-                error.message = mask(&error.message, &self.credential.secrets()).into_owned();
+                cleanse(&mut error.message, &self.credential);
                 self.out.push(error.refusal().body.event());
                 self.ended("upstream_error");
             }
@@ -147,7 +153,6 @@ impl Body for RelayStream {
         }
         stream.looks = 0;
         let bytes = if unwritten > 0 {
-            stream.heard = Stopwatch::start();
             stream.out.take()
         } else if stream.upstream.is_none() {
             return Poll::Ready(None);

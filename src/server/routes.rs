@@ -48,7 +48,7 @@ const fn route(method: Method, path: &'static str, role: Role, handler: Handler)
 }
 
 /// Every route.
-pub const ROUTES: [Route; 8] = [
+pub static ROUTES: [Route; 8] = [
     route(Method::POST, "/v1/chat/completions", Role::Chat, Handler::ChatCompletions),
     route(Method::GET, "/v1/models", Role::Chat, Handler::ListModels),
     route(Method::GET, "/v1/models/{*id}", Role::Chat, Handler::ShowModel),
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn the_operators_routes_are_not_on_the_callers_listener() {
-        for route in ROUTES {
+        for route in &ROUTES {
             let path = route.path.replace("{*id}", "x");
             let public = find(Listener::Public, &route.method, &path).is_ok();
             let operator = find(Listener::Operator, &route.method, &path).is_ok();

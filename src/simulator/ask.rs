@@ -34,6 +34,8 @@ pub(super) struct Ask {
     pub logprobs: Option<u64>,
     /// GLM: arguments may come in fragments.
     pub tool_stream: bool,
+    /// GLM: several calls are announced in words.
+    pub announces: bool,
     /// OpenAI: events are padded.
     pub obfuscate: bool,
     /// Spark: calls come as a list.
@@ -146,6 +148,7 @@ impl Ask {
             logprobs: flag(body, "logprobs")
                 .unwrap_or(false)
                 .then(|| body.get("top_logprobs").and_then(Value::as_u64).unwrap_or(0)),
+            announces: false,
             tool_stream: flag(body, "tool_stream").unwrap_or(false),
             prompt_tokens: turn_tokens + tool_tokens + tokens::PER_MESSAGE,
             image_tokens,

@@ -121,7 +121,7 @@ fn reply(
     let stream = ask.stream;
     let reply = Reply { ask, unique, id, created: clock::now_s(), answers, usage };
     let (kind, body) = if stream {
-        ("text/event-stream", AnswerBody::stream(site.wire, reply, entry, manner))
+        (site.wire.stream_type(), AnswerBody::stream(site.wire, reply, entry, manner))
     } else {
         entry.wrote(usage.completion);
         let whole = site.wire.whole(&reply).to_string();

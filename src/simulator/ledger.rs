@@ -187,8 +187,9 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        if !self.row.done.swap(true, Relaxed) {
+        if !self.row.done.load(Relaxed) {
             self.row.cancelled.store(true, Relaxed);
+            self.row.done.store(true, Relaxed);
         }
     }
 }

@@ -15,10 +15,10 @@
 //!
 //! `GET …/models` beside them, but for Spark, which documents none. Any key of the
 //! right form is good, and has its own row in the books. `/_sim/` on each origin is
-//! the operator's side: see [`operator`] for the routes and [`faults`] for what can
-//! be made to go wrong.
+//! the operator's side: `operator.rs` has the routes and `faults.rs` what can be
+//! made to go wrong.
 //!
-//! Answers derive from the request alone (see [`think`]). Words in the user's text
+//! Answers derive from the request alone (`think/`). Words in the user's text
 //! that tests may use:
 //!
 //! | text | does |

@@ -57,7 +57,7 @@ mod tests {
         assert_eq!(count("one two three"), 3);
         assert_eq!(count("合肥的天气"), 5);
         assert_eq!(count("internationalization"), 3);
-        assert_eq!(count("Hi, 世界!\n\n  🙂"), 8);
+        assert_eq!(count("Hi, 世界!\n\n  🙂"), 9);
     }
 
     #[test]

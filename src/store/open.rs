@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::redis::RedisStore;
 use super::sqlite::SqliteStore;
-use super::{Answer, Settings, Store, StoreError, sqlite};
+use super::{Answer, Settings, Store, StoreError, redis, sqlite};
 
 /// Opens a store.
 ///
@@ -17,7 +18,9 @@ pub async fn open(settings: &Settings) -> Answer<Arc<dyn Store>> {
         Scheme::Sqlite(file) => {
             Ok(Arc::new(SqliteStore::open(Path::new(file), sqlite::Options::default())?))
         }
-        Scheme::Redis => Err(StoreError::Unusable("not yet".into())),
+        Scheme::Redis => {
+            Ok(Arc::new(RedisStore::open(&settings.url, redis::Options::default()).await?))
+        }
     }
 }
 

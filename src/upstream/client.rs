@@ -16,6 +16,11 @@ use rustls::pki_types::pem::PemObject;
 use super::resolve::CheckedResolver;
 use super::{SendFailure, Settings};
 
+/// Of a refusal, this much is read within this time: its status says enough, and another
+/// account is to be tried.
+const REFUSAL_BYTES: usize = 64 << 10;
+const REFUSAL_WITHIN: Duration = Duration::from_secs(5);
+
 /// A pool of connections to platforms.
 #[derive(Clone)]
 pub struct Client {
@@ -105,6 +110,23 @@ impl Client {
             }
         }
         Ok(if joined.is_empty() { first } else { joined.freeze() })
+    }
+
+    /// Reads why a platform refuses: what comes soon, of what is not too long.
+    pub async fn glance(&self, mut body: Incoming) -> Bytes {
+        let mut read = BytesMut::new();
+        let reading = async {
+            while let Some(Ok(frame)) = body.frame().await {
+                let Ok(data) = frame.into_data() else { continue };
+                let room = REFUSAL_BYTES - read.len();
+                read.extend_from_slice(&data[..data.len().min(room)]);
+                if data.len() >= room {
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(REFUSAL_WITHIN, reading).await; // What came is enough.
+        read.freeze()
     }
 
     /// A body's next frame, within the longest silence allowed.

@@ -124,7 +124,7 @@ contract! {
         let held = rig.ask(&ann, 30).held().await;
         let ended = rig.ask(&ann, 20).held().await;
         rig.settle(&ended, Charge::Release).await;
-        let never = key(fresh_id(), &ann, held.grant.account, 5);
+        let never = key(fresh_id(), &ann, held.grant.account, rig.now());
         for _ in 0..5 {
             rig.pass_secs(100);
             let keys = [held.key.clone(), ended.key.clone(), never.clone()];

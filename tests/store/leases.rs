@@ -120,6 +120,23 @@ contract! {
 }
 
 contract! {
+    async fn a_block_stays_when_another_accounts_block_ends(rig: Rig) {
+        let ann = rig.user().await;
+        let mut all = Vec::new();
+        for secs in [60, 90] {
+            all.push(rig.account(&ann, 1000).await);
+            let until = rig.now() + jiff::SignedDuration::from_secs(secs);
+            rig.store.block_model(all[all.len() - 1], "qwen-max", until).await.unwrap();
+        }
+        rig.pass_secs(60);
+        rig.sweep().await;
+        for _ in 0..2 {
+            assert_eq!(rig.ask(&ann, 1).model("qwen-max").lands_on().await, all[0]);
+        }
+    }
+}
+
+contract! {
     async fn a_request_that_fits_nowhere_may_go_alone(rig: Rig) {
         let ann = rig.user().await;
         let rich = rig.account(&ann, 100).await;

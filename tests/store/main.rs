@@ -1,10 +1,17 @@
 //! The store's contract, as sentences. Each runs on both stores: `…::on_sqlite`,
 //! `…::on_redis`. `redis-server` must be on the path; the tests start their own.
 
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+
 mod rig;
 
+mod crash;
+mod crowd;
 mod ends;
 mod leases;
+mod model;
 mod people;
 mod records;
+mod redis_server;
 mod refusals;
+mod sqlite_file;

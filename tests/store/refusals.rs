@@ -133,6 +133,21 @@ contract! {
 }
 
 contract! {
+    async fn a_reset_that_is_due_behind_many_others_is_seen_before_anyone_is_overdrawn(rig: Rig) {
+        let ann = rig.user().await;
+        for _ in 0..100 {
+            rig.account(&ann, 10).await;
+            use_up(&rig, &ann, 10).await;
+        }
+        // It resets in the same instant, and its name comes last in any order.
+        let rich = rig.account(&ann, 100).await;
+        use_up(&rig, &ann, 100).await;
+        rig.set(MIDNIGHT);
+        assert_eq!(rig.ask(&ann, 50).lands_on().await, rich);
+    }
+}
+
+contract! {
     async fn many_resets_at_once_are_all_seen_before_anyone_is_refused(rig: Rig) {
         let ann = rig.user().await;
         for _ in 0..200 {

@@ -60,38 +60,57 @@ pub(super) fn short(text: &str, chars: usize) -> String {
     line
 }
 
-/// Runs of capitalized words, without a capital that only begins a sentence.
+/// Runs of capitalized words. One word alone that only begins a sentence counts if a
+/// list goes on after it ("Alice and Bob…"), or if there is no other name.
 fn names(text: &str) -> Vec<String> {
-    const NOT_NAMES: &[&str] = &["I", "I'm", "I'd", "JSON", "OK", "API"];
     let mut found: Vec<String> = Vec::new();
-    let mut run: Vec<&str> = Vec::new();
+    let mut doubtful = None;
+    let mut run = Run::default();
     let mut sentence_begins = true;
-    let mut flush = |run: &mut Vec<&str>| {
-        let name = run.join(" ");
-        run.clear();
-        if !name.is_empty() && !found.contains(&name) {
-            found.push(name);
-        }
-    };
     for word in text.split_whitespace() {
         let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
         let bare = bare.strip_suffix("'s").unwrap_or(bare);
-        let capital = bare.chars().next().is_some_and(|c| c.is_uppercase())
-            && bare.is_ascii()
-            && !NOT_NAMES.contains(&bare);
-        let named_first = sentence_begins && run.is_empty() && is_ordinary(bare);
-        if capital && !named_first {
-            run.push(bare);
-        } else {
-            flush(&mut run);
+        let ends = word.ends_with([',', ';', '.', '?', '!', ':', ')']);
+        let may_begin = !(sentence_begins && run.words.is_empty() && is_ordinary(bare));
+        let named = is_capital(bare) && may_begin;
+        if named {
+            run.begins_sentence |= run.words.is_empty() && sentence_begins;
+            run.words.push(bare);
         }
-        if word.ends_with([',', ';', '.', '?', '!', ':', ')']) {
-            flush(&mut run);
+        if !named || ends {
+            let goes_on = word.ends_with(',') || matches!(word, "and" | "or" | "&");
+            let done = std::mem::take(&mut run);
+            let name = done.words.join(" ");
+            if done.words.len() == 1 && done.begins_sentence && !goes_on {
+                doubtful = doubtful.or(Some(name));
+            } else if !name.is_empty() && !found.contains(&name) {
+                found.push(name);
+            }
         }
         sentence_begins = word.ends_with(['.', '?', '!', ':']);
     }
-    flush(&mut run);
+    let name = run.words.join(" ");
+    if !name.is_empty() && !found.contains(&name) {
+        found.push(name);
+    }
+    if found.is_empty() {
+        found.extend(doubtful);
+    }
     found
+}
+
+/// Capitalized words that stand together.
+#[derive(Default)]
+struct Run<'a> {
+    words: Vec<&'a str>,
+    begins_sentence: bool,
+}
+
+fn is_capital(word: &str) -> bool {
+    const NOT_NAMES: &[&str] = &["I", "I'm", "I'd", "JSON", "OK", "API"];
+    word.starts_with(|c: char| c.is_ascii_uppercase())
+        && word.is_ascii()
+        && !NOT_NAMES.contains(&word)
 }
 
 /// Words that begin sentences without being names.

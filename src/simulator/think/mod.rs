@@ -78,6 +78,7 @@ pub(super) fn answer(ask: &Ask, choice: usize, spacing: Spacing) -> Answer {
     let hints = Hints::of(question);
     let calls = calls(ask, &hints, spacing);
     let content = match (&ask.format, calls.is_empty()) {
+        (_, false) if ask.announces && calls.len() > 1 => speak::announcement(question).to_owned(),
         (_, false) => String::new(),
         (Format::Text, true) => speak::text(ask, choice),
         (Format::Object, true) => {
@@ -232,15 +233,14 @@ fn spaced(value: &Value, out: &mut String) {
 mod tests {
     use serde_json::json;
 
-    use super::super::ask::Body;
     use super::super::models::Model;
     use super::*;
 
     static MODEL: Model = Model::new("tester", 100_000, 10_000);
 
     fn ask(body: Value) -> Ask {
-        let Value::Object(body): (Value,) = (body,) else { panic!("an object") };
-        Ask::read(&Body::from(body), &MODEL).expect("a good request")
+        let Value::Object(body) = body else { panic!("an object") };
+        Ask::read(&body, &MODEL).expect("a good request")
     }
 
     fn weather_and_time(question: &str) -> Value {

@@ -13,15 +13,19 @@ use super::words;
 /// Below this depth the smallest instance is taken, so that recursive schemas end.
 const DEEP: usize = 6;
 
+/// Most values of one instance: schemas whose instances would have no end get nulls.
+const MOST: usize = 20_000;
+
 /// A value that `schema` accepts, filled from the question where it can be.
 pub(super) fn instance(schema: &Value, hints: &Hints<'_>) -> Value {
-    Maker { root: schema, hints, numbers_used: 0 }.value(schema, "", 0)
+    Maker { root: schema, hints, numbers_used: 0, made: 0 }.value(schema, "", 0)
 }
 
 struct Maker<'a> {
     root: &'a Value,
     hints: &'a Hints<'a>,
     numbers_used: usize,
+    made: usize,
 }
 
 impl<'a> Maker<'a> {
@@ -29,6 +33,10 @@ impl<'a> Maker<'a> {
         let Some(rules) = schema.as_object() else {
             return Value::String(self.hints.subject());
         };
+        self.made += 1;
+        if self.made > MOST {
+            return Value::Null;
+        }
         if let Some(target) = rules.get("$ref").and_then(Value::as_str) {
             if depth > DEEP * 4 {
                 return Value::Null;
@@ -100,10 +108,10 @@ impl<'a> Maker<'a> {
         depth: usize,
     ) -> Value {
         let mut merged = Map::new();
-        if rules.contains_key("properties") {
-            if let Value::Object(own) = self.object(rules, depth) {
-                merged.extend(own);
-            }
+        if rules.contains_key("properties")
+            && let Value::Object(own) = self.object(rules, depth)
+        {
+            merged.extend(own);
         }
         let mut other = None;
         for part in parts {
@@ -179,10 +187,9 @@ impl<'a> Maker<'a> {
                 Some(option) => option.clone(),
                 None => {
                     let hints = self.hints.about(n);
-                    let mut maker =
-                        Maker { root: self.root, hints: &hints, numbers_used: self.numbers_used };
+                    let mut maker = Maker { hints: &hints, ..*self };
                     let value = maker.value(items, name, depth + 1);
-                    self.numbers_used = maker.numbers_used;
+                    (self.numbers_used, self.made) = (maker.numbers_used, maker.made);
                     value
                 }
             };
@@ -326,6 +333,10 @@ mod tests {
         let whole = json!({"type": "object", "properties": {
             "ui": {"type": "array", "items": {"$ref": "#"}}}, "required": ["ui"]});
         assert!(make(&whole, "a page")["ui"].is_array());
+        let endless = json!({"type": "object", "properties": {
+            "a": {"$ref": "#"}, "b": {"$ref": "#"}, "c": {"$ref": "#"}},
+            "required": ["a", "b", "c"]});
+        assert!(make(&endless, "no instance is finite").is_object());
     }
 
     #[test]

@@ -64,6 +64,11 @@ pub(super) fn thoughts(question: &str, calls: &[Call]) -> String {
     }
 }
 
+/// What is said before calls, by models that say something.
+pub(super) fn announcement(question: &str) -> &'static str {
+    if is_chinese(question) { "我来查一下。" } else { "Let me check." }
+}
+
 /// Whether the text asks for something to the letter.
 pub(super) fn is_literal(question: &str) -> bool {
     repeated(question).is_some() || word_count(question).is_some()
@@ -120,7 +125,7 @@ fn quote_results(ask: &Ask, results: &[&Turn], question: &str) -> String {
         calls
             .filter(|(call, _)| call == id)
             .map(|(_, name)| name.clone())
-            .last()
+            .next_back()
             .unwrap_or_default()
     };
     let quotes: Vec<String> = results

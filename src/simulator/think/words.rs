@@ -131,10 +131,10 @@ fn day(text: &str) -> Option<String> {
 /// Cuts or pads to `minLength` and `maxLength`, which count characters.
 fn fit(mut text: String, rules: &Map<String, Value>) -> String {
     let bound = |key: &str| rules.get(key).and_then(Value::as_u64).map(|n| n as usize);
-    if let Some(most) = bound("maxLength") {
-        if text.chars().count() > most {
-            text = text.chars().take(most).collect();
-        }
+    if let Some(most) = bound("maxLength")
+        && text.chars().count() > most
+    {
+        text = text.chars().take(most).collect();
     }
     let least = bound("minLength").unwrap_or(0);
     for _ in text.chars().count()..least {

@@ -117,6 +117,7 @@ impl Wire for Glm {
             _ if off => Thinking::Off,
             _ => Thinking::Shown,
         };
+        ask.announces = ask.tool_stream;
         let (limit, _) = token_limits(body);
         ask.whole_limit = limit.unwrap_or(model.max_output);
         if ask.format == Format::Object
@@ -232,8 +233,11 @@ fn choice(reply: &Reply, answer: &Answer) -> Value {
                 "id": call_id(reply, index), "index": index, "type": "function"})
         })
         .collect();
+    // Beside calls, no content is null or, after thinking, empty.
+    let silent = !calls.is_empty() && answer.content.is_empty() && answer.reasoning.is_empty();
+    let content = if silent { Value::Null } else { answer.content.as_str().into() };
     let message = object([
-        ("content", Some(answer.content.as_str().into())),
+        ("content", Some(content)),
         (
             "reasoning_content",
             (!answer.reasoning.is_empty()).then(|| answer.reasoning.as_str().into()),

@@ -4,6 +4,7 @@
 //! are written from them a second time, elsewhere.
 
 pub(super) mod ernie;
+mod ernie_errors;
 pub(super) mod glm;
 mod glm_errors;
 pub(super) mod openai;
@@ -58,6 +59,11 @@ pub(super) trait Wire: Send + Sync {
     fn id(&self, unique: u128) -> String;
 
     fn habits(&self, ask: &Ask) -> Habits;
+
+    /// The `content-type` of a stream.
+    fn stream_type(&self) -> &'static str {
+        "text/event-stream"
+    }
 
     /// How the platform's models write JSON.
     fn spacing(&self) -> Spacing {

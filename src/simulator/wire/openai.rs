@@ -111,6 +111,10 @@ impl Wire for OpenAi {
         format!("chatcmpl-{}", letters(unique, 0, 29))
     }
 
+    fn stream_type(&self) -> &'static str {
+        "text/event-stream; charset=utf-8"
+    }
+
     fn habits(&self, _ask: &Ask) -> Habits {
         Habits { stride: 1, whole_calls: false, opens_empty: Opens::Always }
     }

@@ -116,6 +116,10 @@ impl Wire for Qwen {
         format!("chatcmpl-{}", uuid(unique, 0))
     }
 
+    fn stream_type(&self) -> &'static str {
+        "text/event-stream;charset=UTF-8"
+    }
+
     fn habits(&self, _ask: &Ask) -> Habits {
         Habits { stride: 3, whole_calls: false, opens_empty: Opens::First }
     }

@@ -109,11 +109,11 @@ fn leases(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
             user: UserId(get(row, 3)?),
             estimate: tokens(get(row, 4)?),
             deadline: get(row, 5)?,
-            granted_at: get(row, 6)?,
             grant: Grant {
                 account: AccountId(get(row, 2)?),
                 remaining: get(row, 7)?,
                 candidates: get(row, 8)?,
+                granted_at: rows::at("lease", get(row, 6)?)?,
             },
         };
         books.place_lease(lease_id(row, 0)?, lease, now);

@@ -97,7 +97,7 @@ impl<'conn> Statements<'conn> {
             lease.user.0,
             lease.estimate.signed(),
             lease.deadline,
-            lease.granted_at,
+            lease.grant.granted_at.as_millisecond(),
             lease.grant.remaining,
             lease.grant.candidates,
         ];

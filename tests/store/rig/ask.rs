@@ -94,6 +94,7 @@ impl<'a> Ask<'a> {
             account: grant.account,
             user: self.user.id,
             estimate: Tokens(self.estimate),
+            granted_at: grant.granted_at,
         };
         Ok(Held { key, grant })
     }

@@ -1,6 +1,8 @@
 //! A store to test, with its clock in the test's hand.
 
 mod ask;
+#[path = "../../common/redis_server.rs"]
+mod server;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -11,10 +13,11 @@ use tributary::accounts::{
     AccountId, AccountState, Charge, ChargeKind, ChargeRow, Health, LeaseId, LeaseKey, NewAccount,
     Period, PlatformId, Resets, Settlement, Tokens, User, WindowSpec,
 };
-use tributary::store::{Keep, Store, sqlite};
+use tributary::store::{Keep, Store, redis, sqlite};
 use tributary::vault::SealedCredential;
 
 pub use ask::{Ask, Held, fresh_id};
+pub use server::Server;
 
 /// Runs a check on each store.
 #[macro_export]
@@ -32,9 +35,14 @@ macro_rules! contract {
 
             async fn check($rig: $crate::rig::Rig) $body
 
-            #[tokio::test]
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn on_sqlite() {
                 check($crate::rig::Rig::sqlite($wish)).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_redis() {
+                check($crate::rig::Rig::redis($wish).await).await;
             }
         }
     };
@@ -52,13 +60,15 @@ pub struct Rig {
     pub store: Arc<dyn Store>,
     clock: Arc<AtomicI64>,
     names: AtomicU64,
-    _home: Home,
+    home: Home,
 }
 
 /// What goes when the test ends.
 #[expect(dead_code, reason = "held for its end")]
 enum Home {
     Folder(tempfile::TempDir),
+    Server(Arc<Server>),
+    Elsewhere,
 }
 
 /// What a test asks for beside the defaults.
@@ -71,15 +81,40 @@ impl Rig {
     pub fn sqlite(wish: Wish) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = clock_at(NOON);
-        let options =
-            sqlite::Options { clock: reads(&clock), keep: wish.keep, ..sqlite::Options::default() };
-        let store = sqlite::SqliteStore::open(&folder.path().join("test.db"), options).unwrap();
-        Self {
-            store: Arc::new(store),
-            clock,
-            names: AtomicU64::new(0),
-            _home: Home::Folder(folder),
-        }
+        let store = open_sqlite(&folder, &clock, wish);
+        Self { home: Home::Folder(folder), ..Self::on(store, clock) }
+    }
+
+    /// The same file, opened anew.
+    pub fn reopened(self) -> Self {
+        let Home::Folder(folder) = self.home else { panic!("a rig on a file") };
+        drop(self.store);
+        let store = open_sqlite(&folder, &self.clock, Wish::default());
+        let rig = Self::on(store, self.clock);
+        Self { home: Home::Folder(folder), names: self.names, ..rig }
+    }
+
+    /// On a store that the test opened itself.
+    pub fn on(store: impl Store, clock: Arc<AtomicI64>) -> Self {
+        Self { store: Arc::new(store), clock, names: AtomicU64::new(0), home: Home::Elsewhere }
+    }
+
+    /// On a store that has a clock of its own.
+    pub fn live(store: Arc<dyn Store>) -> Self {
+        let clock = Arc::new(AtomicI64::new(tributary::telemetry::clock::now_ms()));
+        Self { store, clock, names: AtomicU64::new(0), home: Home::Elsewhere }
+    }
+
+    pub async fn redis(wish: Wish) -> Self {
+        let server = Server::shared();
+        let clock = clock_at(NOON);
+        let options = redis::Options {
+            clock: Some(reads(&clock)),
+            keep: wish.keep,
+            ..redis::Options::default()
+        };
+        let store = redis::RedisStore::open(&server.fresh_url(), options).await.unwrap();
+        Self { home: Home::Server(server), ..Self::on(store, clock) }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -196,6 +231,16 @@ impl Rig {
     }
 }
 
+fn open_sqlite(
+    folder: &tempfile::TempDir,
+    clock: &Arc<AtomicI64>,
+    wish: Wish,
+) -> sqlite::SqliteStore {
+    let options =
+        sqlite::Options { clock: reads(clock), keep: wish.keep, ..sqlite::Options::default() };
+    sqlite::SqliteStore::open(&folder.path().join("test.db"), options).unwrap()
+}
+
 pub fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
@@ -213,14 +258,15 @@ pub fn hours(hours: i64, limit: u64) -> WindowSpec {
     }
 }
 
-pub fn key(id: LeaseId, user: &User, account: AccountId, estimate: u64) -> LeaseKey {
+pub fn key(id: LeaseId, user: &User, account: AccountId, granted_at: Timestamp) -> LeaseKey {
     LeaseKey {
         id,
         pool: user.pool,
         platform: "qwen".into(),
         account,
         user: user.id,
-        estimate: Tokens(estimate),
+        estimate: Tokens(5),
+        granted_at,
     }
 }
 

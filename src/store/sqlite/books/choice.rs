@@ -1,19 +1,13 @@
 //! Which account gets a lease, and why none does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use crate::accounts::{AccountId, LeaseAsk, Refusal};
 
-use super::family::Family;
-use super::{Books, Entry, Ms};
-
-/// What a choice came to.
-pub(super) enum Choice {
-    Account(AccountId),
-    None,
-}
+use super::family::{Family, Rank};
+use super::{Books, Ms};
 
 /// What an account must be to be chosen for one request.
 struct Sieve<'a> {
@@ -49,34 +43,40 @@ impl Books {
         Some((Sieve { ask, blocks, now: now.as_millisecond() }, family))
     }
 
-    /// The account with the most left, if the request fits; else the lone request's.
-    pub(super) fn choose(&mut self, ask: &LeaseAsk<'_>, now: Timestamp) -> Choice {
-        let Some((sieve, family)) = self.sieve(ask, now) else { return Choice::None };
-        let (best, lone) = match ask.only {
-            Some(pin) => {
-                let pin = self.accounts.get(&pin).filter(|entry| sieve.takes(entry.id()));
-                let ready = pin.and_then(|entry| family.ready.get(&entry.standing.ready?));
-                (ready, ready.filter(|rank| family.idle.contains(rank)))
-            }
-            None => (
-                family.ready.iter().find(|rank| sieve.takes(rank.account)),
-                // The first idle one has the most left of those that nobody uses.
-                family.idle.iter().find(|rank| sieve.takes(rank.account)),
-            ),
-        };
-        let (best, lone) = (best.map(|rank| rank.account), lone.map(|rank| rank.account));
-        let fits = |entry: &Entry| {
-            entry.remaining().is_none_or(|remaining| ask.estimate.signed() <= remaining)
-        };
-        for (id, must_fit) in [(best, true), (lone, false)] {
-            let Some(entry) = id.and_then(|id| self.accounts.get_mut(&id)) else { continue };
-            // A window may have ended since the account was ranked.
-            entry.roll(now, ask.resets);
-            if !must_fit || fits(entry) {
-                return Choice::Account(entry.id());
-            }
+    /// The account with the most left, if the request fits.
+    pub(super) fn best_that_fits(
+        &mut self,
+        ask: &LeaseAsk<'_>,
+        now: Timestamp,
+    ) -> Option<AccountId> {
+        let (sieve, family) = self.sieve(ask, now)?;
+        let best = match ask.only {
+            Some(_) => self.pinned(&sieve, family)?,
+            None => family.ready.iter().find(|rank| sieve.takes(rank.account))?,
         }
-        Choice::None
+        .account;
+        let entry = self.accounts.get_mut(&best)?;
+        // A window may have ended since the account was ranked.
+        entry.roll(now, ask.resets);
+        let fits = entry.remaining().is_none_or(|rest| ask.estimate.signed() <= rest);
+        fits.then(|| entry.id())
+    }
+
+    /// The account with the most left of those that nobody uses: one request may overdraw
+    /// it. Called with every timer handled.
+    pub(super) fn lone(&self, ask: &LeaseAsk<'_>, now: Timestamp) -> Option<AccountId> {
+        let (sieve, family) = self.sieve(ask, now)?;
+        let lone = match ask.only {
+            Some(_) => self.pinned(&sieve, family).filter(|rank| family.idle.contains(rank)),
+            None => family.idle.iter().find(|rank| sieve.takes(rank.account)),
+        };
+        lone.map(|rank| rank.account)
+    }
+
+    /// The pinned account, if it may be leased.
+    fn pinned<'a>(&self, sieve: &Sieve<'_>, family: &'a Family) -> Option<&'a Rank> {
+        let pin = self.accounts.get(&sieve.ask.only?).filter(|entry| sieve.takes(entry.id()))?;
+        family.ready.get(&pin.standing.ready?)
     }
 
     /// How many accounts were ready, less those that this request has tried.
@@ -89,8 +89,8 @@ impl Books {
             let entry = self.accounts.get(id).filter(|_| family.members.contains(id));
             entry.is_some_and(|entry| entry.standing.ready.is_some())
         };
-        let tried = ask.except.iter().filter(ready).count();
-        u32::try_from(family.ready.len().saturating_sub(tried)).ok()
+        let tried: BTreeSet<&AccountId> = ask.except.iter().filter(ready).collect();
+        u32::try_from(family.ready.len().saturating_sub(tried.len())).ok()
     }
 
     /// Why nothing was chosen. Called with every timer handled.

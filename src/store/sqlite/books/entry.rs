@@ -111,9 +111,10 @@ impl Entry {
             let used = limited().filter(|(window, _)| window.used > Tokens::ZERO);
             return used.filter_map(|(window, _)| ends(window)).min();
         }
-        // One that never ends keeps the account empty for good.
+        // One that never ends, or whose limit is nothing, keeps the account empty for good.
         let empty = limited().filter(|(_, left)| *left <= 0);
-        empty.map(|(window, _)| ends(window)).collect::<Option<Vec<_>>>()?.into_iter().max()
+        let returns = |window: &Window| ends(window).filter(|_| window.limit > Some(Tokens::ZERO));
+        empty.map(|(window, _)| returns(window)).collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 
     pub(super) fn motion(&self) -> Motion {

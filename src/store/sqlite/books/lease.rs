@@ -4,7 +4,6 @@ use jiff::Timestamp;
 
 use crate::accounts::{AccountId, Grant, LeaseAsk, LeaseId, LeaseKey, Refusal, Tokens, UserId};
 
-use super::choice::Choice;
 use super::{Books, Ms, Note, family_of, note_motion};
 
 /// A lease that has not ended.
@@ -15,13 +14,12 @@ pub(in super::super) struct OpenLease {
     pub(in super::super) user: UserId,
     pub(in super::super) estimate: Tokens,
     pub(in super::super) deadline: Ms,
-    pub(in super::super) granted_at: Ms,
     /// What was answered, for one who asks again.
     pub(in super::super) grant: Grant,
 }
 
-/// How many due timers a lease handles before it chooses. It handles all of them
-/// before it refuses; a sweep does the bulk.
+/// How many due timers a lease handles before it chooses. It handles all of them before
+/// it overdraws an account or refuses; a sweep does the bulk.
 const TIMERS_A_LEASE: usize = 64;
 
 impl Books {
@@ -35,14 +33,14 @@ impl Books {
             return Ok(open.grant);
         }
         self.wake(ask.pool, ask.platform, now, ask.resets, TIMERS_A_LEASE);
-        let mut choice = self.choose(ask, now);
-        if matches!(choice, Choice::None)
-            && self.wake(ask.pool, ask.platform, now, ask.resets, usize::MAX) > 0
-        {
-            choice = self.choose(ask, now);
+        let mut best = self.best_that_fits(ask, now);
+        if best.is_none() && self.wake(ask.pool, ask.platform, now, ask.resets, usize::MAX) > 0 {
+            best = self.best_that_fits(ask, now);
         }
-        let Choice::Account(id) = choice else { return Err(self.refusal(ask, now)) };
-        self.grant(id, ask, now, deadline).ok_or(Refusal::NoAccount)
+        match best.or_else(|| self.lone(ask, now)) {
+            Some(id) => self.grant(id, ask, now, deadline).ok_or(Refusal::NoAccount),
+            None => Err(self.refusal(ask, now)),
+        }
     }
 
     fn grant(
@@ -55,7 +53,8 @@ impl Books {
         let candidates = self.candidates(ask);
         let entry = self.accounts.get_mut(&id)?;
         let family = family_of(&mut self.pools, entry)?;
-        let grant = Grant { account: id, remaining: entry.remaining(), candidates };
+        let grant =
+            Grant { account: id, remaining: entry.remaining(), candidates, granted_at: now };
         self.turn += 1;
         entry.turn = self.turn;
         entry.last_used_at = Some(now);
@@ -69,7 +68,6 @@ impl Books {
             user: ask.user,
             estimate: ask.estimate,
             deadline,
-            granted_at: now.as_millisecond(),
             grant,
         };
         self.deadlines.insert((deadline, ask.id));

@@ -1,0 +1,44 @@
+//! The arguments that every family script begins with.
+
+use std::time::Duration;
+
+use redis::Cmd;
+
+use crate::accounts::{Resets, Tokens};
+
+use super::RedisStore;
+use super::keys::Family;
+use super::scripts::Loaded;
+
+/// How long it is remembered that a lease has ended. A settlement may be repeated for
+/// that long, and one whose lease is unknown is believed for that long after its grant:
+/// so none counts twice, whatever a fail-over lost.
+pub(super) const TOMBSTONE: Duration = Duration::from_secs(600);
+
+/// The largest number that a script counts exactly.
+const EXACT: u64 = 1 << 53;
+
+impl RedisStore {
+    /// Begins a call of a script on a family: its keys, the time, the zones' resets.
+    pub(super) fn call(&self, script: &Loaded, family: &Family, resets: &Resets) -> Cmd {
+        let mut call = script.call(&self.family_keys.of(family));
+        let now = self.options.clock.as_ref().map_or(0, |clock| clock().as_millisecond());
+        call.arg(now).arg(resets.0.len());
+        for zone in &resets.0 {
+            call.arg(&zone.zone);
+            for reset in zone.next {
+                call.arg(reset.as_millisecond());
+            }
+        }
+        call
+    }
+}
+
+/// Tokens as a script's argument.
+pub(super) fn tokens(tokens: Tokens) -> u64 {
+    tokens.0.min(EXACT)
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(EXACT).min(EXACT)
+}

@@ -1,0 +1,216 @@
+//! The directory's verbs: rare, so each is a few commands where no count depends on it.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use futures_util::future::try_join_all;
+use jiff::Timestamp;
+
+use crate::accounts::{
+    Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, NewAccount, PlatformId,
+    PoolId, Record, Resets, TokenId, User, UserId,
+};
+
+use super::super::{Answer, Directory, StoreError};
+use super::keys::{self, Family};
+use super::view::{packed, status_number};
+use super::{RedisStore, from_json, instant, to_json};
+
+#[async_trait]
+impl Directory for RedisStore {
+    async fn add_user(&self, name: &str) -> Answer<User> {
+        let user = User {
+            id: UserId(0),
+            name: name.into(),
+            pool: PoolId(0),
+            created_at: self.now().await?,
+        };
+        let json = to_json("user", &user)?;
+        // The script fills in the ids that it counts.
+        let (head, rest) = json.split_once("\"id\":0").unwrap_or((&json, ""));
+        let (middle, tail) = rest.split_once("\"pool\":0").unwrap_or((rest, ""));
+        let mut call = self.scripts.add_user.call(&keys::USERS);
+        call.arg(name).arg(format!("{head}\"id\":")).arg(format!("{middle}\"pool\":")).arg(tail);
+        let added: Option<String> = self.scripts.add_user.run_once(&self.link, &call).await?;
+        match added {
+            Some(json) => from_json("user", &json),
+            None => Err(StoreError::Taken(format!("a user named {name}"))),
+        }
+    }
+
+    async fn user_named(&self, name: &str) -> Answer<Option<User>> {
+        let id = redis::cmd("HGET").arg(keys::USERS[0]).arg(name).take();
+        let Some(id) = self.link.ask::<Option<i64>>(&id).await? else { return Ok(None) };
+        let user = redis::cmd("HGET").arg(keys::USERS[1]).arg(id).take();
+        let user: Option<String> = self.link.ask(&user).await?;
+        user.map(|json| from_json("user", &json)).transpose()
+    }
+
+    async fn users(&self) -> Answer<Vec<User>> {
+        let all = redis::cmd("HVALS").arg(keys::USERS[1]).take();
+        let all: Vec<String> = self.link.ask(&all).await?;
+        let users: Answer<Vec<User>> = all.iter().map(|json| from_json("user", json)).collect();
+        let mut users = users?;
+        users.sort_by_key(|user| user.id);
+        Ok(users)
+    }
+
+    async fn reserve_token_id(&self) -> Answer<TokenId> {
+        self.count(keys::TOKEN_IDS).await.map(TokenId)
+    }
+
+    async fn add_token(&self, row: GatewayTokenRow) -> Answer<()> {
+        let taken = || StoreError::Taken("this token".into());
+        let id = row.grant.id;
+        let place = redis::cmd("SET").arg(keys::token_place(id)).arg(&row.index).arg("NX").take();
+        if !self.link.ask_once::<bool>(&place).await? {
+            return Err(taken());
+        }
+        let of_user = redis::cmd("HSET")
+            .arg(keys::tokens_of(row.grant.user))
+            .arg(id.0)
+            .arg(&row.index)
+            .take();
+        self.link.ask::<()>(&of_user).await?;
+        // Last, because this is what grants.
+        let json = to_json("token", &row)?;
+        let grants = redis::cmd("HSETNX").arg(keys::token(&row.index)).arg("row").arg(json).take();
+        if self.link.ask_once::<bool>(&grants).await? { Ok(()) } else { Err(taken()) }
+    }
+
+    async fn tokens_of(&self, user: UserId) -> Answer<Vec<GatewayTokenRow>> {
+        let indexes = redis::cmd("HGETALL").arg(keys::tokens_of(user)).take();
+        let indexes: BTreeMap<i64, String> = self.link.ask(&indexes).await?;
+        let rows = try_join_all(indexes.values().map(|index| self.token_row(index))).await?;
+        Ok(rows.into_iter().flatten().collect())
+    }
+
+    async fn revoke_token(&self, token: TokenId) -> Answer<bool> {
+        let place = redis::cmd("GET").arg(keys::token_place(token)).take();
+        let index: Option<String> = self.link.ask(&place).await?;
+        let Some(index) = index else { return Ok(false) };
+        let now = self.now().await?.as_millisecond();
+        let revoke =
+            redis::cmd("HSETNX").arg(keys::token(&index)).arg("revoked_at").arg(now).take();
+        self.link.ask::<()>(&revoke).await?;
+        Ok(true)
+    }
+
+    async fn reserve_account_id(&self) -> Answer<AccountId> {
+        self.count(keys::ACCOUNT_IDS).await.map(AccountId)
+    }
+
+    async fn add_account(&self, new: NewAccount) -> Answer<()> {
+        let family = Family { pool: new.pool, platform: new.platform.clone() };
+        // Where it lies is said before it lies there: an account is never out of reach.
+        let place = keys::account_place(new.id);
+        let place = redis::cmd("SET").arg(place).arg(family.text()).arg("NX").arg("GET").take();
+        let before: Option<String> = self.link.ask(&place).await?;
+        if before.is_some_and(|before| before != family.text()) {
+            return Err(StoreError::Taken(format!("an account {}", new.id)));
+        }
+        let known = redis::cmd("SADD").arg(keys::FAMILIES).arg(family.text()).take();
+        self.link.ask::<()>(&known).await?;
+        self.roster.grow();
+
+        let windows: Vec<_> = new.windows.iter().map(packed).collect();
+        let name = new.name.clone();
+        let account = fixed(new, self.now().await?);
+        let mut call = self.call(&self.scripts.add_account, &family, &Resets::default());
+        call.arg(account.id.0).arg(account.platform.as_str()).arg(&name);
+        call.arg(to_json("account", &account)?);
+        for (kind, period, limit) in windows {
+            call.arg(kind).arg(period).arg(limit);
+        }
+        match self.scripts.add_account.run_once::<bool>(&self.link, &call).await? {
+            true => Ok(()),
+            false => Err(StoreError::Taken(format!("an account named {name}"))),
+        }
+    }
+
+    async fn accounts_in(&self, pools: &[PoolId], resets: &Resets) -> Answer<Vec<AccountState>> {
+        self.view(pools, resets).await
+    }
+
+    async fn set_health(&self, account: AccountId, health: Health) -> Answer<Option<()>> {
+        let Some(family) = self.family_of(account).await? else { return Ok(None) };
+        let (until, out_of_quota) = match &health {
+            Health::Cooling { until, out_of_quota, .. } => (until.as_millisecond(), *out_of_quota),
+            _ => (0, false),
+        };
+        let json =
+            if health == Health::Active { String::new() } else { to_json("health", &health)? };
+        let mut call = self.call(&self.scripts.set_health, &family, &Resets::default());
+        call.arg(account.0)
+            .arg(status_number(&health))
+            .arg(until)
+            .arg(u8::from(out_of_quota))
+            .arg(json);
+        let moved: bool = self.scripts.set_health.run(&self.link, &call).await?;
+        Ok(moved.then_some(()))
+    }
+
+    async fn records_of(
+        &self,
+        user: UserId,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Answer<Vec<Record>> {
+        let mut call = self.scripts.records.call(&keys::records_of(user));
+        call.arg(before.unwrap_or_default()).arg(limit);
+        let records: Vec<Option<String>> = self.scripts.records.run(&self.link, &call).await?;
+        records.iter().flatten().map(|json| from_json("record", json)).collect()
+    }
+
+    async fn charges(
+        &self,
+        pool: PoolId,
+        platform: &PlatformId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Answer<Vec<ChargeRow>> {
+        self.charge_rows(pool, platform, after, limit).await
+    }
+
+    async fn canaries(&self) -> Answer<Vec<String>> {
+        self.link.ask(&redis::cmd("ZRANGE").arg(keys::CANARIES).arg(0).arg(-1).take()).await
+    }
+
+    async fn add_canary(&self, canary: &str) -> Answer<()> {
+        let now = self.now().await?.as_millisecond();
+        let add = redis::cmd("ZADD").arg(keys::CANARIES).arg("NX").arg(now).arg(canary).take();
+        self.link.ask(&add).await
+    }
+}
+
+impl RedisStore {
+    async fn count(&self, counter: &str) -> Answer<i64> {
+        self.link.ask(&redis::cmd("INCR").arg(counter).take()).await
+    }
+
+    pub(super) async fn token_row(&self, index: &str) -> Answer<Option<GatewayTokenRow>> {
+        let row = redis::cmd("HMGET").arg(keys::token(index)).arg("row").arg("revoked_at").take();
+        let (row, revoked_at): (Option<String>, Option<i64>) = self.link.ask(&row).await?;
+        let Some(row) = row else { return Ok(None) };
+        let row: GatewayTokenRow = from_json("token", &row)?;
+        match revoked_at {
+            Some(ms) => Ok(Some(GatewayTokenRow { revoked_at: instant("token", ms)?, ..row })),
+            None => Ok(Some(row)),
+        }
+    }
+}
+
+fn fixed(new: NewAccount, created_at: Timestamp) -> Account {
+    Account {
+        id: new.id,
+        pool: new.pool,
+        owner: new.owner,
+        platform: new.platform,
+        name: new.name,
+        dialect: new.dialect,
+        sealed: new.sealed,
+        generation: new.generation,
+        expires_at: new.expires_at,
+        created_at,
+    }
+}

@@ -1,0 +1,114 @@
+//! The keys.
+//!
+//! A family (one pool on one platform) has a fixed handful, all under the pool's hash
+//! tag, so that every script stays in one slot.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::accounts::{LeaseKey, PlatformId, PoolId, TokenId, UserId};
+
+/// One pool on one platform.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Family {
+    pub(super) pool: PoolId,
+    pub(super) platform: PlatformId,
+}
+
+impl Family {
+    pub(super) fn of(lease: &LeaseKey) -> Self {
+        Self { pool: lease.pool, platform: lease.platform.clone() }
+    }
+
+    /// As it lies in the set of families.
+    pub(super) fn text(&self) -> String {
+        format!("{} {}", self.pool, self.platform)
+    }
+
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let (pool, platform) = text.split_once(' ')?;
+        Some(Self { pool: PoolId(pool.parse().ok()?), platform: platform.into() })
+    }
+
+    /// The keys that every script declares, in the order of `common.lua`.
+    fn keys(&self) -> Vec<String> {
+        const NAMES: [&str; 16] = [
+            "a", "q", "qi", "lo", "t", "r", "s", "ls", "ld", "out", "b", "bt", "n", "h", "f", "nm",
+        ];
+        let mut keys: Vec<String> = NAMES.iter().map(|name| self.key(name)).collect();
+        keys.push(platforms(self.pool));
+        keys
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{{p:{}}}:{}:{name}", self.pool, self.platform)
+    }
+
+    /// Accounts by id: the moving part.
+    pub(super) fn accounts(&self) -> String {
+        self.key("a")
+    }
+
+    /// Accounts by id: the fixed part.
+    pub(super) fn fixed(&self) -> String {
+        self.key("f")
+    }
+
+    /// The stream of charges.
+    pub(super) fn charges(&self) -> String {
+        self.key("out")
+    }
+}
+
+/// Each family's keys, made once.
+#[derive(Default)]
+pub(super) struct FamilyKeys(Mutex<HashMap<Family, Arc<[String]>>>);
+
+impl FamilyKeys {
+    pub(super) fn of(&self, family: &Family) -> Arc<[String]> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.get(family) {
+            Some(keys) => keys.clone(),
+            None => known.entry(family.clone()).or_insert_with(|| family.keys().into()).clone(),
+        }
+    }
+}
+
+/// Every family that there is.
+pub(super) const FAMILIES: &str = "families";
+/// Users by name, users by id, and counters: one slot.
+pub(super) const USERS: [&str; 3] = ["{us}:names", "{us}:users", "{us}:counters"];
+/// The canaries, in the order they came.
+pub(super) const CANARIES: &str = "canaries";
+pub(super) const TOKEN_IDS: &str = "ids:token";
+pub(super) const ACCOUNT_IDS: &str = "ids:account";
+
+/// The platforms of a pool.
+pub(super) fn platforms(pool: PoolId) -> String {
+    format!("{{p:{pool}}}:platforms")
+}
+
+/// A token by its keyed hash.
+pub(super) fn token(index: &str) -> String {
+    format!("{{t:{index}}}")
+}
+
+/// Where a token's id lies.
+pub(super) fn token_place(token: TokenId) -> String {
+    format!("tix:{token}")
+}
+
+/// Where an account's id lies.
+pub(super) fn account_place(account: crate::accounts::AccountId) -> String {
+    format!("acx:{account}")
+}
+
+/// A user's tokens: id to index.
+pub(super) fn tokens_of(user: UserId) -> String {
+    format!("{{u:{user}}}:tokens")
+}
+
+/// A user's records: ids by time, records by id.
+pub(super) fn records_of(user: UserId) -> [String; 2] {
+    [format!("{{u:{user}}}:ri"), format!("{{u:{user}}}:rb")]
+}

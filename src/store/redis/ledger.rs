@@ -1,0 +1,225 @@
+//! The ledger's verbs: each one script, whatever the family's size.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::future::try_join_all;
+use jiff::Timestamp;
+use redis::Value;
+
+use crate::accounts::{
+    Account, AccountId, Charge, ChargeKind, GatewayTokenRow, Grant, LeaseAsk, LeaseId, LeaseKey,
+    PlatformId, PoolId, Record, Refusal, Resets, Settlement, UserId,
+};
+
+use super::super::{Answer, Ledger};
+use super::arguments::{TOMBSTONE, millis, tokens};
+use super::charges::kind_number;
+use super::keys::{self, Family};
+use super::{RedisStore, corrupt, to_json};
+
+/// How much one script does before others get their turn.
+const A_BATCH: usize = 64;
+
+#[async_trait]
+impl Ledger for RedisStore {
+    async fn token(&self, index: &str) -> Answer<Option<Arc<GatewayTokenRow>>> {
+        Ok(self.token_row(index).await?.map(Arc::new))
+    }
+
+    async fn account(&self, id: AccountId) -> Answer<Option<Arc<Account>>> {
+        self.fixed_part(id).await
+    }
+
+    async fn platforms_in(&self, pools: &[PoolId]) -> Answer<Vec<PlatformId>> {
+        let families = self.families_in(pools).await?;
+        let platforms: std::collections::BTreeSet<_> =
+            families.into_iter().map(|family| family.platform).collect();
+        Ok(platforms.into_iter().collect())
+    }
+
+    async fn lease(&self, ask: LeaseAsk<'_>) -> Answer<Result<Grant, Refusal>> {
+        let family = Family { pool: ask.pool, platform: ask.platform.clone() };
+        self.roster.touch(&family);
+        let mut call = self.call(&self.scripts.lease, &family, ask.resets);
+        call.arg(ask.id.to_string())
+            .arg(ask.user.0)
+            .arg(ask.model)
+            .arg(tokens(ask.estimate))
+            .arg(millis(self.options.deadline));
+        match ask.only {
+            Some(pin) => call.arg(pin.0),
+            None => call.arg(""),
+        };
+        for tried in ask.except {
+            call.arg(tried.0);
+        }
+        let answer: Vec<Value> = self.scripts.lease.run(&self.link, &call).await?;
+        read_lease(&answer)
+    }
+
+    async fn settle(&self, batch: Vec<Settlement>, resets: &Resets) -> Answer<()> {
+        let mut families: BTreeMap<Family, Vec<&Settlement>> = BTreeMap::new();
+        for settlement in &batch {
+            families.entry(Family::of(&settlement.lease)).or_default().push(settlement);
+        }
+        let calls = families.iter().flat_map(|(family, settlements)| {
+            settlements.chunks(A_BATCH).map(move |some| self.settle_some(family, some, resets))
+        });
+        try_join_all(calls).await.map(drop)
+    }
+
+    async fn renew(&self, leases: &[LeaseKey]) -> Answer<Vec<LeaseId>> {
+        let mut families: BTreeMap<Family, Vec<LeaseId>> = BTreeMap::new();
+        for lease in leases {
+            families.entry(Family::of(lease)).or_default().push(lease.id);
+        }
+        let calls = families.iter().flat_map(|(family, ids)| {
+            ids.chunks(A_BATCH).map(move |some| self.renew_some(family, some))
+        });
+        Ok(try_join_all(calls).await?.concat())
+    }
+
+    async fn sweep(&self, resets: &Resets) -> Answer<usize> {
+        let families: Vec<Family> = self.due_families().await?.into_iter().collect();
+        let oldest = if self.roster.forgets() {
+            let age = jiff::SignedDuration::try_from(self.options.keep.age);
+            let before = self.now().await?.saturating_sub(age.unwrap_or_default());
+            before.map_or(0, Timestamp::as_millisecond)
+        } else {
+            0
+        };
+        let mut charged = 0;
+        // A few at a time: a sweep must not crowd out leases.
+        for some in families.chunks(16) {
+            let swept = some.iter().map(|family| self.sweep_one(family, resets, oldest));
+            charged += try_join_all(swept).await?.into_iter().sum::<usize>();
+        }
+        Ok(charged)
+    }
+
+    async fn block_model(&self, account: AccountId, model: &str, until: Timestamp) -> Answer<()> {
+        let Some(family) = self.family_of(account).await? else { return Ok(()) };
+        let mut call = self.call(&self.scripts.block, &family, &Resets::default());
+        call.arg(account.0).arg(model).arg(until.as_millisecond());
+        self.scripts.block.run(&self.link, &call).await
+    }
+
+    async fn record(&self, batch: Vec<Record>) -> Answer<()> {
+        let mut users: BTreeMap<UserId, Vec<&Record>> = BTreeMap::new();
+        for record in &batch {
+            users.entry(record.user).or_default().push(record);
+        }
+        let Some(newest) = batch.iter().map(|record| record.at).max() else { return Ok(()) };
+        let calls = users.iter().flat_map(|(&user, records)| {
+            records.chunks(A_BATCH).map(move |some| self.record_some(user, some, newest))
+        });
+        try_join_all(calls).await.map(drop)
+    }
+
+    async fn ping(&self) -> Answer<()> {
+        self.link.ask(&redis::cmd("PING")).await
+    }
+
+    fn tell_holder(&self, _holder: &str) -> Answer<()> {
+        // Many gateways share this store: nobody holds it.
+        Ok(())
+    }
+}
+
+impl RedisStore {
+    async fn settle_some(
+        &self,
+        family: &Family,
+        settlements: &[&Settlement],
+        resets: &Resets,
+    ) -> Answer<()> {
+        let mut call = self.call(&self.scripts.settle, family, resets);
+        call.arg(millis(TOMBSTONE));
+        for Settlement { lease, charge } in settlements {
+            let kind = match charge {
+                Charge::Release => ChargeKind::Released,
+                Charge::Exact(_) => ChargeKind::Exact,
+                Charge::Estimated(_) => ChargeKind::Estimated,
+            };
+            call.arg(lease.id.to_string())
+                .arg(lease.account.0)
+                .arg(lease.user.0)
+                .arg(lease.granted_at.as_millisecond())
+                .arg(kind_number(kind))
+                .arg(tokens(charge.tokens()));
+        }
+        self.scripts.settle.run(&self.link, &call).await
+    }
+
+    async fn renew_some(&self, family: &Family, ids: &[LeaseId]) -> Answer<Vec<LeaseId>> {
+        let mut call = self.call(&self.scripts.renew, family, &Resets::default());
+        call.arg(millis(self.options.deadline));
+        for id in ids {
+            call.arg(id.to_string());
+        }
+        let gone: Vec<String> = self.scripts.renew.run(&self.link, &call).await?;
+        gone.iter().map(|id| id.parse().map_err(|error| corrupt("lease", error))).collect()
+    }
+
+    async fn sweep_one(&self, family: &Family, resets: &Resets, oldest: i64) -> Answer<usize> {
+        let mut charged = 0;
+        loop {
+            let mut call = self.call(&self.scripts.sweep, family, resets);
+            call.arg(A_BATCH).arg(millis(TOMBSTONE)).arg(oldest);
+            let (some, more): (usize, u8) = self.scripts.sweep.run(&self.link, &call).await?;
+            charged += some;
+            if more == 0 {
+                return Ok(charged);
+            }
+        }
+    }
+
+    async fn record_some(
+        &self,
+        user: UserId,
+        records: &[&Record],
+        newest: Timestamp,
+    ) -> Answer<()> {
+        let keep = self.options.keep;
+        let age = jiff::SignedDuration::try_from(keep.age).unwrap_or(jiff::SignedDuration::MAX);
+        let oldest = newest.saturating_sub(age).map_or(0, Timestamp::as_millisecond);
+        let mut call = self.scripts.record.call(&keys::records_of(user));
+        call.arg(keep.records_a_user).arg(oldest);
+        for record in records {
+            call.arg(record.at.as_millisecond()).arg(&record.id).arg(to_json("record", record)?);
+        }
+        self.scripts.record.run(&self.link, &call).await
+    }
+}
+
+fn read_lease(answer: &[Value]) -> Answer<Result<Grant, Refusal>> {
+    let words: Vec<String> = answer
+        .iter()
+        .map(|value| redis::from_redis_value_ref(value).map_err(|error| corrupt("lease", error)))
+        .collect::<Answer<_>>()?;
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let number = |text: &str| text.parse::<i64>().map_err(|error| corrupt("lease", error));
+    let at = |text: &str| {
+        Timestamp::from_millisecond(number(text)?).map_err(|error| corrupt("lease", error))
+    };
+    Ok(match words[..] {
+        ["granted", account, remaining, candidates, granted_at] => Ok(Grant {
+            account: AccountId(number(account)?),
+            remaining: if remaining.is_empty() { None } else { Some(number(remaining)?) },
+            candidates: candidates.parse().ok(),
+            granted_at: at(granted_at)?,
+        }),
+        ["busy"] => Err(Refusal::Busy),
+        ["cooling", until] => Err(Refusal::Cooling { until: at(until)? }),
+        ["exhausted", ""] => Err(Refusal::Exhausted { resets_at: None }),
+        ["exhausted", first] => Err(Refusal::Exhausted { resets_at: Some(at(first)?) }),
+        ["unauthorized", account, status] => Err(Refusal::Unauthorized {
+            account: AccountId(number(account)?),
+            status: super::view::status_word(number(status)?),
+        }),
+        ["none"] => Err(Refusal::NoAccount),
+        _ => return Err(corrupt("lease", "the script answered something else")),
+    })
+}

@@ -1,0 +1,270 @@
+-- What every script of a family shares: one pool on one platform, one slot.
+--
+-- KEYS are the same in every call, all declared, so that a script never meets a key
+-- of another slot. ARGV: the time in ms (0: the server's), how many zones, each zone's
+-- name and next two resets, then the script's own arguments.
+--
+-- Numbers are tokens and milliseconds, below 2^53. They never become text by `..`,
+-- which keeps 14 digits.
+--
+-- Redis undoes nothing when a script fails, so a script checks its arguments before its
+-- first write.
+
+local A, Q, IDLE, OUT_OF_HAND, TIMERS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local RESTING, STUCK, LEASES, DEADLINES = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+local CHARGES, BLOCKS, BLOCK_ENDS, TURN = KEYS[10], KEYS[11], KEYS[12], KEYS[13]
+local HEALTH, FIXED, NAMES, PLATFORMS = KEYS[14], KEYS[15], KEYS[16], KEYS[17]
+
+local call, format = redis.call, string.format
+local pack, unpack_ = cmsgpack.pack, cmsgpack.unpack
+
+local ACTIVE, COOLING = 0, 1
+local DAY_MS = 86400000
+
+local function number(text)
+  local value = tonumber(text)
+  if not value then error('not a number: ' .. tostring(text)) end
+  return value
+end
+
+local now = number(ARGV[1])
+if now == 0 then
+  local time = call('TIME')
+  now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local zones = {}
+local zone_count = number(ARGV[2])
+for i = 0, zone_count - 1 do
+  zones[ARGV[3 + 3 * i]] = 4 + 3 * i
+end
+-- The script's own arguments begin after this one.
+local base = 2 + 3 * zone_count
+
+local function next_reset(zone)
+  local place = zones[zone]
+  if not place then return 0 end
+  local first = number(ARGV[place])
+  if first > now then return first end
+  local second = number(ARGV[place + 1])
+  if second > now then return second end
+  return 0
+end
+
+-- An account is packed as: health, end of its pause, whether it rests for its quota,
+-- tokens leased, open leases, turn of its last lease, time of its last lease, timer as
+-- written; then for each window: a day's zone or the seconds of one that begins with
+-- its first use, limit (-1: none), used, end (0: not begun).
+local ST, UNTIL, QUOTA, LEASED, OPEN, LAST, USED_AT, TIMER = 1, 2, 3, 4, 5, 6, 7, 8
+local FIRST_WINDOW = 9
+
+-- Most left first: the score is what is left, negated. Among equals, text order: the
+-- fewest leases in flight, then the longest unused.
+local function member(s)
+  return format('%06d%015d', s[OPEN], s[LAST]) .. s.id
+end
+
+local function id_of(m)
+  return string.sub(m, 22)
+end
+
+-- The tightest window's rest; nil without any limit.
+local function left_of(s)
+  local least
+  for w = FIRST_WINDOW, #s, 4 do
+    if s[w + 1] >= 0 then
+      local left = s[w + 1] - s[w + 2]
+      if not least or left < least then least = left end
+    end
+  end
+  return least
+end
+
+local function rest_of(s)
+  local left = left_of(s)
+  return left and left - s[LEASED]
+end
+
+-- When the windows change what is left: the last end of those that are used up, or
+-- else the first of all that are used. 0: never.
+local function next_change(s, left)
+  local at = 0
+  if not left then return 0 end
+  for w = FIRST_WINDOW, #s, 4 do
+    local limit, used, reset = s[w + 1], s[w + 2], s[w + 3]
+    if limit >= 0 then
+      if left > 0 then
+        if used > 0 and reset > 0 and (at == 0 or reset < at) then at = reset end
+      elseif limit - used <= 0 then
+        -- One that never ends, or whose limit is nothing, keeps it empty for good.
+        if reset == 0 or limit == 0 then return 0 end
+        if reset > at then at = reset end
+      end
+    end
+  end
+  return at
+end
+
+-- Where an account is found: what `put` compares.
+local function standing(s)
+  local p = {}
+  if s[ST] == ACTIVE then
+    local left = left_of(s)
+    local rest = left and left - s[LEASED]
+    p.member = member(s)
+    p.score = rest and format('%.0f', -rest) or '-inf'
+    p.idle = s[OPEN] == 0 and (not rest or rest > 0)
+    p.leased_out = left and left > 0 and rest <= 0
+    p.timer = next_change(s, left)
+  elseif s[ST] == COOLING then
+    p.timer = s[UNTIL]
+    p.resting = s[QUOTA] == 0 and s[UNTIL]
+  else
+    p.timer = 0
+    p.stuck = true
+  end
+  return p
+end
+
+local function load(id)
+  local raw = call('HGET', A, id)
+  if not raw then return nil end
+  local s = unpack_(raw)
+  s.id = id
+  s.was = standing(s)
+  s.was.timer = s[TIMER]
+  return s
+end
+
+-- Ends the windows whose time has come, and begins the next day's.
+local function roll(s)
+  for w = FIRST_WINDOW, #s, 4 do
+    local reset = s[w + 3]
+    if reset ~= 0 and reset <= now then
+      s[w + 2] = 0
+      reset = 0
+    end
+    if reset == 0 and type(s[w]) == 'string' then reset = next_reset(s[w]) end
+    s[w + 3] = reset
+  end
+end
+
+local function packed(s)
+  local flat = {}
+  for i = 1, #s do flat[i] = s[i] end
+  return pack(flat)
+end
+
+-- Writes an account, and moves it to where it belongs.
+local function put(s)
+  local was, is = s.was, standing(s)
+  if was.member and was.member ~= is.member then
+    call('ZREM', Q, was.member)
+  end
+  if is.member and (was.member ~= is.member or was.score ~= is.score) then
+    call('ZADD', Q, is.score, is.member)
+  end
+  if was.idle and (not is.idle or was.member ~= is.member) then
+    call('ZREM', IDLE, was.member)
+  end
+  if is.idle and (not was.idle or was.member ~= is.member or was.score ~= is.score) then
+    call('ZADD', IDLE, is.score, is.member)
+  end
+  if is.leased_out and not was.leased_out then
+    call('ZADD', OUT_OF_HAND, s.id, s.id)
+  elseif was.leased_out and not is.leased_out then
+    call('ZREM', OUT_OF_HAND, s.id)
+  end
+  if is.timer ~= was.timer then
+    if is.timer > 0 then
+      call('ZADD', TIMERS, is.timer, s.id)
+    else
+      call('ZREM', TIMERS, s.id)
+    end
+  end
+  if is.resting ~= was.resting then
+    if is.resting then
+      call('ZADD', RESTING, is.resting, s.id)
+    else
+      call('ZREM', RESTING, s.id)
+    end
+  end
+  if is.stuck ~= was.stuck then
+    if is.stuck then
+      call('ZADD', STUCK, s.id, s.id)
+    else
+      call('ZREM', STUCK, s.id)
+    end
+  end
+  s[TIMER] = is.timer
+  s.was = is
+  call('HSET', A, s.id, packed(s))
+end
+
+-- Ends what is over of an account: its pause, its windows.
+local function rouse(s)
+  if s[ST] == COOLING and s[UNTIL] <= now then
+    s[ST], s[UNTIL], s[QUOTA] = ACTIVE, 0, 0
+    call('HDEL', HEALTH, s.id)
+  end
+  roll(s)
+end
+
+-- Brings accounts whose timer is due to their place; answers how many it met.
+local function wake(most)
+  local due = call('ZRANGEBYSCORE', TIMERS, '-inf', now, 'LIMIT', 0, most)
+  for _, id in ipairs(due) do
+    local s = load(id)
+    if s then
+      rouse(s)
+      put(s)
+    else
+      call('ZREM', TIMERS, id)
+    end
+  end
+  return #due
+end
+
+-- Rolls the windows, then adds a use to each.
+local function charge(s, tokens)
+  roll(s)
+  for w = FIRST_WINDOW, #s, 4 do
+    s[w + 2] = s[w + 2] + tokens
+    if s[w + 3] == 0 and type(s[w]) == 'number' then
+      s[w + 3] = now + s[w] * 1000
+    end
+  end
+end
+
+-- A charge's row in text: lease, account, user, kind, tokens, time.
+local RELEASED, EXACT, ESTIMATED, CORRECTION = 0, 1, 2, 3
+local function row(lease, account, user, kind, tokens)
+  local text = format('%s %s %s %d %.0f %.0f', lease, account, user, kind, tokens, now)
+  call('XADD', CHARGES, '*', 'c', text)
+end
+
+-- Ends an open lease: `l` is account, estimate, user, and what was answered.
+-- An estimate is kept for a day, with the ends of its windows, for a late exact figure;
+-- of any other lease a tombstone is kept, so that a repeated settlement counts once.
+local function finish(id, l, kind, tokens, tombstone_ms)
+  local s = load(l[1])
+  if s then
+    if l[2] then
+      s[LEASED] = math.max(0, s[LEASED] - l[2])
+      s[OPEN] = math.max(0, s[OPEN] - 1)
+    end
+    if kind ~= RELEASED then charge(s, tokens) end
+    put(s)
+  end
+  call('ZREM', DEADLINES, 'l' .. id)
+  if kind == ESTIMATED then
+    local kept = { l[1], false, l[3], tokens }
+    for w = FIRST_WINDOW, s and #s or 0, 4 do kept[#kept + 1] = s[w + 3] end
+    call('HSET', LEASES, id, pack(kept))
+    call('ZADD', DEADLINES, now + DAY_MS, 'e' .. id)
+  else
+    call('HDEL', LEASES, id)
+    call('ZADD', DEADLINES, now + tombstone_ms, 't' .. id)
+  end
+  row(id, l[1], l[3], kind, tokens)
+end

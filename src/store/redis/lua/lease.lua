@@ -1,0 +1,220 @@
+-- Grants a lease, or says why not.
+--
+-- Arguments: id, user, model, estimate, how long it lives in ms, the pinned account or
+-- '', then the accounts tried already.
+--
+-- Costs the same whether the family has ten accounts or ten thousand: one due timer is
+-- handled, the top of a sorted set is taken. Only a model that is blocked somewhere is
+-- looked for page by page.
+
+local id, user, model = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3]
+local estimate, lives = number(ARGV[base + 4]), number(ARGV[base + 5])
+local only = ARGV[base + 6]
+local tried, tried_count = {}, #ARGV - base - 6
+for i = base + 7, #ARGV do tried[ARGV[i]] = true end
+-- How deep to look for one that was not tried: each tried one hides at most one.
+local deep = tried_count
+
+local open = call('HGET', LEASES, id)
+if open then
+  local l = unpack_(open)
+  -- An estimate is kept under the id of its lease, which has ended.
+  if l[2] then return { 'granted', l[1], l[4], l[5], l[6] } end
+end
+
+local blocks = call('HGET', BLOCKS, model)
+local PAGE = 64
+
+-- The ends of a model's blocks on some accounts; 0: not blocked.
+local function blocked_until(ids)
+  local fields = {}
+  for i, account in ipairs(ids) do fields[i] = model .. '\0' .. account end
+  local ends = call('HMGET', BLOCKS, unpack(fields))
+  for i = 1, #ids do
+    local at = ends[i] and tonumber(ends[i]) or 0
+    ends[i] = at > now and at or 0
+  end
+  return ends
+end
+
+-- The first account of a set that was not tried and whose model is not blocked.
+local function first_of(set)
+  if not blocks then
+    for _, m in ipairs(call('ZRANGE', set, 0, deep)) do
+      if not tried[id_of(m)] then return id_of(m) end
+    end
+    return nil
+  end
+  local from = 0
+  while true do
+    local page = call('ZRANGE', set, from, from + PAGE - 1)
+    if #page == 0 then return nil end
+    for i, m in ipairs(page) do page[i] = id_of(m) end
+    local ends = blocked_until(page)
+    for i, account in ipairs(page) do
+      if ends[i] == 0 and not tried[account] then return account end
+    end
+    from = from + PAGE
+  end
+end
+
+-- The pinned account, if it may be leased. Its timer may be far down the list.
+local function pinned()
+  local s = not tried[only] and load(only)
+  if s and s.was.timer > 0 and s.was.timer <= now then
+    rouse(s)
+    put(s)
+  end
+  if not s or s[ST] ~= ACTIVE then return nil end
+  if blocks and blocked_until({ only })[1] > 0 then return nil end
+  return s
+end
+
+-- The account with the most left, if the request fits.
+local function best_that_fits()
+  local s
+  if only ~= '' then
+    s = pinned()
+  else
+    local account = first_of(Q)
+    s = account and load(account)
+  end
+  if not s then return nil end
+  -- A window may have ended since the account was ranked.
+  roll(s)
+  local rest = rest_of(s)
+  return (not rest or estimate <= rest) and s or nil
+end
+
+-- The account with the most left of those that nobody uses: one request may overdraw it.
+local function lone()
+  local account = only
+  if only == '' then
+    account = first_of(IDLE)
+  elseif not pinned() then
+    return nil
+  end
+  local s = account and load(account)
+  if not s then return nil end
+  roll(s)
+  return s[OPEN] == 0 and rest_of(s) > 0 and s or nil
+end
+
+local woken = wake(1)
+local s = best_that_fits()
+-- No account is overdrawn, and nobody refused, while a reset that is due could serve.
+for _ = 1, 2 do
+  if s or woken == 0 then break end
+  woken = wake(64)
+  if woken > 0 then s = best_that_fits() end
+end
+s = s or lone()
+
+if s then
+  local rest = rest_of(s)
+  local remaining = rest and format('%.0f', rest) or ''
+  local candidates = 1
+  if only == '' then
+    candidates = call('ZCARD', Q)
+    for account in pairs(tried) do
+      local other = load(account)
+      if other and other[ST] == ACTIVE then candidates = candidates - 1 end
+    end
+  end
+  local granted_at = format('%.0f', now)
+  s[LAST] = call('INCR', TURN)
+  s[USED_AT] = now
+  s[LEASED] = s[LEASED] + estimate
+  s[OPEN] = s[OPEN] + 1
+  put(s)
+  call('HSET', LEASES, id, pack({ s.id, estimate, user, remaining, candidates, granted_at }))
+  call('ZADD', DEADLINES, now + lives, 'l' .. id)
+  return { 'granted', s.id, remaining, candidates, granted_at }
+end
+
+-- Why nothing was chosen. Tokens that are only leased come back soonest, so busy comes
+-- first. An account that rests for another reason than quota makes the whole answer
+-- cooling. The instant is the first at which anything returns.
+local busy, returns, ready = false, nil, false
+
+local function meet(account, blocked_end)
+  local o = load(account)
+  if not o or tried[account] or o.was.stuck then return end
+  roll(o)
+  local is_ready = o[ST] == ACTIVE
+  ready = ready or is_ready
+  local left = is_ready and left_of(o)
+  local has_left = is_ready and (not left or left > 0)
+  if has_left and blocked_end == 0 then
+    busy = true
+    return
+  end
+  -- One whose model is blocked until after its reset returns with the later.
+  local at
+  if has_left then
+    at = blocked_end
+  elseif is_ready then
+    at = next_change(o, left)
+  else
+    at = o[UNTIL]
+  end
+  if at > 0 then
+    at = math.max(at, blocked_end)
+    if not returns or at < returns then returns = at end
+  end
+end
+
+if only ~= '' then
+  meet(only, blocks and blocked_until({ only })[1] or 0)
+elseif blocks then
+  -- Each account's block ends at its own time. In a family too large to look at each,
+  -- the best and the first to change are looked at: the instant is never too late.
+  local looked = {}
+  if call('HLEN', A) <= 512 then
+    looked = call('HKEYS', A)
+  else
+    for _, m in ipairs(call('ZRANGE', Q, 0, 255)) do looked[#looked + 1] = id_of(m) end
+    for _, account in ipairs(call('ZRANGE', OUT_OF_HAND, 0, 63)) do
+      looked[#looked + 1] = account
+    end
+    for _, account in ipairs(call('ZRANGE', TIMERS, 0, 191)) do
+      looked[#looked + 1] = account
+    end
+  end
+  for from = 1, #looked, PAGE do
+    local page = {}
+    for i = from, math.min(from + PAGE - 1, #looked) do page[#page + 1] = looked[i] end
+    local ends = blocked_until(page)
+    for i, account in ipairs(page) do meet(account, ends[i]) end
+  end
+else
+  local best = first_of(Q)
+  ready = best ~= nil
+  busy = ready and rest_of(load(best)) > 0
+  for _, account in ipairs(call('ZRANGE', OUT_OF_HAND, 0, deep)) do
+    busy = busy or not tried[account]
+  end
+  -- With nothing left anywhere, each timer is the instant at which its account returns.
+  local timers = call('ZRANGE', TIMERS, 0, deep, 'WITHSCORES')
+  for i = 1, #timers, 2 do
+    if not returns and not tried[timers[i]] then returns = tonumber(timers[i + 1]) end
+  end
+end
+
+if busy then return { 'busy' } end
+
+local function any(set)
+  if only ~= '' then
+    return not tried[only] and call('ZSCORE', set, only) and only
+  end
+  for _, account in ipairs(call('ZRANGE', set, 0, deep)) do
+    if not tried[account] then return account end
+  end
+end
+
+if returns and any(RESTING) then return { 'cooling', format('%.0f', returns) } end
+if returns then return { 'exhausted', format('%.0f', returns) } end
+if ready then return { 'exhausted', '' } end
+local stuck = any(STUCK)
+if stuck then return { 'unauthorized', stuck, load(stuck)[ST] } end
+return { 'none' }

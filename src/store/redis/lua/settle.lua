@@ -1,0 +1,55 @@
+-- Ends leases.
+--
+-- Arguments: how long a tombstone is kept in ms; then for each lease its id, account,
+-- user, when it was granted, kind of charge and tokens.
+
+local tombstone = number(ARGV[base + 1])
+local first, fields = base + 2, 6
+for i = first, #ARGV, fields do
+  for field = 3, 5 do number(ARGV[i + field]) end
+end
+
+-- Replaces an estimate in the windows that it went to and that are still open.
+-- `kept` is account, false, user, tokens, and the ends of those windows.
+local function correct(id, kept, exact)
+  local s = load(kept[1])
+  call('HDEL', LEASES, id)
+  call('ZREM', DEADLINES, 'e' .. id)
+  call('ZADD', DEADLINES, now + tombstone, 't' .. id)
+  if not s then return end
+  roll(s)
+  local open = #s < FIRST_WINDOW
+  for w = FIRST_WINDOW, #s, 4 do
+    if s[w + 3] == kept[5 + (w - FIRST_WINDOW) / 4] then
+      s[w + 2] = math.max(0, s[w + 2] - kept[4]) + exact
+      open = true
+    end
+  end
+  put(s)
+  if open then row(id, kept[1], kept[3], CORRECTION, exact - kept[4]) end
+end
+
+for i = first, #ARGV, fields do
+  local id, account, user = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local granted_at = tonumber(ARGV[i + 3])
+  local kind, tokens = tonumber(ARGV[i + 4]), tonumber(ARGV[i + 5])
+  local raw = call('HGET', LEASES, id)
+  local l = raw and unpack_(raw)
+  if l and l[2] then
+    finish(id, l, kind, tokens, tombstone)
+  elseif l then
+    if kind == EXACT then correct(id, l, tokens) end
+  elseif
+    kind ~= RELEASED
+    and now - granted_at < tombstone
+    and not call('ZSCORE', DEADLINES, 't' .. id)
+  then
+    -- Granted, acknowledged, and lost when a replica took over: what it used counts all
+    -- the same. Nothing is held for it. Had it ended since it was granted, its tombstone
+    -- would still stand.
+    if call('HEXISTS', A, account) == 1 then
+      finish(id, { account, false, user }, kind, tokens, tombstone)
+    end
+  end
+end
+return 0

@@ -1,0 +1,61 @@
+//! Accounts' fixed parts, kept for a few seconds: a lease is followed by one look at
+//! what it landed on.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::accounts::{Account, AccountId};
+use crate::telemetry::clock::Stopwatch;
+
+use super::super::Answer;
+use super::keys::{Family, account_place};
+use super::{RedisStore, from_json};
+
+/// How old a kept account may be.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// How many are kept before all are let go.
+const KEPT: usize = 20_000;
+
+#[derive(Default)]
+pub(super) struct Places(Mutex<HashMap<AccountId, (Stopwatch, Arc<Account>)>>);
+
+impl Places {
+    fn fresh(&self, id: AccountId) -> Option<Arc<Account>> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, account) = kept.get(&id)?;
+        (since.elapsed() < FRESH).then(|| account.clone())
+    }
+
+    fn keep(&self, account: &Arc<Account>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= KEPT {
+            kept.clear();
+        }
+        kept.insert(account.id, (Stopwatch::start(), account.clone()));
+    }
+}
+
+impl RedisStore {
+    pub(super) async fn fixed_part(&self, id: AccountId) -> Answer<Option<Arc<Account>>> {
+        if let Some(account) = self.places.fresh(id) {
+            return Ok(Some(account));
+        }
+        let place = redis::cmd("GET").arg(account_place(id)).take();
+        let place: Option<String> = self.link.ask(&place).await?;
+        let Some(family) = place.as_deref().and_then(Family::read) else { return Ok(None) };
+        let fixed = redis::cmd("HGET").arg(family.fixed()).arg(id.0).take();
+        let fixed: Option<String> = self.link.ask(&fixed).await?;
+        let Some(fixed) = fixed else { return Ok(None) };
+        let account = Arc::new(from_json::<Account>("account", &fixed)?);
+        self.places.keep(&account);
+        Ok(Some(account))
+    }
+
+    /// The family of an account.
+    pub(super) async fn family_of(&self, id: AccountId) -> Answer<Option<Family>> {
+        let account = self.fixed_part(id).await?;
+        Ok(account.map(|account| Family { pool: account.pool, platform: account.platform.clone() }))
+    }
+}

@@ -1,0 +1,12 @@
+//! The gateway end to end: real sockets, simulated platforms. What doesn't hang on one
+//! store runs on both: `…::on_sqlite`, `…::on_redis`. `redis-server` must be on the path;
+//! the tests start their own.
+
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+
+mod rig;
+
+mod errors;
+mod failover;
+mod hangup;
+mod line;

@@ -1,0 +1,121 @@
+//! What only Redis does: it goes away, and comes back knowing no script.
+
+use std::time::Duration;
+
+use tributary::accounts::{Charge, Tokens};
+use tributary::store::redis::{Options, RedisStore};
+use tributary::store::{Directory, Ledger, StoreError};
+use tributary::telemetry::clock::Stopwatch;
+
+use crate::rig::{NOON, Rig, Server, clock_at, reads};
+
+async fn rig_on(url: &str) -> Rig {
+    let clock = clock_at(NOON);
+    let options = Options { clock: Some(reads(&clock)), ..Options::default() };
+    Rig::on(RedisStore::open(url, options).await.unwrap(), clock)
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_is_an_error_soon_and_comes_back_by_itself() {
+    let server = Server::start();
+    let store = RedisStore::open(&server.fresh_url(), Options::default()).await.unwrap();
+    store.ping().await.unwrap();
+    server.stop();
+    for _ in 0..3 {
+        let since = Stopwatch::start();
+        let error = store.add_user("ann").await.unwrap_err();
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+        assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
+    }
+    server.restart();
+    // The first call after it is back may be the one that finds the connection broken.
+    if store.ping().await.is_err() {
+        store.ping().await.unwrap();
+    }
+    store.add_user("ann").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_an_error_within_two_seconds() {
+    // It accepts, and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{}", silent.local_addr().unwrap());
+    let since = Stopwatch::start();
+    let error = RedisStore::open(&url, Options::default()).await.err().unwrap();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
+}
+
+#[tokio::test]
+async fn a_password_is_never_shown() {
+    let server = Server::shared();
+    let port = server.port();
+    for url in [
+        format!("redis://gateway:hunter2@127.0.0.1:{port}/0"),
+        format!("redis://gateway:hunter2@127.0.0.1:{port}/zero"),
+        "redis://gateway:hunter2@127.0.0.1:1/0".into(),
+        "redis+what://gateway:hunter2@host".into(),
+    ] {
+        let error = match tributary::store::open(&tributary::store::Settings { url }).await {
+            Ok(_) => panic!("no such user"),
+            Err(error) => error,
+        };
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_forgot_the_scripts_is_given_them_again() {
+    let server = Server::start();
+    let url = server.fresh_url();
+    let rig = rig_on(&url).await;
+    let ann = rig.user().await;
+    let one = rig.account(&ann, 1000).await;
+    let held = rig.ask(&ann, 10).held().await;
+    let client = redis::Client::open(url).unwrap();
+    let mut conn = client.get_multiplexed_async_connection().await.unwrap();
+    let flush = redis::cmd("SCRIPT").arg("FLUSH").take();
+    flush.query_async::<()>(&mut conn).await.unwrap();
+    rig.settle(&held, Charge::Exact(Tokens(9))).await;
+    rig.ask(&ann, 10).held().await;
+    assert_eq!(rig.used(&ann, one).await, 9);
+}
+
+#[tokio::test]
+async fn the_servers_clock_is_the_clock() {
+    let server = Server::shared();
+    let store = RedisStore::open(&server.fresh_url(), Options::default()).await.unwrap();
+    let before = tributary::telemetry::clock::now();
+    let user = store.add_user("ann").await.unwrap();
+    let since = user.created_at.duration_since(before);
+    assert!(since.abs() < jiff::SignedDuration::from_secs(10), "{since}");
+}
+
+#[tokio::test]
+async fn a_settlement_of_a_lease_that_a_fail_over_lost_counts_once() {
+    let server = Server::shared();
+    let url = server.fresh_url();
+    let rig = rig_on(&url).await;
+    let ann = rig.user().await;
+    let one = rig.account(&ann, 1000).await;
+    let held = rig.ask(&ann, 30).held().await;
+    let old = rig.ask(&ann, 30).held().await;
+    // What a replica that had not heard of the leases would hold.
+    let client = redis::Client::open(url).unwrap();
+    let mut conn = client.get_multiplexed_async_connection().await.unwrap();
+    for suffix in ["ls", "ld"] {
+        let key = format!("{{p:{}}}:qwen:{suffix}", ann.pool);
+        redis::cmd("DEL").arg(key).query_async::<()>(&mut conn).await.unwrap();
+    }
+    for _ in 0..2 {
+        rig.settle(&held, Charge::Exact(Tokens(25))).await;
+    }
+    assert_eq!(rig.used(&ann, one).await, 25);
+    // Ten minutes on, one that ended would have no tombstone, so none is believed.
+    rig.pass_secs(600);
+    rig.sweep().await;
+    rig.settle(&held, Charge::Exact(Tokens(25))).await;
+    rig.settle(&old, Charge::Exact(Tokens(25))).await;
+    assert_eq!(rig.used(&ann, one).await, 25);
+}

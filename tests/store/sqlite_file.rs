@@ -1,0 +1,175 @@
+//! What only the embedded store promises: one process, one file, no wrong count.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::task::Poll;
+
+use tributary::accounts::{Charge, ChargeKind, Tokens};
+use tributary::store::sqlite::{Options, SqliteStore};
+use tributary::store::{Directory, Ledger, Settings, StoreError, holder};
+
+use crate::rig::{NOON, Rig, Wish, clock_at, reads};
+
+fn folder() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("state.db");
+    (folder, file)
+}
+
+fn open(file: &Path) -> Result<SqliteStore, StoreError> {
+    SqliteStore::open(file, Options::default())
+}
+
+#[tokio::test]
+async fn a_second_process_is_told_who_holds_the_file() {
+    let (_folder, file) = folder();
+    let settings = Settings { url: format!("sqlite:{}", file.display()) };
+    assert_eq!(holder(&settings).unwrap(), None);
+    let store = open(&file).unwrap();
+    store.tell_holder("127.0.0.1:7080").unwrap();
+    let refused = open(&file).err().unwrap();
+    assert!(matches!(refused, StoreError::Unusable(_)));
+    assert!(refused.to_string().ends_with("state.db is in use by 127.0.0.1:7080"), "{refused}");
+    assert_eq!(holder(&settings).unwrap().unwrap(), "127.0.0.1:7080");
+    drop(store);
+    assert_eq!(holder(&settings).unwrap(), None);
+    open(&file).unwrap();
+}
+
+#[tokio::test]
+async fn the_file_is_its_owners_alone() {
+    let (folder, file) = folder();
+    std::fs::write(&file, "").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let store = open(&file).unwrap();
+    store.add_user("ann").await.unwrap();
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{:?}", entry.file_name());
+        seen += 1;
+    }
+    assert_eq!(seen, 4, "the database, its log, its index, its lock");
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_version_is_left_alone() {
+    let (_folder, file) = folder();
+    drop(open(&file).unwrap());
+    let conn = rusqlite::Connection::open(&file).unwrap();
+    conn.pragma_update(None, "user_version", 99).unwrap();
+    drop(conn);
+    let refused = open(&file).err().unwrap().to_string();
+    assert!(refused.contains("written by a newer version (its format is 99"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_left_alone() {
+    let (_folder, file) = folder();
+    std::fs::write(&file, "not a database, but long enough to be looked at as one".repeat(50))
+        .unwrap();
+    assert!(matches!(open(&file), Err(StoreError::Unusable(_))));
+}
+
+#[tokio::test]
+async fn everything_is_there_after_a_restart() {
+    let rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    let (first, second) = (rig.account(&ann, 1000).await, rig.account(&ann, 900).await);
+    let settled = rig.ask(&ann, 300).held().await;
+    rig.settle(&settled, Charge::Exact(Tokens(250))).await;
+    let guessed = rig.ask(&ann, 10).only(second).held().await;
+    rig.settle(&guessed, Charge::Estimated(Tokens(40))).await;
+    let open = rig.ask(&ann, 7).held().await;
+    rig.cool(second, 60, false).await;
+    let until = rig.now() + jiff::SignedDuration::from_secs(90);
+    rig.store.block_model(first, "qwen-max", until).await.unwrap();
+    rig.store.add_canary("k1:aa").await.unwrap();
+    let before = rig.store.accounts_in(&[ann.pool], &rig.resets()).await.unwrap();
+    let charges = rig.charges(&ann).await;
+
+    let rig = rig.reopened();
+    let after = rig.store.accounts_in(&[ann.pool], &rig.resets()).await.unwrap();
+    assert_eq!(format!("{before:?}"), format!("{after:?}"));
+    assert_eq!(rig.charges(&ann).await, charges);
+    assert_eq!(rig.store.canaries().await.unwrap(), ["k1:aa"]);
+    assert!(rig.ask(&ann, 1).model("qwen-max").answer().await.is_err());
+    // An open lease is the same lease, and an estimate can still be replaced.
+    let again = rig.ask(&ann, 7).id(open.key.id).held().await;
+    assert_eq!(again.grant, open.grant);
+    rig.settle(&guessed, Charge::Exact(Tokens(41))).await;
+    let rows = [(ChargeKind::Estimated, 40), (ChargeKind::Correction, 1)];
+    assert_eq!(rig.charges_of(&ann, guessed.key.id).await, rows);
+    let rig = rig.reopened();
+    rig.settle(&guessed, Charge::Exact(Tokens(99))).await;
+    assert_eq!(rig.used(&ann, second).await, 41);
+    // Ids go on.
+    assert!(rig.account(&ann, 1).await > second);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_an_error_and_never_a_count() {
+    let (_folder, file) = folder();
+    let clock = clock_at(NOON);
+    let options = Options { clock: reads(&clock), max_pages: Some(80), ..Options::default() };
+    let rig = Rig::on(SqliteStore::open(&file, options.clone()).unwrap(), clock.clone());
+    let ann = rig.user().await;
+    let one = rig.account(&ann, 1_000_000_000).await;
+    let (mut granted, mut settled) = (0, 0);
+    let full = loop {
+        let resets = rig.resets();
+        let key = crate::rig::key(crate::rig::fresh_id(), &ann, one, rig.now());
+        let ask = tributary::accounts::LeaseAsk {
+            id: key.id,
+            user: ann.id,
+            pool: ann.pool,
+            platform: &key.platform,
+            model: "qwen-plus",
+            estimate: Tokens(5),
+            only: None,
+            except: &[],
+            resets: &resets,
+        };
+        match rig.store.lease(ask).await {
+            Ok(grant) => _ = grant.unwrap(),
+            Err(error) => break error,
+        }
+        granted += 1;
+        let end =
+            vec![tributary::accounts::Settlement { lease: key, charge: Charge::Exact(Tokens(3)) }];
+        match rig.store.settle(end, &resets).await {
+            Ok(()) => settled += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(full.to_string(), "the store does not answer: the disk is full");
+    assert!(settled > 100, "{settled}");
+    // Memory holds what the file holds: what was answered, and no more.
+    let state = rig.shown(&ann, one).await;
+    assert_eq!(state.windows[0].used, Tokens(3 * settled));
+    assert_eq!(state.leased, Tokens(5 * (granted - settled)));
+    drop(rig);
+    let rig =
+        Rig::on(SqliteStore::open(&file, Options { max_pages: None, ..options }).unwrap(), clock);
+    let again = rig.shown(&ann, one).await;
+    assert_eq!(format!("{state:?}"), format!("{again:?}"));
+    rig.ask(&ann, 5).held().await;
+}
+
+#[tokio::test]
+async fn a_caller_that_hangs_up_gives_its_lease_back() {
+    let rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    let one = rig.account(&ann, 1000).await;
+    // One poll holds the lease and waits for the commit, unless that is done at once.
+    loop {
+        let mut asked = Box::pin(rig.ask(&ann, 30).answer());
+        match futures_util::poll!(&mut asked) {
+            Poll::Ready(held) => rig.settle(&held.unwrap(), Charge::Release).await,
+            Poll::Pending => break assert_eq!(rig.shown(&ann, one).await.leased, Tokens(30)),
+        }
+    }
+    let state = rig.shown(&ann, one).await;
+    assert_eq!((state.leased, state.windows[0].used), (Tokens::ZERO, Tokens::ZERO));
+}
