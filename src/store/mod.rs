@@ -23,7 +23,7 @@ use crate::accounts::{
 
 pub use error::StoreError;
 pub use open::{holder, open};
-pub use settings::{Keep, Settings};
+pub use settings::{Clock, Keep, Settings};
 
 /// What a verb answers.
 pub type Answer<T> = Result<T, StoreError>;
