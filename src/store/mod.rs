@@ -25,7 +25,7 @@ use crate::accounts::{
 
 pub use error::StoreError;
 pub use open::{holder, open};
-pub use settings::{Keep, Settings};
+pub use settings::{Clock, Keep, Settings};
 pub use verb::{Errand, PROOF_LIFE_MS, Reply, Verb, errand_proof};
 
 /// What a verb answers.

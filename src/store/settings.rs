@@ -1,8 +1,9 @@
 //! Which store, and how much it keeps.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,9 @@ impl Default for Settings {
         Self { url: "sqlite:tributary.db".into(), lease_deadline: SignedDuration::from_secs(120) }
     }
 }
+
+/// What tells the time, where tests must set it.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// How much a store keeps of what it could keep for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -65,26 +65,32 @@ def test_an_unknown_model_is_named(client: OpenAI) -> None:
     assert missed.value.param == "model"
 
 
+# What a request of any kind must have: the gateway itself refuses it, by name.
 BAD: dict[str, tuple[str, dict[str, Any]]] = {
     "no messages": ("messages", {"messages": []}),
     "messages that are no list": ("messages", {"messages": "Hello."}),
-    "a role that nobody has": ("messages", {"messages": [{"role": "wizard", "content": "Hello."}]}),
     "a message without content": ("messages", {"messages": [{"role": "user"}]}),
-    "a temperature that is no number": ("temperature", {"temperature": "hot"}),
     "tools that are no list": ("tools", {"tools": "hammer"}),
 }
 
+# What the platform refuses: OpenAI and Qwen say which field it was, the others don't.
+REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
+    "a role that nobody has": ("messages", {"messages": [{"role": "wizard", "content": "Hello."}]}),
+    "a temperature that is no number": ("temperature", {"temperature": "hot"}),
+}
 
-@pytest.mark.parametrize("mistake", BAD)
+
+@pytest.mark.parametrize("mistake", BAD | REFUSED)
 def test_a_bad_request_is_refused_by_name(gateway: Demo, platform: Simulated, mistake: str) -> None:
-    param, fields = BAD[mistake]
+    param, fields = (BAD | REFUSED)[mistake]
     body = {"model": platform.model, "messages": user("Hello.")} | fields
 
     with gateway.client() as client, pytest.raises(BadRequestError) as refused:
         client.post("/chat/completions", body=body, cast_to=object)
 
     assert refused.value.type == "invalid_request_error"
-    assert (refused.value.param or "").startswith(param)
+    if mistake in BAD or platform.name in ("openai", "qwen"):
+        assert (refused.value.param or "").startswith(param)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"hello"', b"\xff\xfe", b'{"model": 1}'])

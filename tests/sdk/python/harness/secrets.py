@@ -41,9 +41,9 @@ def middle_of_base64(raw: bytes, offset: int) -> bytes:
 
 def traces(secret: str, places: dict[str, bytes]) -> Iterator[str]:
     """Where a secret is, and how it is written there."""
-    ways = dresses(secret)
+    ways = {written: way for way, written in reversed(dresses(secret).items())}  # the plainest name of each
     for place, held in places.items():
-        for way, written in ways.items():
+        for written, way in ways.items():
             at = held.find(written)
             if at >= 0:
                 before = held[max(0, at - 80) : at]

@@ -66,9 +66,13 @@ class Simulated:
         """Pauses before each event of a stream from now on."""
         self._misbehave(kind="delay", where="chunk", ms=20, times=0)
 
+    def fall_silent(self) -> None:
+        """Takes requests from now on, and answers none."""
+        self._misbehave(kind="hang", times=0)
+
     def break_streams(self) -> None:
         """Ends each stream from now on with its own error, after some output."""
-        self._misbehave(kind="error_mid_stream", after_events=6, times=0)
+        self._misbehave(kind="error_mid_stream", after_events=60, times=0)
 
     def cut_streams(self) -> None:
         """Drops the connection in the middle of each answer from now on."""
