@@ -158,6 +158,10 @@ fn an_end_without_a_finish_is_a_failure_and_a_missing_done_is_not() {
         let (data, end, exchange) = stream(platform, json!({}), &[&text]);
         assert_eq!(failed(end).class, ErrorClass::UpstreamFault, "{platform}");
         assert!(exchange.began() && !data.is_empty());
+        if platform != "spark" {
+            let (_, end, _) = stream(platform, json!({}), &[&text, "[DONE]"]);
+            assert_eq!(failed(end).class, ErrorClass::UpstreamFault, "{platform}");
+        }
         let (data, end, _) = stream(platform, json!({}), &[&text, &finish]);
         assert_eq!(end, StreamEnd::Done, "{platform}");
         assert_eq!(data.last().unwrap(), "[DONE]");

@@ -18,14 +18,13 @@ const QUOTA: HeaderValue = HeaderValue::from_static("quota");
 /// OpenAI's chat completions.
 pub async fn chat_completions(
     app: &App,
-    request: Request,
+    request: &mut Request,
     request_id: &str,
 ) -> Result<Response, ApiError> {
     let arrived = Stopwatch::start();
-    let (head, incoming) = request.into_parts();
-    let caller = authenticate(app, &head.headers, Scope::Chat).await?;
-    let ask = parse(app, incoming).await?;
-    let pin = pin(&head.headers, &ask)?;
+    let caller = authenticate(app, request.headers(), Scope::Chat).await?;
+    let ask = parse(app, request.body_mut()).await?;
+    let pin = pin(request.headers(), &ask)?;
     let relayed = app.gateway.chat(&caller, &ask, pin, request_id, arrived).await?;
     Ok(answer(relayed))
 }
@@ -33,14 +32,13 @@ pub async fn chat_completions(
 /// The same for one account: `account_id` is required, `model` is not.
 pub async fn oauth_chat_completions(
     app: &App,
-    request: Request,
+    request: &mut Request,
     request_id: &str,
 ) -> Result<Response, ApiError> {
     let arrived = Stopwatch::start();
-    let (head, incoming) = request.into_parts();
-    let caller = authenticate(app, &head.headers, Scope::Chat).await?;
-    let ask = parse(app, incoming).await?;
-    let Some(pin) = pin(&head.headers, &ask)? else {
+    let caller = authenticate(app, request.headers(), Scope::Chat).await?;
+    let ask = parse(app, request.body_mut()).await?;
+    let Some(pin) = pin(request.headers(), &ask)? else {
         let missing = BadRequest::field("account_id", "You must name the account.");
         return Err(CallError::Bad(missing).into());
     };
@@ -48,7 +46,7 @@ pub async fn oauth_chat_completions(
     Ok(answer(relayed))
 }
 
-async fn parse(app: &App, incoming: Incoming) -> Result<ChatRequest, ApiError> {
+async fn parse(app: &App, incoming: &mut Incoming) -> Result<ChatRequest, ApiError> {
     let bytes = body::read(app, incoming).await?;
     ChatRequest::parse(bytes).map_err(|bad| CallError::Bad(bad).into())
 }

@@ -29,10 +29,9 @@ impl Errands {
 }
 
 /// Carries out a verb of the directory.
-pub async fn run_errand(app: &App, request: Request) -> Result<Response, ApiError> {
-    let (head, incoming) = request.into_parts();
-    let bytes = body::read(app, incoming).await?;
-    let proof = head.headers.get("x-tributary-proof").and_then(|proof| proof.to_str().ok());
+pub async fn run_errand(app: &App, request: &mut Request) -> Result<Response, ApiError> {
+    let bytes = body::read(app, request.body_mut()).await?;
+    let proof = request.headers().get("x-tributary-proof").and_then(|proof| proof.to_str().ok());
     let parts = &app.gateway.parts;
     let text = std::str::from_utf8(&bytes).map_err(|_| ApiError::BadErrand)?;
     let proved = proof.is_some_and(|proof| {

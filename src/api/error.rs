@@ -72,6 +72,11 @@ impl ApiError {
         Self::Call(CallError::Store(error))
     }
 
+    /// Whether the caller may still be sending.
+    pub fn leaves_a_body(&self) -> bool {
+        !matches!(self, Self::BodyTooSlow | Self::BodyCut)
+    }
+
     /// The answer.
     pub fn into_response(self) -> Response {
         let allow = match &self {

@@ -12,6 +12,7 @@ mod operator;
 
 pub use answer::Body;
 pub use app::{App, Health};
+pub use body::discard;
 pub use chat::{chat_completions, oauth_chat_completions};
 pub use errands::{Errands, run_errand};
 pub use error::ApiError;

@@ -1,5 +1,7 @@
 //! `GET /v1/models` and `GET /v1/models/{*id}`: what the caller can name.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::answer::json as answer;
@@ -14,18 +16,21 @@ const CREATED: i64 = 1_790_000_000;
 const BY_ACCOUNT: &str = "OAuth accounts";
 
 /// Every model of the platforms on which the caller has accounts, then each account's.
-pub async fn list_models(app: &App, request: Request) -> Result<Response, ApiError> {
+pub async fn list_models(app: &App, request: &Request) -> Result<Response, ApiError> {
     let caller = authenticate(app, request.headers(), Scope::Chat).await?;
     let accounts = accounts(app, &caller).await?;
     let mut by_platform = Vec::new();
     let mut by_account = Vec::new();
+    let mut named = HashSet::new();
     for platform in app.gateway.parts.catalogue.platforms() {
         let mut bound = accounts.iter().filter(|state| is_on(state, platform)).peekable();
         if bound.peek().is_none() || !caller.may_reach(&platform.id) {
             continue;
         }
         let models = || platform.models.iter().filter(|model| caller.may_call(&model.name));
-        by_platform.extend(models().map(|model| entry(&model.name, &platform.id, model)));
+        // A model that several platforms have stands once: with the first of them.
+        let new = models().filter(|model| named.insert(model.name.as_str()));
+        by_platform.extend(new.map(|model| entry(&model.name, &platform.id, model)));
         by_account
             .extend(bound.flat_map(|state| models().map(move |model| of_account(state, model))));
     }
@@ -41,7 +46,7 @@ pub async fn list_models(app: &App, request: Request) -> Result<Response, ApiErr
 }
 
 /// One model by any name that a call could use.
-pub async fn show_model(app: &App, request: Request, id: &str) -> Result<Response, ApiError> {
+pub async fn show_model(app: &App, request: &Request, id: &str) -> Result<Response, ApiError> {
     let caller = authenticate(app, request.headers(), Scope::Chat).await?;
     let accounts = accounts(app, &caller).await?;
     let shown = by_account(app, &accounts, id).or_else(|| by_name(app, &caller, &accounts, id));

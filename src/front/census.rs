@@ -5,8 +5,25 @@
 //! counted as such. JSON's own punctuation counts: the learned factor knows it.
 
 use std::ops::AddAssign;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use memchr::{memchr, memmem};
+
+/// Searches prepared once for the whole process.
+struct Finders {
+    image: Finder<'static>,
+    sound: Finder<'static>,
+    base64: Finder<'static>,
+    escape: Finder<'static>,
+}
+
+static FINDERS: LazyLock<Finders> = LazyLock::new(|| Finders {
+    image: Finder::new("\"image_url\""),
+    sound: Finder::new("\"input_audio\""),
+    base64: Finder::new(";base64,"),
+    escape: Finder::new("\\u"),
+});
 
 /// How many bytes of each class a text has, and how many images stand in it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,7 +64,10 @@ impl ByteCensus {
     /// the character it stands for.
     pub fn of_json_text(text: &[u8]) -> ByteCensus {
         let mut census = ByteCensus::of_text(text);
-        for at in memmem::find_iter(text, b"\\u") {
+        if memchr(b'\\', text).is_none() {
+            return census;
+        }
+        for at in FINDERS.escape.find_iter(text) {
             // Clients that escape what is not ASCII would else look twice as dear.
             let wide = match text.get(at + 2) {
                 Some(b'3'..=b'9' | b'a'..=b'd' | b'A'..=b'D') => &mut census.cjk,
@@ -82,11 +102,11 @@ fn leads_cjk(byte: u8) -> bool {
 }
 
 fn images(json: &[u8]) -> u64 {
-    const KEY: &[u8] = b"\"image_url\"";
-    memmem::find_iter(json, KEY)
+    let key = &FINDERS.image;
+    key.find_iter(json)
         .filter(|at| {
             // As a key, not as the value of `type`.
-            let after = json[at + KEY.len()..].trim_ascii_start();
+            let after = json[at + key.needle().len()..].trim_ascii_start();
             after.first() == Some(&b':')
         })
         .count() as u64
@@ -96,10 +116,9 @@ fn images(json: &[u8]) -> u64 {
 fn base64_starts(json: &[u8]) -> Vec<usize> {
     /// `"input_audio":{"format":"wav","data":"`, with room for blanks.
     const SOUND_HEAD: usize = 128;
-    const SOUND: &[u8] = b"\"input_audio\"";
-    let urls = memmem::find_iter(json, b";base64,").map(|at| at + 8);
-    let sounds = memmem::find_iter(json, SOUND).filter_map(|at| {
-        let at = at + SOUND.len();
+    let urls = FINDERS.base64.find_iter(json).map(|at| at + 8);
+    let sounds = FINDERS.sound.find_iter(json).filter_map(|at| {
+        let at = at + FINDERS.sound.needle().len();
         let head = &json[at..json.len().min(at + SOUND_HEAD)];
         let data = memmem::find(head, b"\"data\"")? + 6;
         Some(at + data + memchr(b'"', &head[data..])? + 1)

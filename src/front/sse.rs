@@ -44,8 +44,8 @@ impl Splitter {
         }
         let known = self.carry.len();
         self.carry.extend_from_slice(&bytes);
-        // A boundary may begin in what was carried; further back there is none.
-        let end = last_boundary(&self.carry, known.saturating_sub(3));
+        // An empty line that ends in what was carried would have been taken before.
+        let end = last_boundary(&self.carry, known);
         if self.carry.len() - end > LONGEST_EVENT {
             return Err(TooLong);
         }

@@ -64,12 +64,11 @@ pub struct PromptDetails {
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "count")]
     pub cached_tokens: Option<u64>,
     /// Written to the platform's cache.
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        alias = "cache_creation_input_tokens",
-        deserialize_with = "count"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "count")]
     pub cache_write_tokens: Option<u64>,
+    /// Alibaba's name for it.
+    #[serde(skip_serializing, deserialize_with = "count")]
+    cache_creation_input_tokens: Option<u64>,
 }
 
 /// Details of the answer tokens.
@@ -93,10 +92,11 @@ impl UsageReport {
         let prompt = self.prompt_tokens_details.unwrap_or_default();
         let completion = self.completion_tokens_details.unwrap_or_default();
         let cached = prompt.cached_tokens.or(self.prompt_cache_hit_tokens);
+        let written = prompt.cache_write_tokens.or(prompt.cache_creation_input_tokens);
         Usage {
             input: self.prompt_tokens.unwrap_or(0),
             cache_read: cached.unwrap_or(0),
-            cache_write: prompt.cache_write_tokens.unwrap_or(0),
+            cache_write: written.unwrap_or(0),
             output: self.completion_tokens.unwrap_or(0),
             reasoning: completion.reasoning_tokens.unwrap_or(0),
         }
@@ -112,6 +112,13 @@ impl UsageReport {
             total_tokens: Some(usage.total()),
             prompt_tokens_details: self
                 .prompt_tokens_details
+                .map(|details| PromptDetails {
+                    cache_write_tokens: details
+                        .cache_write_tokens
+                        .or(details.cache_creation_input_tokens),
+                    cache_creation_input_tokens: None,
+                    ..details
+                })
                 .filter(|details| *details != PromptDetails::default()),
             completion_tokens_details: self
                 .completion_tokens_details
@@ -161,6 +168,19 @@ mod tests {
         assert_eq!(
             serde_json::to_string(&report.tidy()).unwrap(),
             r#"{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7,"prompt_tokens_details":{"cached_tokens":4}}"#
+        );
+    }
+
+    #[test]
+    fn alibabas_name_for_written_tokens_counts_and_is_translated() {
+        let report = UsageReport::read(
+            r#"{"prompt_tokens":5,"completion_tokens":2,
+                "prompt_tokens_details":{"cache_creation_input_tokens":3}}"#,
+        );
+        let report = report.unwrap();
+        assert_eq!(report.usage().cache_write, 3);
+        assert!(
+            serde_json::to_string(&report.tidy()).unwrap().contains("\"cache_write_tokens\":3")
         );
     }
 

@@ -111,7 +111,7 @@ impl PlatformError {
                 param: self.param.clone().or_else(|| param.map(str::to_owned)),
                 code: Some(own.unwrap_or(Cow::Borrowed(code))),
             },
-            retry_after: self.retry_after,
+            retry_after: self.retry_after.filter(|_| self.class.heals()),
             never_retry: self.class.is_beyond_retry(),
         };
         match self.class {
@@ -153,6 +153,22 @@ impl ErrorClass {
             Class::Overloaded | Class::UpstreamFault => {
                 (StatusCode::BAD_GATEWAY, "server_error", "upstream_error", None)
             }
+        }
+    }
+
+    /// Whether waiting helps.
+    fn heals(self) -> bool {
+        use ErrorClass as Class;
+        match self {
+            Class::QuotaExhausted
+            | Class::RateLimited
+            | Class::Overloaded
+            | Class::UpstreamFault => true,
+            Class::InvalidRequest
+            | Class::ContentFiltered
+            | Class::NotFound
+            | Class::AuthExpired
+            | Class::Banned => false,
         }
     }
 

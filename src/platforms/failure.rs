@@ -27,9 +27,7 @@ pub(crate) fn of_answer(
 ) -> PlatformError {
     let said = Said::read(body).unwrap_or_default();
     let mut error = understand(platform, face, Some(status), said);
-    if let Some(wait) = words::retry_after(headers) {
-        error.retry_after = Some(wait);
-    }
+    error.retry_after = words::retry_after(headers).or(error.retry_after);
     error
 }
 

@@ -14,7 +14,7 @@ mod failure;
 pub mod rules;
 
 pub use catalogue::{Catalogue, CatalogueError, Hop, Resolution};
-pub use catalogue::{Face, Hangup, Model, Period, Platform, Reach, WindowSpec};
+pub use catalogue::{Face, Hangup, Model, Platform, Reach};
 pub use credential::{Credential, CredentialError, CredentialSpec, Scheme};
 pub use dialects::DialectName;
 pub use error::{ErrorClass, PlatformError, Refusal, Reset};

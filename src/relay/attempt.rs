@@ -26,7 +26,7 @@ use crate::platforms::{
 use crate::telemetry::clock;
 use crate::telemetry::events::{HealthMoved, LeaseGranted, LeaseRefused, StoreFailed};
 use crate::upstream::Reply;
-use crate::vault::{OpenError, Place};
+use crate::vault::{OpenError, Place, mask};
 
 /// The field of a sealed credential that its seal is bound to.
 pub const CREDENTIAL_FIELD: &str = "credential";
@@ -71,7 +71,7 @@ impl Gateway {
         let prompt = lane.learned.prompt(call.prompt);
         let resets = parts.zones.resets();
         for &pool in caller.pools() {
-            let place = parts.books.place().await.ok_or(CallError::ShuttingDown)?;
+            let place = call.place().await.ok_or(CallError::ShuttingDown)?;
             let ask = LeaseAsk {
                 id: lease_id(),
                 user: caller.user(),
@@ -86,7 +86,7 @@ impl Gateway {
             let lease = OpenLease::ask(&ask, prompt, parts.books.clone(), place);
             match parts.store.lease(ask).await.inspect_err(|error| self.store_failed(error))? {
                 Err(refusal) => {
-                    lease.was_refused();
+                    call.give_back(lease.was_refused());
                     LeaseRefused {
                         metrics: &parts.metrics,
                         platform: lane.platform.as_str(),
@@ -138,7 +138,7 @@ impl Gateway {
         };
         let reply = answered.map_err(Failure::Send)?;
         let begun = if !reply.status.is_success() {
-            Err(self.refusal(&exchange, reply).await)
+            Err(self.refusal(&exchange, &credential, reply).await)
         } else if !streams || is_json(&reply.headers) {
             self.whole(&mut exchange, reply, streams).await.map(FirstOutput::Whole)
         } else {
@@ -172,9 +172,14 @@ impl Gateway {
     }
 
     /// Reads why a platform refused.
-    async fn refusal(&self, exchange: &Exchange, reply: Reply) -> Failure {
+    ///
+    /// Secrets are taken out before anything reads the words: what looks like a key to a
+    /// dialect may be but a part of one.
+    async fn refusal(&self, exchange: &Exchange, credential: &Credential, reply: Reply) -> Failure {
         let body = self.client.glance(reply.body).await;
-        Failure::Platform(exchange.classify(reply.status, &reply.headers, &body))
+        let said = std::str::from_utf8(&body).unwrap_or_default();
+        let said = mask(said, &credential.secrets());
+        Failure::Platform(exchange.classify(reply.status, &reply.headers, said.as_bytes()))
     }
 
     async fn whole(

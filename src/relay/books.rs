@@ -2,7 +2,8 @@
 //! through one bounded queue.
 //!
 //! A place in the queue is taken before a request is sent, so that a settlement
-//! always has one; when the store falls behind, new requests wait. A batch that the
+//! always has one; when the store falls behind, new requests wait. Nobody who holds a
+//! place waits for another: a call's record travels with its last settlement. A batch that the
 //! store refuses is tried again until it is taken: until then nothing is lost, and
 //! after a kill the leases' deadlines charge the estimates.
 
@@ -21,14 +22,15 @@ use crate::telemetry::events::StoreFailed;
 const BATCH: usize = 1024;
 /// Entries gather for this long: a batch costs two thread switches, whatever its size.
 const GATHER: Duration = Duration::from_millis(2);
-const RENEW_EVERY: Duration = Duration::from_secs(30);
+/// A lease is renewed so many times before its deadline, so that a renewal may fail.
+const RENEWALS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// What the books take in.
-pub(super) enum Entry {
-    Settlement(Settlement),
-    Record(Box<Record>),
+/// What the books take in, in one place of the queue.
+pub(super) struct Entry {
+    pub(super) settlement: Option<Settlement>,
+    pub(super) record: Option<Box<Record>>,
 }
 
 /// A place in the queue.
@@ -61,6 +63,11 @@ impl Books {
     /// Waits for a place. `None` once the books are shut.
     pub(super) async fn place(&self) -> Option<Place> {
         self.queue.clone().reserve_owned().await.ok()
+    }
+
+    /// A place if one is free just now.
+    pub(super) fn free_place(&self) -> Option<Place> {
+        self.queue.clone().try_reserve_owned().ok()
     }
 
     pub(super) fn lease_opened(&self, lease: LeaseKey) {
@@ -100,10 +107,8 @@ impl Bookkeeper {
             }
             let (mut settlements, mut records) = (Vec::new(), Vec::new());
             for entry in batch.drain(..) {
-                match entry {
-                    Entry::Settlement(settlement) => settlements.push(settlement),
-                    Entry::Record(record) => records.push(*record),
-                }
+                settlements.extend(entry.settlement);
+                records.extend(entry.record.map(|record| *record));
             }
             if !settlements.is_empty() {
                 insist(&metrics, || settle(&*store, settlements.clone(), &zones)).await;
@@ -139,7 +144,7 @@ where
 
 /// Prolongs this gateway's open leases, all in one batch, for as long as it lives.
 pub async fn renew(books: Books, store: Arc<dyn Store>, metrics: Arc<Metrics>) {
-    let mut every = tokio::time::interval(RENEW_EVERY);
+    let mut every = tokio::time::interval(store.lease_deadline() / RENEWALS);
     every.tick().await;
     loop {
         every.tick().await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::books::{Entry, Place};
+use super::books::{Books, Entry, Place};
 use super::caller::Caller;
 use super::failure::Failure;
 use super::gateway::Parts;
@@ -34,7 +34,10 @@ pub(super) struct Call {
     attempts: Vec<Attempt>,
     running: Option<Running>,
     first_output: Option<Duration>,
+    books: Books,
+    /// A place in the books that no lease has.
     place: Option<Place>,
+    closed: bool,
 }
 
 /// The attempt that runs now.
@@ -46,15 +49,15 @@ struct Running {
 }
 
 impl Call {
-    /// Begins to keep account. `None` when the gateway is shutting down.
-    pub(super) async fn begin(
+    /// Begins to keep account.
+    pub(super) fn begin(
         parts: &Parts,
         caller: &Caller,
         ask: &ChatRequest,
         request_id: &str,
         arrived: Stopwatch,
-    ) -> Option<Self> {
-        Some(Self {
+    ) -> Self {
+        Self {
             prompt: ask.census(),
             max_tokens: ask.max_tokens(),
             request_id: request_id.to_owned(),
@@ -67,8 +70,23 @@ impl Call {
             attempts: Vec::new(),
             running: None,
             first_output: None,
-            place: Some(parts.books.place().await?),
-        })
+            books: parts.books.clone(),
+            place: None,
+            closed: false,
+        }
+    }
+
+    /// A place in the books for the next lease. `None` when the gateway is shutting down.
+    pub(super) async fn place(&mut self) -> Option<Place> {
+        match self.place.take() {
+            Some(place) => Some(place),
+            None => self.books.place().await,
+        }
+    }
+
+    /// A place that its lease did not need.
+    pub(super) fn give_back(&mut self, place: Option<Place>) {
+        self.place = place;
     }
 
     pub(super) fn user(&self) -> UserId {
@@ -105,7 +123,7 @@ impl Call {
         }
         .emit();
         let charge = failure.charge(running.lease.prompt());
-        self.end_attempt(running, failure.class(), charge);
+        self.attempt_ended(running, failure.class(), charge).settle(charge);
     }
 
     /// The stream's first output is on its way.
@@ -125,12 +143,13 @@ impl Call {
         usage: Option<Usage>,
         produced: ByteCensus,
     ) {
-        let Some(place) = self.place.take() else { return };
+        if std::mem::replace(&mut self.closed, true) {
+            return;
+        }
         let mut counts = Usage::default();
-        let mut estimated = false;
+        let mut last = None;
         if let Some(running) = self.running.take() {
             let charge = self.count(&running, usage, produced, &mut counts);
-            estimated = matches!(charge, Charge::Estimated(_));
             CallEnded {
                 meter: &running.lane.meter,
                 request: &self.request_id,
@@ -139,12 +158,12 @@ impl Call {
                 first_output: self.first_output,
                 input: counts.input,
                 output: counts.output,
-                estimated,
+                estimated: matches!(charge, Charge::Estimated(_)),
             }
             .emit();
-            self.end_attempt(running, outcome, charge);
+            last = Some((self.attempt_ended(running, outcome, charge), charge));
         }
-        place.send(Entry::Record(Box::new(Record {
+        let record = Box::new(Record {
             id: take(&mut self.request_id),
             at: self.at,
             user: self.user,
@@ -156,13 +175,23 @@ impl Call {
             cache_write: Tokens(counts.cache_write),
             output: Tokens(counts.output),
             reasoning: Tokens(counts.reasoning),
-            estimated,
+            estimated: matches!(last, Some((_, Charge::Estimated(_)))),
             took_ms: ms(self.arrived.elapsed()),
             first_byte_ms: self.first_output.map(ms),
             billing: Billing::Quota,
             outcome: outcome.to_owned(),
             attempts: take(&mut self.attempts),
-        })));
+        });
+        match last {
+            Some((lease, charge)) => lease.settle_with(charge, record),
+            // Nothing was leased, or all that was has ended. Whoever finds the queue full
+            // here has hung up, or found the store down: its record is not worth a wait.
+            None => {
+                if let Some(place) = self.place.take().or_else(|| self.books.free_place()) {
+                    place.send(Entry { settlement: None, record: Some(record) });
+                }
+            }
+        }
     }
 
     fn count(
@@ -185,7 +214,8 @@ impl Call {
         Charge::Estimated(Tokens(counts.input) + Tokens(counts.output))
     }
 
-    fn end_attempt(&mut self, running: Running, outcome: &str, charge: Charge) {
+    /// Notes an attempt that has ended; its lease is still to be settled.
+    fn attempt_ended(&mut self, running: Running, outcome: &str, charge: Charge) -> OpenLease {
         let grant = running.lease.grant();
         let key = running.lease.key();
         self.attempts.push(Attempt {
@@ -199,7 +229,7 @@ impl Call {
             charge,
             took_ms: ms(running.began.elapsed()),
         });
-        running.lease.settle(charge);
+        running.lease
     }
 }
 

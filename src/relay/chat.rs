@@ -59,9 +59,7 @@ impl Gateway {
     ) -> Result<Relayed, CallError> {
         let parts = &self.parts;
         let route = Route::find(&parts.catalogue, &*parts.store, caller, ask.model(), pin).await?;
-        let mut call = Call::begin(parts, caller, ask, request_id, arrived)
-            .await
-            .ok_or(CallError::ShuttingDown)?;
+        let mut call = Call::begin(parts, caller, ask, request_id, arrived);
         match self.first_answer(caller, ask, &route, &mut call).await {
             Ok(first) => Ok(self.relay(first, call)),
             Err(error) => {
@@ -100,7 +98,7 @@ impl Gateway {
                     }
                 }
             }
-            if !tried.all_busy() || waited.elapsed() >= self.parts.lease_wait {
+            if !tried.is_busy() || waited.elapsed() >= self.parts.lease_wait {
                 return Err(tried.verdict(route));
             }
             let _ = tokio::time::timeout(LOOK_AGAIN, self.parts.books.settled()).await;

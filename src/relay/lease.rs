@@ -2,7 +2,7 @@
 //! dropped.
 
 use super::books::{Books, Entry, Place};
-use crate::accounts::{AccountId, Charge, Grant, LeaseAsk, LeaseKey, Settlement, Tokens};
+use crate::accounts::{AccountId, Charge, Grant, LeaseAsk, LeaseKey, Record, Settlement, Tokens};
 use crate::telemetry::clock;
 
 /// Tokens set aside for one attempt.
@@ -72,13 +72,19 @@ impl OpenLease {
 
     /// Ends the lease.
     pub(super) fn settle(mut self, charge: Charge) {
-        self.end(charge);
+        self.end(charge, None);
     }
 
-    fn end(&mut self, charge: Charge) {
+    /// Ends the call's last lease; its record goes the same way.
+    pub(super) fn settle_with(mut self, charge: Charge, record: Box<Record>) {
+        self.end(charge, Some(record));
+    }
+
+    fn end(&mut self, charge: Charge, record: Option<Box<Record>>) {
         let Some(place) = self.place.take() else { return };
         self.books.lease_ended(self.key.id);
-        place.send(Entry::Settlement(Settlement { lease: self.key.clone(), charge }));
+        let settlement = Settlement { lease: self.key.clone(), charge };
+        place.send(Entry { settlement: Some(settlement), record });
     }
 }
 
@@ -92,15 +98,15 @@ impl AskedLease {
         lease
     }
 
-    /// There is nothing to end: the place in the queue is given back.
-    pub(super) fn was_refused(mut self) {
-        self.0.place = None;
+    /// There is nothing to end: the place in the queue is free again.
+    pub(super) fn was_refused(mut self) -> Option<Place> {
+        self.0.place.take()
     }
 }
 
 impl Drop for OpenLease {
     fn drop(&mut self) {
         let charge = if self.sent { Charge::Estimated(self.prompt) } else { Charge::Release };
-        self.end(charge);
+        self.end(charge, None);
     }
 }

@@ -10,13 +10,14 @@ use crate::telemetry::clock;
 /// A refusal for being busy heals within a request's time.
 const BUSY_RETRY: Duration = Duration::from_secs(1);
 
-/// Accounts that failed, and the most hopeful reason why nobody answered.
+/// Accounts that failed, and the most hopeful reasons why nobody answered.
 #[derive(Default)]
 pub(super) struct Tried {
     accounts: Vec<AccountId>,
-    reason: Option<CallError>,
+    failure: Option<CallError>,
+    /// What pools said since the last look.
+    refusal: Option<CallError>,
     busy: bool,
-    failed: bool,
 }
 
 impl Tried {
@@ -28,8 +29,7 @@ impl Tried {
     /// An account failed.
     pub(super) fn failed(&mut self, account: AccountId, error: CallError) {
         self.accounts.push(account);
-        self.failed = true;
-        self.keep(error);
+        keep(&mut self.failure, error);
     }
 
     /// A pool granted no lease.
@@ -50,21 +50,26 @@ impl Tried {
                 CallError::Unauthorized { platform, account, status }
             }
         };
-        self.keep(error);
+        keep(&mut self.refusal, error);
     }
 
     /// Whether waiting for a settlement can help.
-    pub(super) fn all_busy(&self) -> bool {
-        self.busy && !self.failed
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy
     }
 
+    /// Forgets what pools said. Accounts that failed stay out.
     pub(super) fn look_again(&mut self) {
-        *self = Self::default();
+        self.refusal = None;
+        self.busy = false;
     }
 
     /// What the caller hears.
-    pub(super) fn verdict(self, route: &Route) -> CallError {
-        self.reason.unwrap_or_else(|| {
+    pub(super) fn verdict(mut self, route: &Route) -> CallError {
+        if let Some(refusal) = self.refusal {
+            keep(&mut self.failure, refusal);
+        }
+        self.failure.unwrap_or_else(|| {
             let Some(hop) = route.hops.first() else {
                 return CallError::ModelNotFound { hint: "No platform has this model.".into() };
             };
@@ -78,10 +83,10 @@ impl Tried {
             CallError::ModelNotFound { hint }
         })
     }
+}
 
-    fn keep(&mut self, error: CallError) {
-        if self.reason.as_ref().is_none_or(|kept| error.hope() >= kept.hope()) {
-            self.reason = Some(error);
-        }
+fn keep(kept: &mut Option<CallError>, error: CallError) {
+    if kept.as_ref().is_none_or(|kept| error.hope() >= kept.hope()) {
+        *kept = Some(error);
     }
 }

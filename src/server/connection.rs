@@ -1,8 +1,10 @@
 //! One listener's connections, from accept to drain.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -11,6 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -35,6 +38,10 @@ pub(super) async fn accept<S, F>(
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let builder = builder(&settings);
+    let patience = Patience {
+        head: settings.head_timeout.unsigned_abs(),
+        drain: settings.drain_timeout.unsigned_abs(),
+    };
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -47,8 +54,19 @@ pub(super) async fn accept<S, F>(
             },
             () = drain.cancelled() => return,
         };
-        tasks.spawn(connection(stream, builder.clone(), drain.clone(), serve.clone()));
+        let (builder, drain, serve) = (builder.clone(), drain.clone(), serve.clone());
+        tasks.spawn(connection(stream, builder, patience, drain, serve));
     }
+}
+
+/// How long a connection may do nothing of use.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// Until its first request. hyper watches the heads that follow, but for HTTP/2 and
+    /// for a version that can't be told yet nobody else does.
+    head: Duration,
+    /// Once the drain has begun.
+    drain: Duration,
 }
 
 fn builder(settings: &Settings) -> Builder<TokioExecutor> {
@@ -69,6 +87,7 @@ fn builder(settings: &Settings) -> Builder<TokioExecutor> {
 async fn connection<S, F>(
     stream: TcpStream,
     builder: Builder<TokioExecutor>,
+    patience: Patience,
     drain: CancellationToken,
     serve: S,
 ) where
@@ -76,19 +95,36 @@ async fn connection<S, F>(
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let _ = stream.set_nodelay(true); // A socket that refuses is about to fail anyway.
+    let asked = &AtomicBool::new(false);
     let service = service_fn(move |request| {
+        asked.store(true, Ordering::Relaxed);
         let answer = serve(request);
         async move { Ok::<_, Infallible>(answer.await) }
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = drain.cancelled() => {
+    let mut drained = pin!(drain.cancelled());
+    let mut alarm = pin!(sleep(patience.head));
+    let mut draining = false;
+    let ended = poll_fn(|cx| {
+        if !draining && drained.as_mut().poll(cx).is_ready() {
+            draining = true;
             connection.as_mut().graceful_shutdown();
-            connection.await
+            alarm.as_mut().reset(Instant::now() + patience.drain);
         }
-    };
-    if let Err(error) = ended {
-        tracing::trace!(%error, "connection ended");
+        if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+            return Poll::Ready(Some(ended));
+        }
+        let is_watched = draining || !asked.load(Ordering::Relaxed);
+        if is_watched && alarm.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        Poll::Pending
+    })
+    .await;
+    match ended {
+        Some(Ok(())) => {}
+        Some(Err(error)) => tracing::trace!(%error, "connection ended"),
+        None if draining => tracing::warn!("a connection outlived the drain and is cut"),
+        None => tracing::trace!("a connection asked nothing and is cut"),
     }
 }

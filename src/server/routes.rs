@@ -2,6 +2,7 @@
 
 use http::Method;
 use http::header::HeaderValue;
+use percent_encoding::percent_decode_str;
 
 use crate::api::{self, ApiError, App, Request, Response};
 use crate::relay::request_id;
@@ -78,16 +79,24 @@ impl Listener {
 }
 
 /// Answers a request, whatever it asks.
-pub(super) async fn answer(app: &App, listener: Listener, request: Request) -> Response {
+pub(super) async fn answer(app: &App, listener: Listener, mut request: Request) -> Response {
     let id = request_id();
-    let mut response = match find(listener, request.method(), request.uri().path()) {
+    let answered = match find(listener, request.method(), request.uri().path()) {
         Ok((handler, rest)) => {
-            let rest = rest.to_owned();
-            dispatch(app, handler, request, &rest, &id).await
+            let rest = percent_decode_str(rest).decode_utf8_lossy().into_owned();
+            dispatch(app, handler, &mut request, &rest, &id).await
         }
         Err(error) => Err(error),
-    }
-    .unwrap_or_else(ApiError::into_response);
+    };
+    let mut response = match answered {
+        Ok(response) => response,
+        Err(error) => {
+            if error.leaves_a_body() {
+                api::discard(app, &mut request).await;
+            }
+            error.into_response()
+        }
+    };
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert("x-request-id", id);
     }
@@ -98,7 +107,7 @@ pub(super) async fn answer(app: &App, listener: Listener, request: Request) -> R
 async fn dispatch(
     app: &App,
     handler: Handler,
-    request: Request,
+    request: &mut Request,
     rest: &str,
     id: &str,
 ) -> Result<Response, ApiError> {

@@ -12,6 +12,7 @@ pub mod sqlite;
 mod verb;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -24,7 +25,7 @@ use crate::accounts::{
 
 pub use error::StoreError;
 pub use open::{holder, open};
-pub use settings::{Keep, Settings};
+pub use settings::{Clock, Keep, Settings};
 pub use verb::{Errand, PROOF_LIFE_MS, Reply, Verb, errand_proof};
 
 /// What a verb answers.
@@ -104,7 +105,9 @@ pub trait Ledger: Send + Sync + 'static {
     /// replaces an estimate by the difference, once, in those of the windows charged
     /// that are still open.
     async fn settle(&self, batch: Vec<Settlement>, resets: &Resets) -> Answer<()>;
-    /// Prolongs leases by [`LeaseAsk::DEADLINE`]; answers those that are no longer open.
+    /// How long a lease lives without being renewed.
+    fn lease_deadline(&self) -> Duration;
+    /// Prolongs leases by [`Ledger::lease_deadline`]; answers those that are no longer open.
     async fn renew(&self, leases: &[LeaseKey]) -> Answer<Vec<LeaseId>>;
     /// Charges the estimates of leases past their deadline; answers how many. Also
     /// handles resets and ended pauses, and deletes what is too old: once a second.

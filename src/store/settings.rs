@@ -1,7 +1,9 @@
 //! Which store, and how much it keeps.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,13 +14,21 @@ pub struct Settings {
     /// Where the state lies: `sqlite:FILE` (one gateway, nothing installed), or
     /// `redis://HOST:PORT/DB` and `rediss://…` (many gateways).
     pub url: String,
+    /// After this long without a sign of life from its gateway a lease is charged by its
+    /// estimate. A living gateway renews its leases four times as often.
+    #[schemars(with = "String")]
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    pub lease_deadline: SignedDuration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { url: "sqlite:tributary.db".into() }
+        Self { url: "sqlite:tributary.db".into(), lease_deadline: SignedDuration::from_secs(120) }
     }
 }
+
+/// What tells the time, where tests must set it.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// How much a store keeps of what it could keep for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -47,6 +47,7 @@ impl RequestSent<'_> {
     /// Counts.
     pub fn emit(self) {
         self.meter.overhead.observe(self.after.as_secs_f64());
+        tracing::trace!(platform = self.meter.platform, after = ?self.after, "request sent");
     }
 }
 

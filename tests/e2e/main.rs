@@ -5,8 +5,15 @@
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
 mod rig;
+#[allow(dead_code, reason = "the commands' own tests use the rest")]
+#[path = "../cli/rig.rs"]
+mod shell;
 
+mod books;
+mod crash;
 mod errors;
 mod failover;
 mod hangup;
+mod hygiene;
 mod line;
+mod server;

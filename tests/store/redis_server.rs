@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tributary::accounts::{Charge, Tokens};
 use tributary::store::redis::{Options, RedisStore};
-use tributary::store::{Directory, Ledger, StoreError};
+use tributary::store::{Directory, Ledger, Settings, StoreError};
 use tributary::telemetry::clock::Stopwatch;
 
 use crate::rig::{NOON, Rig, Server, clock_at, reads};
@@ -56,7 +56,8 @@ async fn a_password_is_never_shown() {
         "redis://gateway:hunter2@127.0.0.1:1/0".into(),
         "redis+what://gateway:hunter2@host".into(),
     ] {
-        let error = match tributary::store::open(&tributary::store::Settings { url }).await {
+        let settings = Settings { url, ..Settings::default() };
+        let error = match tributary::store::open(&settings).await {
             Ok(_) => panic!("no such user"),
             Err(error) => error,
         };

@@ -23,7 +23,7 @@ fn open(file: &Path) -> Result<SqliteStore, StoreError> {
 #[tokio::test]
 async fn a_second_process_is_told_who_holds_the_file() {
     let (_folder, file) = folder();
-    let settings = Settings { url: format!("sqlite:{}", file.display()) };
+    let settings = Settings { url: format!("sqlite:{}", file.display()), ..Settings::default() };
     assert_eq!(holder(&settings).unwrap(), None);
     let store = open(&file).unwrap();
     store.tell_holder("127.0.0.1:7080").unwrap();

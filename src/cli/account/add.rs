@@ -7,10 +7,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::key_file;
-use crate::accounts::{AccountId, NewAccount, Period, PlatformId, Tokens, User, WindowSpec};
+use crate::accounts::{AccountId, NewAccount, PlatformId, Tokens, User, WindowSpec};
 use crate::cli::desk::user_named;
 use crate::cli::{Desk, Failure, print};
-use crate::platforms::{self, Credential, DialectName, Face, Platform};
+use crate::platforms::{Credential, DialectName, Face, Platform};
 use crate::relay::CREDENTIAL_FIELD;
 use crate::store::{Directory, StoreError};
 use crate::vault::{Place, Plain, Vault};
@@ -135,16 +135,11 @@ fn read_credential<'p>(
 
 /// A platform's windows, with a limit of the account's own in the first.
 pub(in crate::cli) fn windows_of(platform: &Platform, limit: Option<u64>) -> Vec<WindowSpec> {
-    let own = |(index, window): (usize, &platforms::WindowSpec)| WindowSpec {
-        period: match &window.period {
-            platforms::Period::Day { zone } => Period::Day { zone: zone.clone() },
-            platforms::Period::Length(length) => {
-                Period::FromFirstUse { seconds: length.as_secs().try_into().unwrap_or(i64::MAX) }
-            }
-        },
-        limit: limit.filter(|_| index == 0).or(window.limit).map(Tokens),
-    };
-    platform.windows.iter().enumerate().map(own).collect()
+    let mut windows = platform.windows.clone();
+    if let (Some(first), Some(limit)) = (windows.first_mut(), limit) {
+        first.limit = Some(Tokens(limit));
+    }
+    windows
 }
 
 /// An account that is to be bound.

@@ -9,7 +9,8 @@ use url::Url;
 
 use super::entry::{FaceEntry, ModelEntry, PlatformEntry, WindowEntry};
 use super::platform::family;
-use super::{CatalogueError, Face, Model, Period, Platform, Reach, WindowSpec, merge};
+use super::{CatalogueError, Face, Model, Platform, Reach, merge};
+use crate::accounts::{Period, Tokens, WindowSpec};
 use crate::platforms::DialectName;
 use crate::platforms::rules::ErrorRule;
 
@@ -246,9 +247,9 @@ fn read_window(window: &WindowEntry) -> Result<WindowSpec, String> {
         if window.zone.is_some() {
             return Err("a zone belongs to a `day`".to_owned());
         }
-        Period::Length(length)
+        Period::FromFirstUse { seconds: i64::try_from(length.as_secs()).unwrap_or(i64::MAX) }
     };
-    Ok(WindowSpec { period, limit: window.limit })
+    Ok(WindowSpec { period, limit: window.limit.map(Tokens) })
 }
 
 fn length(text: &str) -> Option<Duration> {

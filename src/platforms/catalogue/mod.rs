@@ -12,8 +12,10 @@ mod platform;
 
 use std::sync::Arc;
 
+use crate::accounts::Period;
+
 pub use names::{Hop, Resolution};
-pub use platform::{Face, Hangup, Model, Period, Platform, Reach, WindowSpec};
+pub use platform::{Face, Hangup, Model, Platform, Reach};
 
 /// Every platform that is known.
 #[derive(Debug)]
@@ -62,7 +64,7 @@ impl Catalogue {
         let mut zones: Vec<String> = windows
             .filter_map(|window| match &window.period {
                 Period::Day { zone } => Some(zone.clone()),
-                Period::Length(_) => None,
+                Period::FromFirstUse { .. } => None,
             })
             .collect();
         zones.sort_unstable();

@@ -1,11 +1,11 @@
 //! A platform as the gateway uses it: checked, joined, ready.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::{HeaderMap, Uri};
 
 use super::entry::Family;
+use crate::accounts::{Period, WindowSpec};
 use crate::platforms::DialectName;
 use crate::platforms::credential::CredentialSpec;
 use crate::platforms::rules::{AnswerRules, ErrorRule, RequestRules, Traits, fits};
@@ -30,27 +30,6 @@ pub struct Platform {
     /// Retired names, each with the listed model that follows it.
     pub retired: Vec<(Arc<str>, Arc<Model>)>,
     pub(super) families: Vec<Family>,
-}
-
-/// A token limit over a period.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WindowSpec {
-    /// How long, and where it begins.
-    pub period: Period,
-    /// The limit; `None` where it is learned or set by hand.
-    pub limit: Option<u64>,
-}
-
-/// A window's period.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Period {
-    /// A calendar day in this time zone (an IANA name).
-    Day {
-        /// The zone whose midnight resets it.
-        zone: String,
-    },
-    /// A length, from the first use.
-    Length(Duration),
 }
 
 /// What to do upstream when the caller hangs up.
@@ -165,7 +144,7 @@ impl Platform {
     pub fn zone(&self) -> &str {
         let mut zones = self.windows.iter().filter_map(|window| match &window.period {
             Period::Day { zone } => Some(zone.as_str()),
-            Period::Length(_) => None,
+            Period::FromFirstUse { .. } => None,
         });
         zones.next_back().unwrap_or("UTC")
     }

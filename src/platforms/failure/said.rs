@@ -51,6 +51,11 @@ struct Inner<'a> {
 impl Said {
     /// Reads the body of an answer that is known to be a failure.
     pub(crate) fn read(body: &[u8]) -> Option<Said> {
+        if body.trim_ascii_start().starts_with(b"[") {
+            // Google's compatible face puts its envelope into a list.
+            let list: Vec<Top<'_>> = serde_json::from_slice(body).ok()?;
+            return list.first().map(Top::said);
+        }
         let top: Top<'_> = serde_json::from_slice(body).ok()?;
         Some(top.said())
     }
@@ -116,6 +121,7 @@ mod tests {
             (r#"{"detail":"m"}"#, None, Some("m")),
             (r#"{"detail":{"error_code":"c"}}"#, Some("c"), None),
             (r#"{"error":[]}"#, None, None),
+            (r#"[{"error":{"code":400,"message":"m"}}]"#, Some("400"), Some("m")),
         ] {
             let said = Said::read(body.as_bytes()).unwrap();
             assert_eq!((said.code.as_deref(), said.message.as_deref()), (code, message), "{body}");

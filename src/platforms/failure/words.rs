@@ -16,7 +16,7 @@ pub(super) fn redacted(message: &str) -> String {
     while let Some(at) = KEY_STARTS.iter().filter_map(|start| rest.find(start)).min() {
         let (before, key) = rest.split_at(at);
         out.push_str(before);
-        let is_key = |byte: char| byte.is_ascii_alphanumeric() || "-_*/".contains(byte);
+        let is_key = |byte: char| byte.is_ascii_alphanumeric() || "-_*/+=".contains(byte);
         let end = key.find(|byte| !is_key(byte)).unwrap_or(key.len());
         // Inside a word (`task-force`) it is no key.
         if before.ends_with(is_key) || end < 8 {
@@ -43,7 +43,7 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     if let Some(millis) = text("retry-after-ms").and_then(|text| text.parse().ok()) {
         return Some(Duration::from_millis(millis));
     }
-    let wait = text("retry-after")?;
+    let Some(wait) = text("retry-after") else { return refill(headers) };
     if let Ok(seconds) = wait.parse::<f64>() {
         return Duration::try_from_secs_f64(seconds).ok();
     }
@@ -51,6 +51,38 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let at = jiff::fmt::rfc2822::parse(wait).ok()?.timestamp();
     let now = jiff::fmt::rfc2822::parse(text("date")?).ok()?.timestamp();
     Duration::try_from(at.duration_since(now)).ok()
+}
+
+/// When the limit that is used up is full again (`x-ratelimit-reset-tokens: 6m0s`).
+fn refill(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: String| headers.get(name)?.to_str().ok().map(str::to_owned);
+    ["requests", "tokens"]
+        .into_iter()
+        .filter(|kind| text(format!("x-ratelimit-remaining-{kind}")).as_deref() == Some("0"))
+        .filter_map(|kind| length(&text(format!("x-ratelimit-reset-{kind}"))?))
+        .max()
+}
+
+/// A length as Go writes it: `120ms`, `59.629s`, `6m0s`, `1h2m`.
+fn length(text: &str) -> Option<Duration> {
+    let (mut rest, mut seconds) = (text.trim(), 0.0);
+    while !rest.is_empty() {
+        let digits = rest.find(|letter: char| letter.is_ascii_alphabetic())?;
+        let (count, after) = rest.split_at(digits);
+        let letters = after.find(|letter: char| !letter.is_ascii_alphabetic());
+        let (unit, after) = after.split_at(letters.unwrap_or(after.len()));
+        let unit = match unit {
+            "ms" => 0.001,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            "d" => 86_400.0,
+            _ => return None,
+        };
+        seconds += count.parse::<f64>().ok()? * unit;
+        rest = after;
+    }
+    Duration::try_from_secs_f64(seconds).ok()
 }
 
 /// The first `YYYY-MM-DD HH:MM:SS` of the message, as local time in the zone.
@@ -104,6 +136,19 @@ mod tests {
         assert_eq!(retry_after(&headers), None);
         headers.insert("retry-after-ms", "292".parse().unwrap());
         assert_eq!(retry_after(&headers), Some(Duration::from_millis(292)));
+    }
+
+    #[test]
+    fn a_used_up_limit_says_when_it_is_full_again() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-ratelimit-remaining-tokens", "0".parse().unwrap());
+        headers.insert("x-ratelimit-reset-tokens", "6m0.5s".parse().unwrap());
+        headers.insert("x-ratelimit-remaining-requests", "9".parse().unwrap());
+        headers.insert("x-ratelimit-reset-requests", "1h".parse().unwrap());
+        assert_eq!(retry_after(&headers), Some(Duration::from_millis(360_500)));
+        for (text, length) in [("120ms", Some(120)), ("", Some(0)), ("5", None), ("x1s", None)] {
+            assert_eq!(super::length(text), length.map(Duration::from_millis), "{text}");
+        }
     }
 
     #[test]

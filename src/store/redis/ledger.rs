@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
@@ -68,6 +69,10 @@ impl Ledger for RedisStore {
             settlements.chunks(A_BATCH).map(move |some| self.settle_some(family, some, resets))
         });
         try_join_all(calls).await.map(drop)
+    }
+
+    fn lease_deadline(&self) -> Duration {
+        self.options.deadline
     }
 
     async fn renew(&self, leases: &[LeaseKey]) -> Answer<Vec<LeaseId>> {

@@ -18,21 +18,17 @@ mod roster;
 mod scripts;
 mod view;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Answer, Keep, StoreError};
+use super::{Answer, Clock, Keep, StoreError};
 use crate::accounts::LeaseAsk;
 use keys::FamilyKeys;
 use link::Link;
 use places::Places;
 use roster::Roster;
 use scripts::Scripts;
-
-/// What tells the time.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// What tests set; everyone else takes the default.
 #[derive(Clone)]

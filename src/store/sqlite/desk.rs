@@ -12,21 +12,18 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
-use super::super::{Answer, StoreError};
-use super::Clock;
-use super::books::{Books, Notes};
+use super::super::{Answer, Clock, StoreError};
+use super::books::{Books, Folding, Notes};
 use super::load::load;
 use super::retention::Retention;
 use super::statements::Statements;
+use super::waiters::{Committed, Waiter};
 
 /// How many calls may wait for a commit; more wait for their turn.
 const WAITING: usize = 4096;
 
 /// How soon books that could not be read are read again.
 const AGAIN: Duration = Duration::from_millis(500);
-
-/// A call that waits for its commit.
-type Waiter = oneshot::Sender<Result<(), Arc<str>>>;
 
 /// The desk.
 pub(super) struct Desk {
@@ -41,8 +38,10 @@ struct State {
     waiters: Vec<Waiter>,
     /// Why the books can't be trusted, until they are read anew.
     fault: Option<Arc<str>>,
-    /// The writer sleeps and must be woken: a wake costs a system call.
+    /// The writer sleeps and must be woken.
     asleep: bool,
+    /// Someone will wake it.
+    summoned: bool,
     closed: bool,
 }
 
@@ -62,6 +61,7 @@ impl Desk {
                 waiters: Vec::new(),
                 fault: None,
                 asleep: false,
+                summoned: false,
                 closed: false,
             }),
             work: Condvar::new(),
@@ -94,21 +94,24 @@ impl Desk {
         change: impl FnOnce(&mut Books, Timestamp) -> Then<T>,
     ) -> Answer<T> {
         let _room = self.room.acquire().await.map_err(|_| closed())?;
-        let (answer, committed) = {
+        let (answer, committed, summons) = {
             let mut state = self.sound()?;
             match change(&mut state.books, self.now()) {
                 Then::Answer(answer) => return Ok(answer),
                 Then::Commit(answer) => {
                     let (waiter, committed) = oneshot::channel();
                     state.waiters.push(waiter);
-                    self.wake(&mut state);
-                    (answer, committed)
+                    (answer, committed, self.summon(&mut state))
                 }
             }
         };
+        if let Some(summons) = summons {
+            // Whatever else is ready to run comes first, so that one commit holds it all.
+            tokio::task::yield_now().await;
+            drop(summons);
+        }
         match committed.await {
-            Ok(Ok(())) => Ok(answer),
-            Ok(Err(why)) => Err(StoreError::Unavailable(why.to_string())),
+            Ok(commit) => commit.outcome().map(|()| answer),
             Err(_) => Err(closed()),
         }
     }
@@ -149,10 +152,18 @@ impl Desk {
         })
     }
 
+    /// Wakes the writer, if it sleeps: a wake costs a system call.
     fn wake(&self, state: &mut State) {
         if std::mem::take(&mut state.asleep) {
             self.work.notify_one();
         }
+    }
+
+    /// A promise to wake the writer, for the first who needs it.
+    fn summon(&self, state: &mut State) -> Option<Summons<'_>> {
+        let first = state.asleep && !state.summoned;
+        state.summoned |= first;
+        first.then(|| Summons(self))
     }
 
     /// Waits for something to commit; `None` when the desk is closed.
@@ -162,9 +173,12 @@ impl Desk {
             if state.closed && state.fault.is_some() {
                 return None;
             }
-            if state.fault.is_some() || !state.waiters.is_empty() || state.books.has_notes() {
+            let closing = state.closed && state.books.is_unfolded();
+            let noted = !state.waiters.is_empty() || state.books.has_notes();
+            if state.fault.is_some() || noted || closing {
+                let folding = if closing { Folding::Now } else { Folding::WhenDue };
                 return Some(Batch {
-                    notes: state.books.take_notes(),
+                    notes: state.books.take_notes(folding),
                     waiters: std::mem::take(&mut state.waiters),
                     faulty: state.fault.is_some(),
                 });
@@ -175,6 +189,7 @@ impl Desk {
             state.asleep = true;
             state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.asleep = false;
+            state.summoned = false;
         }
     }
 
@@ -197,7 +212,16 @@ impl Desk {
                 }
             }
         }
-        answer(waiters, &Err(why));
+        Committed { waiters, outcome: Err(why) }.tell();
+    }
+}
+
+/// Wakes the writer when it is dropped, by whatever way.
+struct Summons<'a>(&'a Desk);
+
+impl Drop for Summons<'_> {
+    fn drop(&mut self) {
+        self.0.wake(&mut self.0.lock());
     }
 }
 
@@ -216,7 +240,7 @@ pub(super) fn run(desk: &Desk, conn: &Connection, mut retention: Retention) -> A
             continue;
         }
         match statements.commit(&batch.notes, &mut retention) {
-            Ok(()) => answer(batch.waiters, &Ok(())),
+            Ok(()) => Committed { waiters: batch.waiters, outcome: Ok(()) }.tell(),
             Err(error) => {
                 retention.reset();
                 desk.recover(conn, &reason(error), batch.waiters);
@@ -224,13 +248,6 @@ pub(super) fn run(desk: &Desk, conn: &Connection, mut retention: Retention) -> A
         }
     }
     Ok(())
-}
-
-fn answer(waiters: Vec<Waiter>, result: &Result<(), Arc<str>>) {
-    for waiter in waiters {
-        // One that no longer waits needs no answer.
-        _ = waiter.send(result.clone());
-    }
 }
 
 fn reason(error: StoreError) -> String {

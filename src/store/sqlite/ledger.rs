@@ -1,6 +1,7 @@
 //! The ledger's verbs on the books.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -51,6 +52,10 @@ impl Ledger for SqliteStore {
             }
         };
         self.desk.write(settle).await
+    }
+
+    fn lease_deadline(&self) -> Duration {
+        self.deadline
     }
 
     async fn renew(&self, leases: &[LeaseKey]) -> Answer<Vec<LeaseId>> {

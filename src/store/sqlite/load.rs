@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::accounts::{
-    AccountId, ChargeKind, Grant, LeaseId, PoolId, Tokens, User, UserId, Window,
+    AccountId, ChargeKind, Grant, LeaseId, PoolId, Resets, Tokens, User, UserId, Window,
 };
 
 use super::super::Answer;
@@ -21,8 +21,8 @@ pub(super) fn load(conn: &Connection, now: Timestamp) -> Answer<Books> {
     let mut books = Books::default();
     people(conn, &mut books)?;
     accounts(conn, &mut books, now)?;
+    charges(conn, &mut books, now)?;
     leases(conn, &mut books, now)?;
-    estimates(conn, &mut books, now)?;
     Ok(books)
 }
 
@@ -72,11 +72,9 @@ fn accounts(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> 
         windows.entry(AccountId(get(row, 0)?)).or_default().push(window);
         Ok(())
     })?;
-    let sql = "SELECT a.id, a.row, h.health, u.last_used_at FROM accounts a
+    let sql = "SELECT a.id, a.row, h.health, u.last_used_at, u.turn FROM accounts a
                LEFT JOIN health h ON h.account = a.id
-               LEFT JOIN uses u ON u.account = a.id
-               ORDER BY u.last_used_at, a.id";
-    let mut turn = 0;
+               LEFT JOIN uses u ON u.account = a.id";
     each(conn, sql, |row| {
         let fixed = Arc::new(rows::json("account", &get::<String>(row, 1)?)?);
         let health = match get::<Option<String>>(row, 2)? {
@@ -87,10 +85,7 @@ fn accounts(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> 
         let used_at = used_at.map(|ms| rows::at("account", ms)).transpose()?;
         let windows = windows.remove(&AccountId(get(row, 0)?)).unwrap_or_default();
         let mut entry = Entry::read(fixed, health, windows, used_at);
-        if used_at.is_some() {
-            turn += 1;
-            entry.turn = turn;
-        }
+        entry.turn = get::<Option<i64>>(row, 4)?.unwrap_or_default();
         books.place(entry, now);
         Ok(())
     })?;
@@ -100,9 +95,61 @@ fn accounts(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> 
     })
 }
 
+/// Charges: estimates of the last day that may yet be replaced, and all since the last
+/// fold, whose windows are replayed.
+fn charges(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
+    let folded: i64 = conn
+        .query_row("SELECT value FROM counters WHERE name = ?", [rows::FOLDED], |row| row.get(0))
+        .optional()
+        .map_err(failure)?
+        .unwrap_or_default();
+    let oldest = now.saturating_sub(LATE).map_or(0, Timestamp::as_millisecond);
+    let columns = "lease, account, user, kind, tokens, at, row, windows";
+    let sql = format!(
+        "SELECT {columns} FROM charges WHERE kind >= 2 AND at >= {oldest} AND seq <= {folded}
+         ORDER BY seq"
+    );
+    each(conn, &sql, |row| {
+        let charged = charged(row)?;
+        match charged.kind {
+            ChargeKind::Estimated => books.place_estimate(&charged),
+            _ => _ = books.forget_estimate(charged.lease),
+        }
+        Ok(())
+    })?;
+    let mut resets = Resets::default();
+    let sql = format!("SELECT {columns} FROM charges WHERE seq > {folded} ORDER BY seq");
+    each(conn, &sql, |row| {
+        let charged = charged(row)?;
+        let at = rows::at("charge", charged.at)?;
+        if resets.0.is_empty() || !resets.is_fresh(at) {
+            resets = books.resets_after(at);
+        }
+        books.replay(&charged, at, &resets);
+        Ok(())
+    })
+}
+
+fn charged(row: &Row<'_>) -> Answer<Charged> {
+    let windows: Option<String> = get(row, 7)?;
+    Ok(Charged {
+        lease: lease_id(row, 0)?,
+        account: AccountId(get(row, 1)?),
+        user: UserId(get(row, 2)?),
+        kind: rows::kind(get(row, 3)?)?,
+        tokens: get(row, 4)?,
+        at: get(row, 5)?,
+        row: get(row, 6)?,
+        windows: rows::ends(windows.as_deref().unwrap_or_default()),
+    })
+}
+
+/// Open leases, and the last uses of accounts. A lease whose charge is not folded yet has
+/// ended.
 fn leases(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
+    let ended = books.ended_rows();
     let sql = "SELECT id, row, account, user, estimate, deadline, granted_at, remaining,
-               candidates FROM leases";
+               candidates FROM leases ORDER BY row";
     each(conn, sql, |row| {
         let lease = OpenLease {
             row: get(row, 1)?,
@@ -116,33 +163,9 @@ fn leases(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
                 granted_at: rows::at("lease", get(row, 6)?)?,
             },
         };
-        books.place_lease(lease_id(row, 0)?, lease, now);
-        Ok(())
-    })
-}
-
-/// Estimates of the last day that no exact figure has replaced.
-fn estimates(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
-    let oldest = now.saturating_sub(LATE).map_or(0, Timestamp::as_millisecond);
-    let sql = format!(
-        "SELECT lease, account, user, kind, tokens, at, windows FROM charges
-         WHERE kind >= 2 AND at >= {oldest} ORDER BY seq"
-    );
-    each(conn, &sql, |row| {
-        let windows: Option<String> = get(row, 6)?;
-        let charged = Charged {
-            lease: lease_id(row, 0)?,
-            account: AccountId(get(row, 1)?),
-            user: UserId(get(row, 2)?),
-            kind: rows::kind(get(row, 3)?)?,
-            tokens: get(row, 4)?,
-            at: get(row, 5)?,
-            windows: rows::ends(windows.as_deref().unwrap_or_default()),
-        };
-        if charged.kind == ChargeKind::Estimated {
-            books.place_estimate(&charged);
-        } else {
-            books.forget_estimate(charged.lease);
+        books.place_use(lease.row, &lease.grant, now);
+        if !ended.contains(&lease.row) {
+            books.place_lease(lease_id(row, 0)?, lease, now);
         }
         Ok(())
     })

@@ -18,24 +18,21 @@ mod lock;
 mod retention;
 mod rows;
 mod statements;
+mod waiters;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::{Answer, Keep, StoreError};
+use super::{Answer, Clock, Keep, StoreError};
 use crate::accounts::LeaseAsk;
 use crate::telemetry::clock;
 use desk::Desk;
 use lock::Lock;
 use retention::Retention;
-
-/// What tells the time.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// What tests set; everyone else takes the default.
 #[derive(Clone)]

@@ -7,6 +7,9 @@ use crate::accounts::ChargeKind;
 use super::super::{Answer, StoreError};
 use super::books::Ms;
 
+/// The counter that holds the last charge that was folded.
+pub(super) const FOLDED: &str = "folded";
+
 pub(super) fn kind_number(kind: ChargeKind) -> i64 {
     match kind {
         ChargeKind::Released => 0,

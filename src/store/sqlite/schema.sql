@@ -1,6 +1,7 @@
 -- Version 1. Times are milliseconds since the Unix epoch; lease ids are 16 bytes.
 
--- The last id given of each kind; ids are never given twice.
+-- The last id given of each kind; ids are never given twice. `folded`: up to this charge
+-- all that follows from charges is in its place; after a crash the later ones are replayed.
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE users (
@@ -33,9 +34,14 @@ CREATE TABLE accounts (
 
 CREATE TABLE health (account INTEGER PRIMARY KEY, health TEXT NOT NULL);
 
-CREATE TABLE uses (account INTEGER PRIMARY KEY, last_used_at INTEGER NOT NULL);
+-- As of the last fold: each account's last lease, by its time and its row.
+CREATE TABLE uses (
+  account INTEGER PRIMARY KEY,
+  last_used_at INTEGER NOT NULL,
+  turn INTEGER NOT NULL
+);
 
--- `resets_at` NULL: the window has not begun. One that has ended is rolled when read.
+-- As of the last fold. `resets_at` NULL: the window has not begun. One that has ended is rolled when read.
 CREATE TABLE windows (
   account INTEGER NOT NULL,
   place INTEGER NOT NULL,
@@ -53,8 +59,8 @@ CREATE TABLE blocks (
   PRIMARY KEY (account, model)
 ) WITHOUT ROWID;
 
--- Open leases only. The row number is counted by the gateway, so that a lease ends
--- without a search for its id.
+-- Open leases, and those that ended since the last fold. The row number is counted by
+-- the gateway, so that a lease ends without a search for its id.
 CREATE TABLE leases (
   row INTEGER PRIMARY KEY,
   id BLOB NOT NULL,
@@ -67,8 +73,8 @@ CREATE TABLE leases (
   candidates INTEGER
 );
 
--- Every ended lease: kind 0 released, 1 exact, 2 estimated, 3 correction. `windows`:
--- the ends of the windows that an estimate went to, for its correction.
+-- Every ended lease, by its row above: kind 0 released, 1 exact, 2 estimated, 3 correction.
+-- `windows`: the ends of the windows that an estimate went to, for its correction.
 CREATE TABLE charges (
   seq INTEGER PRIMARY KEY,
   lease BLOB NOT NULL,
@@ -77,6 +83,7 @@ CREATE TABLE charges (
   kind INTEGER NOT NULL,
   tokens INTEGER NOT NULL,
   at INTEGER NOT NULL,
+  row INTEGER,
   windows TEXT
 );
 CREATE INDEX charges_that_may_change ON charges (at) WHERE kind >= 2;

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Statement, params};
 use crate::accounts::{Account, LeaseId, Record, Tokens, Window};
 
 use super::super::{Answer, StoreError};
-use super::books::{Charged, Motion, Note, Notes, OpenLease};
+use super::books::{Charged, Fold, Motion, Note, Notes, OpenLease};
 use super::file::failure;
 use super::retention::Retention;
 use super::rows;
@@ -22,23 +22,29 @@ pub(super) struct Statements<'conn> {
     window: Statement<'conn>,
     used: Statement<'conn>,
     record: Statement<'conn>,
+    /// The last charge written.
+    last_charge: i64,
 }
 
 impl<'conn> Statements<'conn> {
     pub(super) fn prepare(conn: &'conn Connection) -> Answer<Self> {
         let prepare = |sql| conn.prepare(sql).map_err(failure);
+        let last_charge = conn
+            .query_row("SELECT coalesce(max(seq), 0) FROM charges", [], |row| row.get(0))
+            .map_err(failure)?;
         Ok(Self {
             conn,
+            last_charge,
             begin: prepare("BEGIN IMMEDIATE")?,
             commit: prepare("COMMIT")?,
             lease: prepare("INSERT INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?,
             renew: prepare("UPDATE leases SET deadline = ? WHERE row = ?")?,
-            end: prepare("DELETE FROM leases WHERE row = ?")?,
-            charge: prepare("INSERT INTO charges VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)")?,
+            end: prepare("DELETE FROM leases WHERE row BETWEEN ? AND ?")?,
+            charge: prepare("INSERT INTO charges VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)")?,
             window: prepare(
                 "UPDATE windows SET used = ?, resets_at = ? WHERE account = ? AND place = ?",
             )?,
-            used: prepare("INSERT OR REPLACE INTO uses VALUES (?, ?)")?,
+            used: prepare("INSERT OR REPLACE INTO uses VALUES (?, ?, ?)")?,
             record: prepare(
                 "INSERT OR REPLACE INTO records
                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -72,16 +78,15 @@ impl<'conn> Statements<'conn> {
                 _ => {}
             }
         }
-        for motion in &notes.motions {
-            self.motion(motion)?;
+        match &notes.fold {
+            Some(fold) => self.fold(fold),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn note(&mut self, note: &Note) -> Answer<()> {
         match note {
             Note::Leased { id, lease } => self.leased(*id, lease),
-            Note::Ended { row } => run(&mut self.end, [row]),
             Note::Charged(charged) => self.charged(charged),
             Note::Record(record) => self.recorded(record),
             Note::Renewed { row, deadline } => run(&mut self.renew, [deadline, row]),
@@ -112,9 +117,26 @@ impl<'conn> Statements<'conn> {
             rows::kind_number(charged.kind),
             charged.tokens,
             charged.at,
+            charged.row,
             rows::ends_text(&charged.windows),
         ];
-        run(&mut self.charge, row)
+        self.last_charge = self.charge.insert(row).map_err(failure)?;
+        Ok(())
+    }
+
+    /// Writes what follows from the charges up to here, and that it does.
+    fn fold(&mut self, fold: &Fold) -> Answer<()> {
+        for motion in &fold.motions {
+            self.motion(motion)?;
+        }
+        // Leases end nearly in the order they were granted, so their rows lie in runs.
+        for run_of_rows in fold.ended.chunk_by(|a, b| a + 1 == *b) {
+            if let [first, .., last] | [first @ last] = run_of_rows {
+                run(&mut self.end, [first, last])?;
+            }
+        }
+        let folded = params![rows::FOLDED, self.last_charge];
+        self.once("INSERT OR REPLACE INTO counters VALUES (?, ?)", folded)
     }
 
     fn motion(&mut self, motion: &Motion) -> Answer<()> {
@@ -122,7 +144,7 @@ impl<'conn> Statements<'conn> {
             run(&mut self.window, params![used, resets_at, motion.account.0, place])?;
         }
         match motion.last_used_at {
-            Some(at) => run(&mut self.used, params![motion.account.0, at]),
+            Some(at) => run(&mut self.used, params![motion.account.0, at, motion.turn]),
             None => Ok(()),
         }
     }
@@ -192,14 +214,12 @@ impl<'conn> Statements<'conn> {
                 "DELETE FROM blocks WHERE account = ? AND model = ?",
                 params![account.0, &**model],
             ),
-            Note::Leased { .. }
-            | Note::Ended { .. }
-            | Note::Charged(_)
-            | Note::Record(_)
-            | Note::Renewed { .. } => Err(StoreError::Corrupt {
-                what: "note",
-                why: "a frequent one was taken for a rare one".into(),
-            }),
+            Note::Leased { .. } | Note::Charged(_) | Note::Record(_) | Note::Renewed { .. } => {
+                Err(StoreError::Corrupt {
+                    what: "note",
+                    why: "a frequent one was taken for a rare one".into(),
+                })
+            }
         }
     }
 

@@ -90,6 +90,23 @@ both! {
 }
 
 both! {
+    #[wish(Wish { limits: [1_000_000, 400], ..Wish::default() })]
+    async fn a_request_waits_for_a_busy_account_though_another_failed(rig: Rig) {
+        let busy = rig.account("openai", 1).await.account.id;
+        let mut slow = ask("gpt-4.1", "pace 20 ms say 20 words");
+        slow["account_id"] = json!(busy.0);
+        let mut stream = rig.stream(slow).await;
+        stream.until("data: ").await;
+        let fault = json!({"kind": "class", "class": "auth_expired",
+            "credential": credential("openai", 0)});
+        rig.fault("openai", fault).await;
+        let (answer, _) = tokio::join!(rig.chat(ask("gpt-4.1", "say 3 words")), stream.rest());
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!((answer.account(), answer.attempts()), (busy.0, "2"));
+    }
+}
+
+both! {
     async fn accounts_that_rest_say_when_the_first_returns(rig: Rig) {
         for (number, wait) in [(0, "2"), (1, "30")] {
             let fault = json!({"kind": "status", "status": 429, "headers": {"retry-after": wait},

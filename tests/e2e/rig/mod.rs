@@ -6,6 +6,8 @@ mod platforms;
 #[path = "../../common/redis_server.rs"]
 mod redis_server;
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -31,7 +34,7 @@ use tributary::vault::{KeyRing, Vault};
 
 pub use answer::{Answer, Stream};
 pub use people::Grants;
-pub use platforms::{KEYS, credential};
+pub use platforms::{KEYS, configured, credential, tail};
 pub use redis_server::{Memory, Server};
 
 pub const CHAT: &str = "/v1/chat/completions";
@@ -72,6 +75,7 @@ pub struct Wish {
     pub server: server::Settings,
     pub relay: relay::Settings,
     pub upstream: tributary::upstream::Settings,
+    pub lease_deadline: SignedDuration,
     /// More `gateway.toml`.
     pub toml: &'static str,
 }
@@ -87,6 +91,7 @@ impl Default for Wish {
             },
             relay: relay::Settings::default(),
             upstream: tributary::upstream::Settings::default(),
+            lease_deadline: store::Settings::default().lease_deadline,
             toml: "",
         }
     }
@@ -130,7 +135,7 @@ impl Rig {
     }
 
     async fn start(wish: Wish, url: String, home: Home) -> Self {
-        let settings = store::Settings { url, ..Default::default() };
+        let settings = store::Settings { url, lease_deadline: wish.lease_deadline };
         let store = store::open(&settings).await.unwrap();
         let simulator = Simulator::start().await.unwrap();
         let stub = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -139,18 +144,7 @@ impl Rig {
         let ring = KeyRing::parse(&KeyRing::generate().unwrap()).unwrap();
         let vault = Arc::new(Vault::new(&ring));
         let user = store.add_user("tester").await.unwrap();
-        let (books, keeper) = Books::open(wish.relay.queue);
-        let parts = Parts::new(
-            &wish.relay,
-            catalogue.clone(),
-            store.clone(),
-            vault.clone(),
-            Arc::new(Metrics::new()),
-            books,
-        );
-        let operator = OperatorSettings { listen: ([127, 0, 0, 1], 0).into() };
-        let running =
-            server::start(&wish.server, &operator, &wish.upstream, parts, keeper).unwrap();
+        let running = serve(&wish, &catalogue, &store, &vault).unwrap();
         let mut rig = Self {
             simulator,
             stub,
@@ -171,6 +165,13 @@ impl Rig {
             }
         }
         rig
+    }
+
+    /// Another gateway on the same store.
+    pub fn start_another(&self, listen: SocketAddr) -> io::Result<Running> {
+        let mut wish = Wish::default();
+        wish.server.listen = listen;
+        serve(&wish, &self.catalogue, &self.store, &self.vault)
     }
 
     pub async fn chat(&self, body: Value) -> Answer {
@@ -257,6 +258,20 @@ impl Rig {
         };
         tokio::time::timeout(Duration::from_secs(20), look).await.expect("it came about");
     }
+}
+
+fn serve(
+    wish: &Wish,
+    catalogue: &Arc<Catalogue>,
+    store: &Arc<dyn Store>,
+    vault: &Arc<Vault>,
+) -> io::Result<Running> {
+    let (books, keeper) = Books::open(wish.relay.queue);
+    let metrics = Arc::new(Metrics::new());
+    let parts =
+        Parts::new(&wish.relay, catalogue.clone(), store.clone(), vault.clone(), metrics, books);
+    let operator = OperatorSettings { listen: ([127, 0, 0, 1], 0).into() };
+    server::start(&wish.server, &operator, &wish.upstream, parts, keeper)
 }
 
 /// A request of one question.

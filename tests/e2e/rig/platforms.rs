@@ -38,6 +38,18 @@ pub fn credential(platform: &str, number: usize) -> String {
 /// The built-in catalogue, its platforms' faces turned to the simulator; `stub`, which a
 /// test answers itself, and `gone`, where nobody listens.
 pub fn catalogue(simulator: &Simulator, stub: &str, more: &str) -> Catalogue {
+    let mut text = configured(simulator);
+    for (platform, origin) in [("stub", stub), ("gone", "127.0.0.1:1")] {
+        text += &format!(
+            "[platforms.{platform}]\ndialect = \"openai_chat\"\nbase_url = \"http://{origin}/v1\"\n\
+             models = [{{ name = \"{platform}-1\" }}]\n"
+        );
+    }
+    Catalogue::load(&(text + more).parse().unwrap()).unwrap()
+}
+
+/// What `gateway.toml` says of the simulator's platforms.
+pub fn configured(simulator: &Simulator) -> String {
     let mut text = String::new();
     let paths = [
         ("openai", "/v1"),
@@ -50,13 +62,7 @@ pub fn catalogue(simulator: &Simulator, stub: &str, more: &str) -> Catalogue {
         let origin = simulator.origin(platform).unwrap();
         text += &format!("[platforms.{platform}]\nbase_url = \"{origin}{path}\"\n");
     }
-    for (platform, origin) in [("stub", stub), ("gone", "127.0.0.1:1")] {
-        text += &format!(
-            "[platforms.{platform}]\ndialect = \"openai_chat\"\nbase_url = \"http://{origin}/v1\"\n\
-             models = [{{ name = \"{platform}-1\" }}]\n"
-        );
-    }
-    Catalogue::load(&(text + more).parse().unwrap()).unwrap()
+    text
 }
 
 impl Rig {

@@ -22,13 +22,37 @@ const POOLS: usize = 2;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Lease { pool: usize, model: usize, estimate: u64, pin: Option<usize>, tried: Vec<usize> },
-    AskAgain { lease: usize },
-    Settle { lease: usize, charge: Charge },
-    Renew { leases: Vec<usize> },
-    Pass { secs: u64 },
-    Health { account: usize, health: Kind },
-    Block { account: usize, model: usize, secs: i64 },
+    Lease {
+        pool: usize,
+        model: usize,
+        estimate: u64,
+        pin: Option<usize>,
+        tried: Vec<usize>,
+    },
+    AskAgain {
+        lease: usize,
+    },
+    Settle {
+        lease: usize,
+        charge: Charge,
+    },
+    Renew {
+        leases: Vec<usize>,
+    },
+    Pass {
+        secs: u64,
+    },
+    Health {
+        account: usize,
+        health: Kind,
+    },
+    Block {
+        account: usize,
+        model: usize,
+        secs: i64,
+    },
+    /// The gateway is killed, and another starts.
+    Crash,
 }
 
 #[derive(Clone, Debug)]
@@ -82,6 +106,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (one.clone(), kind).prop_map(|(account, health)| Step::Health { account, health }),
         1 => (one, 0..MODELS.len(), 1..4000_i64)
             .prop_map(|(account, model, secs)| Step::Block { account, model, secs }),
+        1 => Just(Step::Crash),
     ]
 }
 
@@ -186,6 +211,9 @@ impl Walk {
                 self.rig.store.block_model(id, MODELS[*model], until).await.unwrap();
                 self.books.block(id, MODELS[*model], until);
             }
+            Step::Crash => {
+                self.rig.crash();
+            }
         }
         Ok(())
     }
@@ -283,7 +311,7 @@ fn walk(cases: u32, rig: impl AsyncFn() -> Rig) {
 
 #[test]
 fn any_sequence_of_verbs_answers_as_the_simplest_books_do_on_sqlite() {
-    walk(200, async || Rig::sqlite(Wish::default()));
+    walk(150, async || Rig::sqlite(Wish::default()));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use tributary::accounts::{
     AccountId, AccountState, Charge, ChargeKind, ChargeRow, Health, LeaseId, LeaseKey, NewAccount,
     Period, PlatformId, Resets, Settlement, Tokens, User, WindowSpec,
 };
-use tributary::store::{Keep, Store, redis, sqlite};
+use tributary::store::{Clock, Keep, Store, redis, sqlite};
 use tributary::vault::SealedCredential;
 
 pub use ask::{Ask, Held, fresh_id};
@@ -92,6 +92,18 @@ impl Rig {
         let store = open_sqlite(&folder, &self.clock, Wish::default());
         let rig = Self::on(store, self.clock);
         Self { home: Home::Folder(folder), names: self.names, ..rig }
+    }
+
+    /// What a gateway finds that starts after this one was killed: the files as they are,
+    /// without anything that closing them would do.
+    pub fn crash(&mut self) {
+        let Home::Folder(folder) = &self.home else { return };
+        let copy = tempfile::tempdir().unwrap();
+        for name in ["test.db", "test.db-wal"] {
+            std::fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
+        }
+        self.store = Arc::new(open_sqlite(&copy, &self.clock, Wish::default()));
+        self.home = Home::Folder(copy);
     }
 
     /// On a store that the test opened itself.
@@ -274,7 +286,7 @@ pub fn clock_at(text: &str) -> Arc<AtomicI64> {
     Arc::new(AtomicI64::new(at(text).as_millisecond()))
 }
 
-pub fn reads(clock: &Arc<AtomicI64>) -> sqlite::Clock {
+pub fn reads(clock: &Arc<AtomicI64>) -> Clock {
     let clock = clock.clone();
     Arc::new(move || Timestamp::from_millisecond(clock.load(Ordering::SeqCst)).unwrap())
 }

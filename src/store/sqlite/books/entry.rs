@@ -17,8 +17,8 @@ pub(in super::super) struct Entry {
     pub(in super::super) health: Health,
     pub(in super::super) windows: Vec<Window>,
     pub(in super::super) last_used_at: Option<Timestamp>,
-    /// The turn at which it was last leased; 0: never.
-    pub(in super::super) turn: u64,
+    /// The row of its last lease; 0: none.
+    pub(in super::super) turn: i64,
     pub(super) leased: Tokens,
     pub(super) open: u32,
     pub(super) standing: Standing,
@@ -121,6 +121,7 @@ impl Entry {
         Motion {
             account: self.fixed.id,
             last_used_at: self.last_used_at.map(Timestamp::as_millisecond),
+            turn: self.turn,
             windows: self
                 .windows
                 .iter()

@@ -1,7 +1,7 @@
 //! A family: the accounts of one pool on one platform, in the order they are chosen.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -15,7 +15,7 @@ use super::{Entry, Ms};
 pub(super) struct Rank {
     rest: Reverse<i64>,
     open: u32,
-    turn: u64,
+    turn: i64,
     pub(super) account: AccountId,
 }
 
@@ -54,6 +54,7 @@ impl Standing {
 #[derive(Default)]
 pub(super) struct Family {
     pub(super) members: BTreeSet<AccountId>,
+    pub(super) names: HashSet<String>,
     /// Those that may be leased, the best first.
     ///
     /// A window that has ended since an account was last looked at makes its rank too
@@ -83,6 +84,11 @@ impl Family {
         shift(&mut self.timers, old.timer, standing.timer);
         shift(&mut self.resting, old.resting, standing.resting);
         shift(&mut self.stuck, old.stuck, standing.stuck);
+    }
+
+    /// Whether time has something to do here.
+    pub(super) fn has_due(&self, now: Ms) -> bool {
+        !self.blocks.is_empty() || self.timers.first().is_some_and(|&(at, _)| at <= now)
     }
 
     pub(super) fn block(&mut self, account: AccountId, model: &str, until: Ms) {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::accounts::{AccountId, Grant, LeaseAsk, LeaseId, LeaseKey, Refusal, Tokens, UserId};
 
-use super::{Books, Ms, Note, family_of, note_motion};
+use super::{Books, Ms, Note, family_of};
 
 /// A lease that has not ended.
 #[derive(Clone, Debug)]
@@ -55,25 +55,37 @@ impl Books {
         let family = family_of(&mut self.pools, entry)?;
         let grant =
             Grant { account: id, remaining: entry.remaining(), candidates, granted_at: now };
-        self.turn += 1;
-        entry.turn = self.turn;
+        self.last_lease += 1;
+        entry.turn = self.last_lease;
         entry.last_used_at = Some(now);
         entry.hold(ask.estimate);
         family.stand(entry, now);
-        note_motion(&mut self.notes, entry);
+        self.unfolded.moved(entry);
 
-        self.next_lease += 1;
         let lease = OpenLease {
-            row: self.next_lease,
+            row: self.last_lease,
             user: ask.user,
             estimate: ask.estimate,
             deadline,
             grant,
         };
         self.deadlines.insert((deadline, ask.id));
-        self.notes.rows.push(Note::Leased { id: ask.id, lease: lease.clone() });
+        self.rows.push(Note::Leased { id: ask.id, lease: lease.clone() });
         self.leases.insert(ask.id, lease);
         Some(grant)
+    }
+
+    /// Puts back a use that may be unfolded, by the lease's row.
+    pub(in super::super) fn place_use(&mut self, row: i64, grant: &Grant, now: Timestamp) {
+        self.last_lease = self.last_lease.max(row);
+        let Some(entry) = self.accounts.get_mut(&grant.account) else { return };
+        let Some(family) = family_of(&mut self.pools, entry) else { return };
+        if entry.turn < row {
+            entry.turn = row;
+            entry.last_used_at = Some(grant.granted_at);
+            family.stand(entry, now);
+            self.unfolded.moved(entry);
+        }
     }
 
     /// Puts back a lease that was open when the file was last written.
@@ -82,7 +94,6 @@ impl Books {
         let Some(family) = family_of(&mut self.pools, entry) else { return };
         entry.hold(lease.estimate);
         family.stand(entry, now);
-        self.next_lease = self.next_lease.max(lease.row);
         self.deadlines.insert((lease.deadline, id));
         self.leases.insert(id, lease);
     }
@@ -98,7 +109,7 @@ impl Books {
             self.deadlines.remove(&(lease.deadline, key.id));
             lease.deadline = deadline;
             self.deadlines.insert((deadline, key.id));
-            self.notes.rows.push(Note::Renewed { row: lease.row, deadline });
+            self.rows.push(Note::Renewed { row: lease.row, deadline });
         }
         gone
     }

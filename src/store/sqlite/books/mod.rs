@@ -1,6 +1,7 @@
 //! The books in memory: everything that a lease needs, without I/O.
 //!
-//! A verb changes the books and notes what it changed; the writer commits the notes.
+//! A verb changes the books and notes what it changed; the writer commits the notes
+//! ([`notes`] says how).
 //! When a commit fails the books are thrown away and read anew, so they never count
 //! what the file does not.
 //!
@@ -30,7 +31,8 @@ use super::super::{Answer, StoreError};
 pub(super) use entry::Entry;
 use family::Family;
 pub(super) use lease::OpenLease;
-pub(super) use notes::{Motion, Note, Notes};
+use notes::Unfolded;
+pub(super) use notes::{Fold, Folding, Motion, Note, Notes};
 pub(super) use people::{Counter, People};
 use settle::Estimate;
 pub(super) use settle::{Charged, LATE};
@@ -48,44 +50,29 @@ pub(super) struct Books {
     /// Estimates that a late exact figure may still replace.
     estimates: HashMap<LeaseId, Estimate>,
     estimates_by_age: BTreeSet<(Ms, LeaseId)>,
-    next_lease: i64,
-    /// Counts grants: the order in which accounts were used.
-    turn: u64,
+    /// The row of the last lease: also the order in which accounts were used.
+    last_lease: i64,
     pub(super) people: People,
     /// When old rows are deleted next.
     forget_at: Ms,
-    notes: Notes,
+    rows: Vec<Note>,
+    unfolded: Unfolded,
 }
 
 impl Books {
-    /// What changed since the last call.
-    pub(super) fn take_notes(&mut self) -> Notes {
-        let mut notes = std::mem::take(&mut self.notes);
-        for id in std::mem::take(&mut notes.moved) {
-            if let Some(entry) = self.accounts.get_mut(&id) {
-                entry.noted = false;
-                notes.motions.push(entry.motion());
-            }
-        }
-        notes
-    }
-
-    pub(super) fn has_notes(&self) -> bool {
-        !self.notes.is_empty()
-    }
-
     pub(super) fn add_account(&mut self, new: NewAccount, now: Timestamp) -> Answer<()> {
-        let named = self.family_accounts(new.pool, &new.platform);
-        if named.into_iter().any(|entry| entry.fixed.name == new.name) {
+        let family = self.pools.get(&new.pool).and_then(|all| all.get(&new.platform));
+        if family.is_some_and(|family| family.names.contains(&new.name)) {
             return Err(StoreError::Taken(format!("an account named {}", new.name)));
         }
         if self.accounts.contains_key(&new.id) {
             return Err(StoreError::Taken(format!("an account {}", new.id)));
         }
         let entry = Entry::bound(new, now);
-        self.notes.rows.push(Note::Account(entry.fixed.clone()));
-        self.notes.rows.push(Note::Health(entry.fixed.id, Health::Active));
-        self.notes.rows.push(Note::Windows(entry.fixed.id, entry.windows.clone()));
+        self.rows.push(Note::Account(entry.fixed.clone()));
+        self.rows.push(Note::Health(entry.fixed.id, Health::Active));
+        // A verb that writes the windows of an account in use must fold in the same commit.
+        self.rows.push(Note::Windows(entry.fixed.id, entry.windows.clone()));
         self.place(entry, now);
         Ok(())
     }
@@ -94,8 +81,9 @@ impl Books {
     pub(super) fn place(&mut self, mut entry: Entry, now: Timestamp) {
         let (pool, platform) = (entry.fixed.pool, entry.fixed.platform.clone());
         let family = self.pools.entry(pool).or_default().entry(platform).or_default();
-        self.turn = self.turn.max(entry.turn);
+        self.last_lease = self.last_lease.max(entry.turn);
         family.members.insert(entry.fixed.id);
+        family.names.insert(entry.fixed.name.clone());
         family.stand(&mut entry, now);
         self.accounts.insert(entry.fixed.id, entry);
     }
@@ -109,7 +97,7 @@ impl Books {
         let entry = self.accounts.get_mut(&id)?;
         let family = family_of(&mut self.pools, entry)?;
         entry.health = health.clone();
-        self.notes.rows.push(Note::Health(id, health));
+        self.rows.push(Note::Health(id, health));
         family.stand(entry, now);
         Some(())
     }
@@ -119,7 +107,7 @@ impl Books {
         let Some(family) = family_of(&mut self.pools, entry) else { return };
         let until = until.as_millisecond();
         family.block(id, model, until);
-        self.notes.rows.push(Note::Block { account: id, model: model.into(), until });
+        self.rows.push(Note::Block { account: id, model: model.into(), until });
     }
 
     /// Puts back a block that was read from the file.
@@ -158,12 +146,6 @@ impl Books {
             .map(|entry| entry.shown(now, resets))
             .collect()
     }
-
-    fn family_accounts(&self, pool: PoolId, platform: &PlatformId) -> Vec<&Entry> {
-        let family = self.pools.get(&pool).and_then(|platforms| platforms.get(platform));
-        let ids = family.into_iter().flat_map(|family| &family.members);
-        ids.filter_map(|id| self.accounts.get(id)).collect()
-    }
 }
 
 /// The family that an account stands in.
@@ -172,14 +154,6 @@ fn family_of<'a>(
     entry: &Entry,
 ) -> Option<&'a mut Family> {
     pools.get_mut(&entry.fixed.pool)?.get_mut(&entry.fixed.platform)
-}
-
-/// Notes that an account's counts moved, once a commit.
-fn note_motion(notes: &mut Notes, entry: &mut Entry) {
-    if !entry.noted {
-        entry.noted = true;
-        notes.moved.push(entry.fixed.id);
-    }
 }
 
 /// Tokens as the file and the figures' differences hold them.

@@ -1,12 +1,19 @@
 //! What a verb changed: the rows that the writer commits.
+//!
+//! A lease and a charge are rows at the end of a table. What follows from them (what is
+//! used of windows, which leases are open no more) is folded into its place once a
+//! sweep; until then it follows from the charges since the last fold, and is replayed
+//! after a crash. So a commit touches a handful of pages, however many accounts there
+//! are.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::accounts::{
     Account, AccountId, GatewayTokenRow, Health, LeaseId, Record, TokenId, User, Window,
 };
 
-use super::{Charged, Counter, Ms, OpenLease};
+use super::{Books, Charged, Counter, Entry, Ms, OpenLease};
 
 /// One changed row.
 pub(in super::super) enum Note {
@@ -38,9 +45,6 @@ pub(in super::super) enum Note {
         row: i64,
         deadline: Ms,
     },
-    Ended {
-        row: i64,
-    },
     Charged(Charged),
     Record(Record),
     /// It is time to delete what is too old.
@@ -49,11 +53,20 @@ pub(in super::super) enum Note {
     },
 }
 
-/// An account's counts, as they are when the notes are taken: however often they
-/// moved since the last commit, they are written once.
+/// What follows from charges, and is therefore written now and then: however often an
+/// account moved since the last fold, it is written once, in the order of the file.
+pub(in super::super) struct Fold {
+    pub(in super::super) motions: Vec<Motion>,
+    /// Rows of leases that have ended, ascending.
+    pub(in super::super) ended: Vec<i64>,
+}
+
+/// An account's counts.
 pub(in super::super) struct Motion {
     pub(in super::super) account: AccountId,
     pub(in super::super) last_used_at: Option<Ms>,
+    /// The row of its last lease.
+    pub(in super::super) turn: i64,
     /// What is used of each window, and when it ends.
     pub(in super::super) windows: Vec<(i64, Option<Ms>)>,
 }
@@ -62,12 +75,89 @@ pub(in super::super) struct Motion {
 #[derive(Default)]
 pub(in super::super) struct Notes {
     pub(in super::super) rows: Vec<Note>,
-    pub(super) moved: Vec<AccountId>,
-    pub(in super::super) motions: Vec<Motion>,
+    pub(in super::super) fold: Option<Fold>,
 }
 
 impl Notes {
     pub(in super::super) fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.moved.is_empty() && self.motions.is_empty()
+        self.rows.is_empty() && self.fold.is_none()
     }
+}
+
+/// What the next fold will write.
+#[derive(Default)]
+pub(super) struct Unfolded {
+    moved: Vec<AccountId>,
+    ended: Vec<i64>,
+    due: bool,
+}
+
+/// So much is folded without waiting for a sweep: it would be replayed after a crash.
+const MOST: usize = 50_000;
+
+impl Books {
+    /// What changed since the last call. With [`Folding::Now`], also what is unfolded.
+    pub(in super::super) fn take_notes(&mut self, folding: Folding) -> Notes {
+        let rows = std::mem::take(&mut self.rows);
+        let due = self.unfolded.due || self.unfolded.ended.len() >= MOST;
+        let fold = due || (folding == Folding::Now && self.is_unfolded());
+        Notes { rows, fold: fold.then(|| self.fold()) }
+    }
+
+    pub(in super::super) fn has_notes(&self) -> bool {
+        !self.rows.is_empty() || self.unfolded.due
+    }
+
+    pub(in super::super) fn is_unfolded(&self) -> bool {
+        !self.unfolded.moved.is_empty() || !self.unfolded.ended.is_empty()
+    }
+
+    /// Lets the next commit fold.
+    pub(super) fn let_fold(&mut self) {
+        self.unfolded.due = self.is_unfolded();
+    }
+
+    /// A lease's row that the next fold deletes.
+    pub(in super::super) fn place_ended(&mut self, row: i64) {
+        self.last_lease = self.last_lease.max(row);
+        self.unfolded.ended.push(row);
+    }
+
+    /// Rows of leases that have ended and wait for the next fold.
+    pub(in super::super) fn ended_rows(&self) -> HashSet<i64> {
+        self.unfolded.ended.iter().copied().collect()
+    }
+
+    fn fold(&mut self) -> Fold {
+        let Unfolded { mut moved, mut ended, .. } = std::mem::take(&mut self.unfolded);
+        moved.sort_unstable();
+        ended.sort_unstable();
+        let mut motions = Vec::with_capacity(moved.len());
+        for id in moved {
+            if let Some(entry) = self.accounts.get_mut(&id) {
+                entry.noted = false;
+                motions.push(entry.motion());
+            }
+        }
+        Fold { motions, ended }
+    }
+}
+
+impl Unfolded {
+    /// Notes that an account's counts moved.
+    pub(super) fn moved(&mut self, entry: &mut Entry) {
+        if !entry.noted {
+            entry.noted = true;
+            self.moved.push(entry.fixed.id);
+        }
+    }
+}
+
+/// Whether notes are taken with what is unfolded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Folding {
+    /// The desk closes.
+    Now,
+    /// When a sweep asked for it.
+    WhenDue,
 }

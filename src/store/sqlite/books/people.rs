@@ -61,7 +61,7 @@ impl Books {
         let count = self.people.counters.entry(counter).or_default();
         *count += 1;
         let id = *count;
-        self.notes.rows.push(Note::Counter(counter, id));
+        self.rows.push(Note::Counter(counter, id));
         id
     }
 
@@ -76,7 +76,7 @@ impl Books {
             created_at: now,
         };
         self.people.users.insert(user.id, user.clone());
-        self.notes.rows.push(Note::User(user.clone()));
+        self.rows.push(Note::User(user.clone()));
         Ok(user)
     }
 
@@ -87,7 +87,7 @@ impl Books {
             return Err(StoreError::Taken("this token".into()));
         }
         let row = Arc::new(row);
-        self.notes.rows.push(Note::Token(row.clone()));
+        self.rows.push(Note::Token(row.clone()));
         self.people.place_token(row);
         Ok(())
     }
@@ -97,7 +97,7 @@ impl Books {
         let Some(row) = self.people.tokens.get_mut(&id) else { return false };
         if row.revoked_at.is_none() {
             Arc::make_mut(row).revoked_at = Some(now);
-            self.notes.rows.push(Note::Revoked { token: id, at: now.as_millisecond() });
+            self.rows.push(Note::Revoked { token: id, at: now.as_millisecond() });
         }
         true
     }
@@ -105,11 +105,11 @@ impl Books {
     pub(in super::super) fn add_canary(&mut self, canary: &str) {
         if !self.people.canaries.iter().any(|known| known == canary) {
             self.people.canaries.push(canary.into());
-            self.notes.rows.push(Note::Canary(canary.into()));
+            self.rows.push(Note::Canary(canary.into()));
         }
     }
 
     pub(in super::super) fn add_record(&mut self, record: crate::accounts::Record) {
-        self.notes.rows.push(Note::Record(record));
+        self.rows.push(Note::Record(record));
     }
 }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::accounts::{AccountId, Charge, ChargeKind, LeaseId, Resets, Settlement, Tokens, UserId};
 
-use super::{Books, Ms, Note, OpenLease, family_of, note_motion, signed};
+use super::{Books, Ms, Note, OpenLease, family_of, signed};
 
 /// A charge's row.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub(in super::super) struct Charged {
     pub(in super::super) kind: ChargeKind,
     pub(in super::super) tokens: i64,
     pub(in super::super) at: Ms,
+    /// The row of the lease that ended, if one did.
+    pub(in super::super) row: Option<i64>,
     /// The ends of the windows that an estimate went to.
     pub(in super::super) windows: Vec<Option<Ms>>,
 }
@@ -44,7 +46,7 @@ impl Books {
         } else if let Charge::Exact(tokens) = settlement.charge
             && let Some(estimate) = self.forget_estimate(id)
         {
-            self.correct(id, estimate, tokens, now, resets);
+            self.correct(id, &estimate, tokens, now, resets);
         }
         // Any other lease has ended before, and stays as it ended.
     }
@@ -65,7 +67,7 @@ impl Books {
         resets: &Resets,
     ) {
         self.deadlines.remove(&(lease.deadline, id));
-        self.notes.rows.push(Note::Ended { row: lease.row });
+        self.place_ended(lease.row);
         let account = lease.grant.account;
         let mut windows = Vec::new();
         if let Some(entry) = self.accounts.get_mut(&account)
@@ -74,7 +76,7 @@ impl Books {
             entry.let_go(lease.estimate);
             if charge != Charge::Release {
                 entry.charge(charge.tokens(), now, resets);
-                note_motion(&mut self.notes, entry);
+                self.unfolded.moved(entry);
             }
             if matches!(charge, Charge::Estimated(_)) {
                 windows = entry.motion().windows.into_iter().map(|(_, end)| end).collect();
@@ -93,12 +95,13 @@ impl Books {
             kind,
             tokens: signed(charge.tokens()),
             at: now.as_millisecond(),
+            row: Some(lease.row),
             windows,
         };
         if kind == ChargeKind::Estimated {
             self.place_estimate(&charged);
         }
-        self.notes.rows.push(Note::Charged(charged));
+        self.rows.push(Note::Charged(charged));
     }
 
     /// Remembers an estimate; also what loading does.
@@ -120,37 +123,76 @@ impl Books {
         Some(estimate)
     }
 
-    /// Replaces an estimate in the windows that it went to and that are still open.
+    /// Replaces an estimate by an exact figure.
     fn correct(
         &mut self,
         id: LeaseId,
-        estimate: Estimate,
+        estimate: &Estimate,
         exact: Tokens,
         now: Timestamp,
         resets: &Resets,
     ) {
-        let Some(entry) = self.accounts.get_mut(&estimate.account) else { return };
-        let Some(family) = family_of(&mut self.pools, entry) else { return };
-        entry.roll(now, resets);
-        let mut open = entry.windows.is_empty();
-        for (window, &end) in entry.windows.iter_mut().zip(&estimate.windows) {
-            if window.resets_at.map(Timestamp::as_millisecond) == end {
-                window.used = window.used.saturating_sub(estimate.tokens) + exact;
-                open = true;
-            }
-        }
-        family.stand(entry, now);
-        note_motion(&mut self.notes, entry);
-        if open {
-            self.notes.rows.push(Note::Charged(Charged {
+        let difference = signed(exact).saturating_sub(signed(estimate.tokens));
+        if self.shift(estimate, difference, now, resets) {
+            self.rows.push(Note::Charged(Charged {
                 lease: id,
                 account: estimate.account,
                 user: estimate.user,
                 kind: ChargeKind::Correction,
-                tokens: signed(exact).saturating_sub(signed(estimate.tokens)),
+                tokens: difference,
                 at: now.as_millisecond(),
+                row: None,
                 windows: Vec::new(),
             }));
+        }
+    }
+
+    /// Moves the windows that an estimate went to and that are still open; answers
+    /// whether any was, or the account has none.
+    fn shift(
+        &mut self,
+        estimate: &Estimate,
+        difference: i64,
+        now: Timestamp,
+        resets: &Resets,
+    ) -> bool {
+        let Some(entry) = self.accounts.get_mut(&estimate.account) else { return false };
+        let Some(family) = family_of(&mut self.pools, entry) else { return false };
+        entry.roll(now, resets);
+        let mut open = entry.windows.is_empty();
+        for (window, &end) in entry.windows.iter_mut().zip(&estimate.windows) {
+            if window.resets_at.map(Timestamp::as_millisecond) == end {
+                window.used = Tokens(window.used.0.saturating_add_signed(difference));
+                open = true;
+            }
+        }
+        family.stand(entry, now);
+        self.unfolded.moved(entry);
+        open
+    }
+
+    /// Charges anew what was charged since the last fold: what loading does.
+    pub(in super::super) fn replay(&mut self, charged: &Charged, at: Timestamp, resets: &Resets) {
+        if let Some(row) = charged.row {
+            self.place_ended(row);
+        }
+        match charged.kind {
+            ChargeKind::Released => {}
+            ChargeKind::Exact | ChargeKind::Estimated => {
+                let Some(entry) = self.accounts.get_mut(&charged.account) else { return };
+                let Some(family) = family_of(&mut self.pools, entry) else { return };
+                entry.charge(Tokens(charged.tokens.unsigned_abs()), at, resets);
+                family.stand(entry, at);
+                self.unfolded.moved(entry);
+            }
+            ChargeKind::Correction => {
+                if let Some(estimate) = self.forget_estimate(charged.lease) {
+                    self.shift(&estimate, charged.tokens, at, resets);
+                }
+            }
+        }
+        if charged.kind == ChargeKind::Estimated {
+            self.place_estimate(charged);
         }
     }
 }

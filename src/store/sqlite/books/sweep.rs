@@ -1,8 +1,10 @@
 //! What time does: deadlines, resets, ended pauses and blocks.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
-use crate::accounts::{Charge, Health, PlatformId, PoolId, Resets};
+use crate::accounts::{Charge, Health, Period, PlatformId, PoolId, Resets};
 
 use super::settle::LATE;
 use super::{Books, Ms, Note};
@@ -25,20 +27,35 @@ impl Books {
             charged += 1;
         }
         self.forget_estimates(now);
+        self.let_fold();
         if now.as_millisecond() >= self.forget_at {
             self.forget_at = now.as_millisecond() + FORGET_EVERY_MS;
-            self.notes.rows.push(Note::Forget { now: now.as_millisecond() });
+            self.rows.push(Note::Forget { now: now.as_millisecond() });
         }
         let families: Vec<(PoolId, PlatformId)> = self
             .pools
             .iter()
-            .flat_map(|(pool, all)| all.keys().map(|platform| (*pool, platform.clone())))
+            .flat_map(|(pool, all)| all.iter().map(move |(platform, one)| (pool, platform, one)))
+            .filter(|(_, _, family)| family.has_due(now.as_millisecond()))
+            .map(|(pool, platform, _)| (*pool, platform.clone()))
             .collect();
         for (pool, platform) in families {
             self.wake(pool, &platform, now, resets, usize::MAX);
             self.unblock(pool, &platform, now);
         }
         charged
+    }
+
+    /// The resets of every zone that an account's windows are in, after an instant.
+    pub(in super::super) fn resets_after(&self, at: Timestamp) -> Resets {
+        let windows = self.accounts.values().flat_map(|entry| &entry.windows);
+        let zones: BTreeSet<&str> = windows
+            .filter_map(|window| match &window.period {
+                Period::Day { zone } => Some(zone.as_str()),
+                Period::FromFirstUse { .. } => None,
+            })
+            .collect();
+        Resets::after(at, zones)
     }
 
     /// Brings accounts whose timer is due to their place, `most` of them at most;
@@ -65,7 +82,7 @@ impl Books {
             };
             if matches!(entry.health, Health::Cooling { .. }) {
                 entry.health = Health::Active;
-                self.notes.rows.push(Note::Health(id, Health::Active));
+                self.rows.push(Note::Health(id, Health::Active));
             }
             // What a window holds after its end follows from the file, so it is not
             // noted: ten thousand resets at midnight cost no write.
@@ -79,7 +96,7 @@ impl Books {
         let family = self.pools.get_mut(&pool).and_then(|all| all.get_mut(platform));
         let ended = family.map(|family| family.unblock(now.as_millisecond()));
         for (account, model) in ended.into_iter().flatten() {
-            self.notes.rows.push(Note::Unblock { account, model });
+            self.rows.push(Note::Unblock { account, model });
         }
     }
 

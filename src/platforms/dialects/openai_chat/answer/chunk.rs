@@ -71,17 +71,27 @@ struct Top<'a> {
     #[serde(borrow)]
     model: Raw<'a>,
     #[serde(borrow)]
-    choices: Raw<'a>,
+    choices: Option<Vec<Choice<'a>>>,
     #[serde(borrow)]
     usage: Raw<'a>,
+}
+
+/// The choices alone, for those that are marked.
+#[derive(Deserialize)]
+struct Marked<'a> {
+    #[serde(borrow)]
+    choices: Option<Vec<Object<'a>>>,
 }
 
 #[derive(Deserialize)]
 struct Choice<'a> {
     #[serde(borrow)]
     index: Raw<'a>,
-    #[serde(borrow, alias = "message")]
+    #[serde(borrow)]
     delta: Option<Delta<'a>>,
+    /// In whole answers.
+    #[serde(borrow)]
+    message: Option<Delta<'a>>,
     #[serde(borrow)]
     finish_reason: Raw<'a>,
 }
@@ -90,8 +100,11 @@ struct Choice<'a> {
 struct Delta<'a> {
     #[serde(borrow)]
     content: Raw<'a>,
-    #[serde(borrow, alias = "reasoning")]
+    #[serde(borrow)]
     reasoning_content: Raw<'a>,
+    /// Some servers' name for it, sometimes beside the other.
+    #[serde(borrow)]
+    reasoning: Raw<'a>,
     #[serde(borrow)]
     tool_calls: Raw<'a>,
 }
@@ -120,16 +133,12 @@ impl<'a> Chunk<'a> {
     /// Reads a chunk, or a whole answer, whose choices have `message` for `delta`.
     pub(super) fn read(text: &'a str, rules: &AnswerRules) -> serde_json::Result<Chunk<'a>> {
         let top: Top<'a> = serde_json::from_str(text)?;
-        let choices: Vec<Choice<'a>> = match top.choices {
-            Some(json) => serde_json::from_str(json.get())?,
-            None => Vec::new(),
-        };
+        let choices = top.choices.unwrap_or_default();
         let mut choices: Vec<ChoiceDelta<'a>> = choices.into_iter().map(read_choice).collect();
-        if let Some(json) = top.choices
-            && may_be_marked(json.get(), rules)
-        {
-            for (choice, json) in choices.iter_mut().zip(elements(json.get())?) {
-                choice.mark = read_mark(&Object::parse(json)?, rules);
+        if may_be_marked(text, rules) {
+            let marked: Marked<'_> = serde_json::from_str(text)?;
+            for (choice, marked) in choices.iter_mut().zip(marked.choices.unwrap_or_default()) {
+                choice.mark = read_mark(&marked, rules);
             }
         }
         Ok(Chunk {
@@ -148,9 +157,9 @@ fn read_choice(choice: Choice<'_>) -> ChoiceDelta<'_> {
         finish: choice.finish_reason.and_then(word),
         ..ChoiceDelta::default()
     };
-    if let Some(delta) = choice.delta {
+    if let Some(delta) = choice.delta.or(choice.message) {
         read.content = delta.content.and_then(text);
-        read.reasoning = delta.reasoning_content.and_then(text);
+        read.reasoning = delta.reasoning_content.or(delta.reasoning).and_then(text);
         read.calls = delta.tool_calls.map(|json| read_calls(json.get())).unwrap_or_default();
     }
     read
@@ -235,7 +244,7 @@ fn may_be_marked(json: &str, rules: &AnswerRules) -> bool {
     flagged || rules.skip.keys().any(|key| memmem::find(json.as_bytes(), key.as_bytes()).is_some())
 }
 
-pub(super) fn read_mark(choice: &Object<'_>, rules: &AnswerRules) -> Mark {
+fn read_mark(choice: &Object<'_>, rules: &AnswerRules) -> Mark {
     let delta = choice.get("delta").and_then(|json| Object::parse(json).ok()).unwrap_or_default();
     let skipped = rules.skip.iter().any(|(key, values)| {
         let there = choice.get(key).or_else(|| delta.get(key)).and_then(read_text);

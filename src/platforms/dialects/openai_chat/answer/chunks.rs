@@ -74,12 +74,14 @@ impl Sink for Chunks {
         }
         let write = |out: &mut BytesMut| {
             let mut comma = "";
-            let texts = [("reasoning_content", &delta.reasoning), ("content", &delta.content)];
+            let texts = [
+                (&b"\"reasoning_content\":"[..], &delta.reasoning),
+                (&b"\"content\":"[..], &delta.content),
+            ];
             for (key, text) in texts {
                 if let Some(text) = text {
                     out.put_slice(comma.as_bytes());
-                    put_text(out, key);
-                    out.put_u8(b':');
+                    out.put_slice(key);
                     out.put_slice(text.as_bytes());
                     comma = ",";
                 }

@@ -4,8 +4,8 @@
 
 use std::sync::LazyLock;
 
+use memchr::memchr2;
 use memchr::memmem::Finder;
-use memchr::{memchr2, memmem};
 
 use crate::front::ByteCensus;
 
@@ -19,6 +19,8 @@ pub(super) struct Facts {
     pub(super) error: bool,
     /// `finish_reason` as a text.
     pub(super) finish: bool,
+    pub(super) tool_calls: bool,
+    pub(super) role: bool,
 }
 
 /// Searches prepared once for the whole process.
@@ -27,6 +29,8 @@ struct Finders {
     usage: Finder<'static>,
     error: Finder<'static>,
     finish: Finder<'static>,
+    tool_calls: Finder<'static>,
+    role: Finder<'static>,
     content: Finder<'static>,
     arguments: Finder<'static>,
 }
@@ -36,6 +40,8 @@ static FINDERS: LazyLock<Finders> = LazyLock::new(|| Finders {
     usage: Finder::new("\"usage\""),
     error: Finder::new("\"error\""),
     finish: Finder::new("\"finish_reason\""),
+    tool_calls: Finder::new("\"tool_calls\""),
+    role: Finder::new("\"role\""),
     // Also the end of `reasoning_content`.
     content: Finder::new("ontent\""),
     arguments: Finder::new("\"arguments\""),
@@ -56,13 +62,10 @@ impl Facts {
                 .finish
                 .find_iter(data)
                 .any(|at| value_start(&data[at + finders.finish.needle().len()..]) == Some(b'"')),
+            tool_calls: finders.tool_calls.find(data).is_some(),
+            role: finders.role.find(data).is_some(),
         }
     }
-}
-
-/// Whether a word stands in it as a key.
-pub(super) fn has_key(data: &[u8], quoted: &str) -> bool {
-    memmem::find(data, quoted.as_bytes()).is_some()
 }
 
 /// The text that a chunk adds: answer, thinking, arguments.

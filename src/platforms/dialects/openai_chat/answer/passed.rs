@@ -8,12 +8,13 @@ use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
 
-use super::facts::{Facts, has_key, produced};
+use super::facts::{Facts, produced};
 use super::outbox::Outbox;
+use super::rebuilt::Ending;
 use super::tidy::{Tidied, Tidy, is_hollow};
 use super::{Context, Tally};
 use crate::front::UsageReport;
-use crate::front::object::{Object, elements};
+use crate::front::object::{Object, elements, text_to_json};
 use crate::front::sse::{DONE, DONE_EVENT, Event};
 use crate::platforms::failure::Said;
 use crate::platforms::{ErrorClass, PlatformError};
@@ -46,10 +47,6 @@ impl Passed {
         self.began
     }
 
-    pub(super) fn finished(&self) -> bool {
-        self.finished
-    }
-
     /// Takes one event that is no `[DONE]` and no comment.
     pub(super) fn event(
         &mut self,
@@ -58,7 +55,7 @@ impl Passed {
         tally: &mut Tally,
         out: &mut Outbox<'_>,
     ) -> Result<(), PlatformError> {
-        let data = &*event.data;
+        let data = event.data.trim_ascii();
         if !(data.starts_with(b"{") && data.ends_with(b"}")) {
             return Err(context.unreadable());
         }
@@ -75,8 +72,7 @@ impl Passed {
         self.finished |= facts.finish;
         tally.produced += produced(data);
         let needs_look = facts.usage || !self.began || self.form.is_none();
-        let untidy = self.tidy.is_some()
-            && (facts.finish || has_key(data, "\"tool_calls\"") || has_key(data, "\"role\""));
+        let untidy = self.tidy.is_some() && (facts.finish || facts.tool_calls || facts.role);
         if !needs_look && !untidy {
             keep(event, out);
             return Ok(());
@@ -85,8 +81,34 @@ impl Passed {
         self.look(text, event, context, tally, out)
     }
 
-    /// `[DONE]`, or a closed stream whose answer is complete: the last words.
-    pub(super) fn close(&mut self, context: &Context, out: &mut Outbox<'_>) {
+    /// The stream ended, in the way that `said` tells: the last words.
+    pub(super) fn end(
+        &mut self,
+        said: Ending,
+        context: &Context,
+        out: &mut Outbox<'_>,
+    ) -> Result<(), PlatformError> {
+        if !self.began {
+            return Err(context.silent());
+        }
+        if !self.finished {
+            let reason = match &self.tidy {
+                Some(tidy) if tidy.called() => "tool_calls",
+                _ => "stop",
+            };
+            let finish = self.form.as_deref().and_then(|form| finish_chunk(form, reason));
+            match finish {
+                Some(chunk) if said == Ending::Done && context.face.answer.finish_at_done => {
+                    out.put_event(chunk.as_bytes());
+                }
+                _ => return Err(context.cut()),
+            }
+        }
+        self.close(context, out);
+        Ok(())
+    }
+
+    fn close(&mut self, context: &Context, out: &mut Outbox<'_>) {
         self.release(out);
         if let Some(usage) = self.riding_usage.take()
             && context.usage_asked
@@ -107,7 +129,8 @@ impl Passed {
         context: &Context,
         out: &mut Outbox<'_>,
     ) -> Result<(), PlatformError> {
-        let chunk = self.form.as_deref().and_then(filter_chunk);
+        let finish = |form| finish_chunk(form, "content_filter");
+        let chunk = self.form.as_deref().and_then(finish);
         match chunk {
             Some(chunk) if self.began && error.class == ErrorClass::ContentFiltered => {
                 out.put_event(chunk.as_bytes());
@@ -226,14 +249,14 @@ fn form(chunk: &Object<'_>) -> String {
     form.to_json()
 }
 
-/// The form with its first choice ended by the filter.
-fn filter_chunk(form: &str) -> Option<String> {
+/// The form with its first choice ended.
+fn finish_chunk(form: &str, reason: &str) -> Option<String> {
     let mut chunk = Object::parse(form).ok()?;
     let choices = chunk.get("choices")?.to_owned();
     let mut choice =
         Object::parse(elements(&choices).ok()?.first().copied().unwrap_or("{}")).ok()?;
     choice.set("delta", "{}");
-    choice.set("finish_reason", "\"content_filter\"");
+    choice.set("finish_reason", text_to_json(reason));
     chunk.set("choices", format!("[{}]", choice.to_json()));
     Some(chunk.to_json())
 }

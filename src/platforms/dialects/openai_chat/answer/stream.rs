@@ -169,15 +169,7 @@ impl Stream {
         out: &mut Outbox<'_>,
     ) -> Result<(), PlatformError> {
         match &mut self.way {
-            Way::Passed(passed) => {
-                if !passed.began() {
-                    return Err(context.silent());
-                }
-                if !passed.finished() && (ending == Ending::Closed) {
-                    return Err(context.cut());
-                }
-                passed.close(context, out);
-            }
+            Way::Passed(passed) => passed.end(ending, context, out)?,
             Way::Rebuilt(rebuilt, chunks) => {
                 rebuilt.end(ending, context, &self.tally, chunks)?;
                 out.put(&chunks.take());

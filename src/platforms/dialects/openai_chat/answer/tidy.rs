@@ -38,6 +38,11 @@ pub(super) enum Tidied {
 }
 
 impl Tidy {
+    /// Whether a tool was called.
+    pub(super) fn called(&self) -> bool {
+        self.choices.iter().any(|choice| choice.calls.any())
+    }
+
     /// Puts the choices of one chunk right.
     pub(super) fn choices(
         &mut self,

@@ -30,8 +30,8 @@ pub(super) struct Built {
 
 /// The request on its way through the rules.
 struct Draft<'a> {
-    /// The fields, but for messages.
     fields: Object<'a>,
+    /// Over the field `messages`, once they were read.
     messages: messages::Messages<'a>,
     rules: &'a RequestRules,
     traits: &'a Traits,
@@ -62,8 +62,13 @@ fn put_right(
     ask: &ChatRequest,
 ) -> Result<Built, BadRequest> {
     let (rules, traits) = (&face.request, &reach.traits);
-    let mut fields: Object<'_> = ask.fields().map(|field| (field.name, field.json)).collect();
-    let json = ask.fields().find(|field| field.name == "messages").map(|field| field.json);
+    let mut json = "[]";
+    let noted = ask.fields().inspect(|field| {
+        if field.name == "messages" {
+            json = field.json;
+        }
+    });
+    let mut fields: Object<'_> = noted.map(|field| (field.name, field.json)).collect();
     fields.retain(|name| !splice::is_ours(name));
     fields.set("model", text_to_json(&model.upstream));
     let mut draft = Draft {
@@ -79,9 +84,9 @@ fn put_right(
     for name in &rules.drop {
         draft.fields.remove(name);
     }
-    messages::put_right(&mut draft, json.unwrap_or("[]"))?;
+    messages::put_right(&mut draft, json)?;
     let thinking = thinking::put_right(&mut draft);
-    response_format::put_right(&mut draft, json.unwrap_or("[]"))?;
+    response_format::put_right(&mut draft, json)?;
     tools::put_right(&mut draft, ask.wants_stream())?;
     fields::put_right(&mut draft);
     let streams = ask.wants_stream()

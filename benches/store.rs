@@ -1,0 +1,180 @@
+//! What one request costs in the store: a lease, its settlement and its record.
+//!
+//! `cargo bench --bench store [-- redis://HOST:PORT/DB]`. Prints the CPU that this
+//! process used a request (all its threads), and the pace. On Redis the server's own CPU
+//! is not in it. Settlements and records travel in batches behind the answer, as they do
+//! in the gateway: what 64 tasks finish goes to the store up to 64 at a time.
+
+#![allow(clippy::unwrap_used, reason = "a bench says what is wrong by panicking")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::mpsc;
+use tributary::accounts::{
+    Attempt, Billing, Charge, LeaseAsk, LeaseId, LeaseKey, NewAccount, Period, PlatformId, Record,
+    Resets, Settlement, TokenId, Tokens, User, WindowSpec,
+};
+use tributary::store::{Settings, Store, open};
+use tributary::telemetry::clock::{self, Stopwatch};
+use tributary::vault::SealedCredential;
+
+const TASKS: usize = 64;
+const REQUESTS: u64 = 100_000;
+const BATCH: usize = 64;
+
+fn main() {
+    let url = std::env::args().skip(1).find(|arg| arg.contains(':'));
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    for accounts in [10, 1_000, 10_000] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = format!("sqlite:{}", folder.path().join("bench.db").display());
+        let url = url.clone().unwrap_or(file);
+        runtime.block_on(measure(&url, accounts));
+    }
+}
+
+async fn measure(url: &str, accounts: usize) {
+    let store = open(&Settings { url: url.into(), ..Settings::default() }).await.unwrap();
+    let user = store.add_user(&format!("bench {}", clock::now_ms())).await.unwrap();
+    bind(&*store, &user, accounts).await;
+    let next = Arc::new(AtomicU64::new(1));
+    let (ended, ends) = mpsc::channel(4 * BATCH);
+
+    let (cpu, since) = (cpu_ns(), Stopwatch::start());
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(settle_behind(store.clone(), ends));
+    for _ in 0..TASKS {
+        tasks.spawn(requests(store.clone(), user.clone(), next.clone(), ended.clone()));
+    }
+    drop(ended);
+    tasks.join_all().await;
+    let (cpu, took) = (cpu_ns() - cpu, since.elapsed());
+
+    let each = cpu as f64 / REQUESTS as f64 / 1000.0;
+    let pace = REQUESTS as f64 / took.as_secs_f64();
+    println!("{accounts:>6} accounts: {each:5.2} us of CPU a request, {pace:7.0} requests/s");
+}
+
+async fn bind(store: &dyn Store, user: &User, accounts: usize) {
+    for index in 0..accounts {
+        let account = NewAccount {
+            id: store.reserve_account_id().await.unwrap(),
+            pool: user.pool,
+            owner: user.id,
+            platform: "qwen".into(),
+            name: index.to_string(),
+            dialect: None,
+            windows: vec![WindowSpec {
+                period: Period::Day { zone: "Asia/Shanghai".into() },
+                limit: Some(Tokens(1_000_000_000)),
+            }],
+            sealed: SealedCredential { wrapped_key: "k".repeat(80), body: "c".repeat(300) },
+            generation: 1,
+            expires_at: None,
+        };
+        store.add_account(account).await.unwrap();
+    }
+}
+
+async fn requests(
+    store: Arc<dyn Store>,
+    user: User,
+    next: Arc<AtomicU64>,
+    ended: mpsc::Sender<LeaseKey>,
+) {
+    let resets = resets();
+    let platform = PlatformId::from("qwen");
+    loop {
+        let turn = next.fetch_add(1, Ordering::Relaxed);
+        if turn > REQUESTS {
+            return;
+        }
+        // Ids are random, so that no index is helped by their order.
+        let id = LeaseId(u128::from(turn).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
+        let ask = LeaseAsk {
+            id,
+            user: user.id,
+            pool: user.pool,
+            platform: &platform,
+            model: "qwen-plus",
+            estimate: Tokens(1000),
+            only: None,
+            except: &[],
+            resets: &resets,
+        };
+        let grant = store.lease(ask).await.unwrap().unwrap();
+        let key = LeaseKey {
+            id,
+            pool: user.pool,
+            platform: platform.clone(),
+            account: grant.account,
+            user: user.id,
+            estimate: Tokens(1000),
+            granted_at: grant.granted_at,
+        };
+        ended.send(key).await.unwrap();
+    }
+}
+
+/// Settles and records what ended, so many at a time as have gathered.
+async fn settle_behind(store: Arc<dyn Store>, mut ends: mpsc::Receiver<LeaseKey>) {
+    let resets = resets();
+    let mut keys = Vec::new();
+    while ends.recv_many(&mut keys, BATCH).await > 0 {
+        let records = keys.iter().map(record).collect();
+        let settlements = keys
+            .drain(..)
+            .map(|lease| Settlement { lease, charge: Charge::Exact(Tokens(900)) })
+            .collect();
+        let (settled, recorded) =
+            futures_util::join!(store.settle(settlements, &resets), store.record(records));
+        settled.and(recorded).unwrap();
+    }
+}
+
+fn resets() -> Resets {
+    Resets::after(clock::now(), ["Asia/Shanghai", "UTC"])
+}
+
+fn record(key: &LeaseKey) -> Record {
+    Record {
+        id: key.id.to_string(),
+        at: clock::now(),
+        user: key.user,
+        token: TokenId(1),
+        model: "qwen-plus".into(),
+        streamed: true,
+        input: Tokens(600),
+        cache_read: Tokens(0),
+        cache_write: Tokens(0),
+        output: Tokens(300),
+        reasoning: Tokens(0),
+        estimated: false,
+        took_ms: 900,
+        first_byte_ms: Some(200),
+        billing: Billing::Quota,
+        outcome: "ok".into(),
+        attempts: vec![Attempt {
+            lease: key.id,
+            account: key.account,
+            platform: key.platform.clone(),
+            model: "qwen-plus".into(),
+            remaining: Some(1_000_000),
+            candidates: Some(10),
+            outcome: "ok".into(),
+            charge: Charge::Exact(Tokens(900)),
+            took_ms: 890,
+        }],
+    }
+}
+
+/// CPU of all threads of this process, from Linux' scheduler.
+fn cpu_ns() -> u64 {
+    let threads = std::fs::read_dir("/proc/self/task").unwrap();
+    threads
+        .filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok())
+        .filter_map(|text| text.split(' ').next()?.parse::<u64>().ok())
+        .sum()
+}
