@@ -112,7 +112,13 @@ pub trait Ledger: Send + Sync + 'static {
     /// Charges the estimates of leases past their deadline; answers how many. Also
     /// handles resets and ended pauses, and deletes what is too old: once a second.
     async fn sweep(&self, resets: &Resets) -> Answer<usize>;
-    /// Blocks one model on an account until an instant.
+    /// Moves an account's health after a failed call, where that makes it worse: calls in
+    /// flight together fail in any order, and the mildest must not have the last word
+    /// ([`Health::gives_way_to`]).
+    async fn worsen(&self, account: AccountId, health: Health) -> Answer<()>;
+    /// A call succeeded: ends the account's pause, unless its quota is what it rests for.
+    async fn recovered(&self, account: AccountId) -> Answer<()>;
+    /// Blocks one model on an account until an instant; a longer block stays.
     async fn block_model(&self, account: AccountId, model: &str, until: Timestamp) -> Answer<()>;
     /// Adds records of calls.
     async fn record(&self, batch: Vec<Record>) -> Answer<()>;

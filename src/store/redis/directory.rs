@@ -12,8 +12,9 @@ use crate::accounts::{
 };
 
 use super::super::{Answer, Directory, StoreError};
+use super::health::Move;
 use super::keys::{self, Family};
-use super::view::{packed, status_number};
+use super::view::packed;
 use super::{RedisStore, from_json, instant, to_json};
 
 #[async_trait]
@@ -133,20 +134,7 @@ impl Directory for RedisStore {
     }
 
     async fn set_health(&self, account: AccountId, health: Health) -> Answer<Option<()>> {
-        let Some(family) = self.family_of(account).await? else { return Ok(None) };
-        let (until, out_of_quota) = match &health {
-            Health::Cooling { until, out_of_quota, .. } => (until.as_millisecond(), *out_of_quota),
-            _ => (0, false),
-        };
-        let json =
-            if health == Health::Active { String::new() } else { to_json("health", &health)? };
-        let mut call = self.call(&self.scripts.set_health, &family, &Resets::default());
-        call.arg(account.0)
-            .arg(status_number(&health))
-            .arg(until)
-            .arg(u8::from(out_of_quota))
-            .arg(json);
-        let moved: bool = self.scripts.set_health.run(&self.link, &call).await?;
+        let moved = self.move_health(account, &health, Move::Anywhere).await?;
         Ok(moved.then_some(()))
     }
 

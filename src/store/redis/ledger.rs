@@ -10,13 +10,14 @@ use jiff::Timestamp;
 use redis::Value;
 
 use crate::accounts::{
-    Account, AccountId, Charge, ChargeKind, GatewayTokenRow, Grant, LeaseAsk, LeaseId, LeaseKey,
-    PlatformId, PoolId, Record, Refusal, Resets, Settlement, UserId,
+    Account, AccountId, Charge, ChargeKind, GatewayTokenRow, Grant, Health, LeaseAsk, LeaseId,
+    LeaseKey, PlatformId, PoolId, Record, Refusal, Resets, Settlement, UserId,
 };
 
 use super::super::{Answer, Ledger};
 use super::arguments::{TOMBSTONE, millis, tokens};
 use super::charges::kind_number;
+use super::health::Move;
 use super::keys::{self, Family};
 use super::{RedisStore, corrupt, to_json};
 
@@ -102,6 +103,18 @@ impl Ledger for RedisStore {
             charged += try_join_all(swept).await?.into_iter().sum::<usize>();
         }
         Ok(charged)
+    }
+
+    async fn worsen(&self, account: AccountId, health: Health) -> Answer<()> {
+        // Nobody makes an account better by failing.
+        if health == Health::Active {
+            return Ok(());
+        }
+        self.move_health(account, &health, Move::ToWorse).await.map(drop)
+    }
+
+    async fn recovered(&self, account: AccountId) -> Answer<()> {
+        self.end_pause(account).await
     }
 
     async fn block_model(&self, account: AccountId, model: &str, until: Timestamp) -> Answer<()> {
@@ -222,7 +235,7 @@ fn read_lease(answer: &[Value]) -> Answer<Result<Grant, Refusal>> {
         ["exhausted", first] => Err(Refusal::Exhausted { resets_at: Some(at(first)?) }),
         ["unauthorized", account, status] => Err(Refusal::Unauthorized {
             account: AccountId(number(account)?),
-            status: super::view::status_word(number(status)?),
+            status: super::health::status_word(number(status)?),
         }),
         ["none"] => Err(Refusal::NoAccount),
         _ => return Err(corrupt("lease", "the script answered something else")),

@@ -90,7 +90,7 @@ fn accounts(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> 
         Ok(())
     })?;
     each(conn, "SELECT account, model, until FROM blocks", |row| {
-        books.place_block(AccountId(get(row, 0)?), &get::<String>(row, 1)?, get(row, 2)?);
+        _ = books.place_block(AccountId(get(row, 0)?), &get::<String>(row, 1)?, get(row, 2)?);
         Ok(())
     })
 }

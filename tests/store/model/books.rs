@@ -233,8 +233,30 @@ impl Books {
         self.account(id).health = health;
     }
 
+    pub fn worsen(&mut self, id: AccountId, health: Health) {
+        let current = &mut self.account(id).health;
+        let worse = match (&*current, &health) {
+            (_, Health::Active) => false,
+            (Health::Active, _) => true,
+            (Health::Cooling { until, .. }, Health::Cooling { until: next, .. }) => next > until,
+            (Health::Cooling { .. }, _) => true,
+            _ => false,
+        };
+        if worse {
+            *current = health;
+        }
+    }
+
+    pub fn recovered(&mut self, id: AccountId) {
+        let current = &mut self.account(id).health;
+        if matches!(current, Health::Cooling { out_of_quota: false, .. }) {
+            *current = Health::Active;
+        }
+    }
+
     pub fn block(&mut self, id: AccountId, model: &'static str, until: Timestamp) {
-        self.account(id).blocks.insert(model, until);
+        let end = self.account(id).blocks.entry(model).or_insert(until);
+        *end = until.max(*end);
     }
 }
 
