@@ -96,8 +96,9 @@ pub trait Ledger: Send + Sync + 'static {
     /// Sets tokens aside on the account with the most left: one atomic step, durable
     /// before it answers.
     ///
-    /// Drop the future and the lease is given back, where the store is embedded; on
-    /// Redis, where nobody knows whether it was granted, its deadline ends it.
+    /// Drop the future and the lease is given back, where the store is embedded. On
+    /// Redis nobody knows whether it was granted: release it, and it is ended, or refused
+    /// ([`Refusal::Busy`]) where the asking comes after its release.
     async fn lease(&self, ask: LeaseAsk<'_>) -> Answer<Result<Grant, Refusal>>;
     /// Ends leases; durable when it answers, and safe to repeat when it failed.
     ///

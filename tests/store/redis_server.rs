@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use tributary::accounts::{Charge, Tokens};
+use tributary::accounts::{AccountId, Charge, Refusal, Settlement, Tokens};
 use tributary::store::redis::{Options, RedisStore};
 use tributary::store::{Directory, Ledger, Settings, StoreError};
 use tributary::telemetry::clock::Stopwatch;
 
-use crate::rig::{NOON, Rig, Server, clock_at, reads};
+use crate::rig::{NOON, Rig, Server, clock_at, fresh_id, key, reads};
 
 async fn rig_on(url: &str) -> Rig {
     let clock = clock_at(NOON);
@@ -91,6 +91,30 @@ async fn the_servers_clock_is_the_clock() {
     let user = store.add_user("ann").await.unwrap();
     let since = user.created_at.duration_since(before);
     assert!(since.abs() < jiff::SignedDuration::from_secs(10), "{since}");
+}
+
+#[tokio::test]
+async fn a_lease_that_ended_before_it_was_asked_for_is_refused() {
+    let rig = rig_on(&Server::shared().fresh_url()).await;
+    let ann = rig.user().await;
+    let one = rig.account(&ann, 1000).await;
+    let id = fresh_id();
+    let lease = key(id, &ann, AccountId(0), rig.now());
+    let release = vec![Settlement { lease, charge: Charge::Release }];
+    rig.store.settle(release.clone(), &rig.resets()).await.unwrap();
+    assert_eq!(rig.ask(&ann, 10).id(id).refused().await, Refusal::Busy);
+    assert_eq!(rig.shown(&ann, one).await.leased, Tokens::ZERO);
+    assert_eq!(rig.charges(&ann).await, []);
+    // So is one that ended in any other way.
+    for charge in [Charge::Release, Charge::Exact(Tokens(5)), Charge::Estimated(Tokens(5))] {
+        let held = rig.ask(&ann, 10).held().await;
+        rig.settle(&held, charge).await;
+        assert_eq!(rig.ask(&ann, 10).id(held.key.id).refused().await, Refusal::Busy);
+    }
+    // A minute on, nothing is remembered of it.
+    rig.pass_secs(60);
+    rig.sweep().await;
+    rig.ask(&ann, 10).id(id).held().await;
 }
 
 #[tokio::test]

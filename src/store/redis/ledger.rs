@@ -15,7 +15,7 @@ use crate::accounts::{
 };
 
 use super::super::{Answer, Ledger};
-use super::arguments::{TOMBSTONE, millis, tokens};
+use super::arguments::{EARLY_TOMBSTONE, TOMBSTONE, millis, tokens};
 use super::charges::kind_number;
 use super::health::Move;
 use super::keys::{self, Family};
@@ -154,7 +154,7 @@ impl RedisStore {
         resets: &Resets,
     ) -> Answer<()> {
         let mut call = self.call(&self.scripts.settle, family, resets);
-        call.arg(millis(TOMBSTONE));
+        call.arg(millis(TOMBSTONE)).arg(millis(EARLY_TOMBSTONE));
         for Settlement { lease, charge } in settlements {
             let kind = match charge {
                 Charge::Release => ChargeKind::Released,

@@ -1,10 +1,12 @@
 -- Ends leases.
 --
--- Arguments: how long a tombstone is kept in ms; then for each lease its id, account,
+-- Arguments: how long a tombstone is kept in ms, how long that of a lease that is not
+-- known; then for each lease its id, account,
 -- user, when it was granted, kind of charge and tokens.
 
 local tombstone = number(ARGV[base + 1])
-local first, fields = base + 2, 6
+local unknown_tombstone = number(ARGV[base + 2])
+local first, fields = base + 3, 6
 for i = first, #ARGV, fields do
   for field = 3, 5 do number(ARGV[i + field]) end
 end
@@ -39,11 +41,13 @@ for i = first, #ARGV, fields do
     finish(id, l, kind, tokens, tombstone)
   elseif l then
     if kind == EXACT then correct(id, l, tokens) end
-  elseif
-    kind ~= RELEASED
-    and now - granted_at < tombstone
-    and not call('ZSCORE', DEADLINES, 't' .. id)
-  then
+  elseif call('ZSCORE', DEADLINES, 't' .. id) then
+    -- It stays as it ended.
+  elseif kind == RELEASED then
+    -- Its asker gave up, and the asking may still be on its way: it must not be granted,
+    -- for nobody would end it.
+    call('ZADD', DEADLINES, now + unknown_tombstone, 't' .. id)
+  elseif now - granted_at < tombstone then
     -- Granted, acknowledged, and lost when a replica took over: what it used counts all
     -- the same. Nothing is held for it. Had it ended since it was granted, its tombstone
     -- would still stand.
