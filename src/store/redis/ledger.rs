@@ -89,17 +89,10 @@ impl Ledger for RedisStore {
 
     async fn sweep(&self, resets: &Resets) -> Answer<usize> {
         let families: Vec<Family> = self.due_families().await?.into_iter().collect();
-        let oldest = if self.roster.forgets() {
-            let age = jiff::SignedDuration::try_from(self.options.keep.age);
-            let before = self.now().await?.saturating_sub(age.unwrap_or_default());
-            before.map_or(0, Timestamp::as_millisecond)
-        } else {
-            0
-        };
         let mut charged = 0;
         // A few at a time: a sweep must not crowd out leases.
         for some in families.chunks(16) {
-            let swept = some.iter().map(|family| self.sweep_one(family, resets, oldest));
+            let swept = some.iter().map(|family| self.sweep_one(family, resets));
             charged += try_join_all(swept).await?.into_iter().sum::<usize>();
         }
         Ok(charged)
@@ -181,11 +174,11 @@ impl RedisStore {
         gone.iter().map(|id| id.parse().map_err(|error| corrupt("lease", error))).collect()
     }
 
-    async fn sweep_one(&self, family: &Family, resets: &Resets, oldest: i64) -> Answer<usize> {
+    async fn sweep_one(&self, family: &Family, resets: &Resets) -> Answer<usize> {
         let mut charged = 0;
         loop {
             let mut call = self.call(&self.scripts.sweep, family, resets);
-            call.arg(A_BATCH).arg(millis(TOMBSTONE)).arg(oldest);
+            call.arg(A_BATCH).arg(millis(TOMBSTONE)).arg(millis(self.options.keep.age));
             let (some, more): (usize, u8) = self.scripts.sweep.run(&self.link, &call).await?;
             charged += some;
             if more == 0 {

@@ -54,7 +54,7 @@ impl<'conn> Statements<'conn> {
 
     /// Commits notes in one transaction, all or none.
     pub(super) fn commit(&mut self, notes: &Notes, retention: &mut Retention) -> Answer<()> {
-        if notes.is_empty() {
+        if notes.is_empty() && !retention.is_behind() {
             return Ok(());
         }
         self.begin.execute([]).map_err(failure)?;
@@ -78,10 +78,10 @@ impl<'conn> Statements<'conn> {
                 _ => {}
             }
         }
-        match &notes.fold {
-            Some(fold) => self.fold(fold),
-            None => Ok(()),
+        if let Some(fold) = &notes.fold {
+            self.fold(fold)?;
         }
+        retention.catch_up(self.conn)
     }
 
     fn note(&mut self, note: &Note) -> Answer<()> {

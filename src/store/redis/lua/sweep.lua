@@ -1,11 +1,13 @@
 -- What time does: deadlines, resets, ended pauses and blocks, old charges.
 --
--- Arguments: the most of each to handle, how long a tombstone is kept in ms, and the
--- time before which charges are deleted, or 0. Answers how many leases were charged,
+-- Arguments: the most of each to handle, how long a tombstone is kept in ms, and how long
+-- charges are. Answers how many leases were charged,
 -- and whether more is due.
 
 local most, tombstone = number(ARGV[base + 1]), number(ARGV[base + 2])
-local oldest = number(ARGV[base + 3])
+local oldest = format('%.0f', math.max(1, now - number(ARGV[base + 3])))
+
+local MOST_TRIMMED = 20000
 
 local charged = 0
 local due = call('ZRANGEBYSCORE', DEADLINES, '-inf', now, 'LIMIT', 0, most)
@@ -35,15 +37,10 @@ for _, entry in ipairs(ended) do
   if call('HINCRBY', BLOCKS, model, -1) <= 0 then call('HDEL', BLOCKS, model) end
 end
 
-if oldest > 0 then
-  local rows = call('XRANGE', CHARGES, '-', '+', 'COUNT', 1000)
-  local keep
-  for _, entry in ipairs(rows) do
-    keep = entry[1]
-    if tonumber(string.match(entry[2][2], '(%S+)$')) >= oldest then break end
-  end
-  if keep then call('XTRIM', CHARGES, 'MINID', keep) end
-end
+-- Whole nodes of the stream go fast, so many at a time; then what is left of the last.
+local trimmed = call('XTRIM', CHARGES, 'MINID', '~', oldest, 'LIMIT', MOST_TRIMMED)
+local trims = trimmed >= MOST_TRIMMED / 2
+if not trims then call('XTRIM', CHARGES, 'MINID', oldest) end
 
-local more = (#due == most or woken == most or #ended == most) and 1 or 0
+local more = (#due == most or woken == most or #ended == most or trims) and 1 or 0
 return { charged, more }
