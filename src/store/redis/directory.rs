@@ -90,10 +90,15 @@ impl Directory for RedisStore {
         let place = redis::cmd("GET").arg(keys::token_place(token)).take();
         let index: Option<String> = self.link.ask(&place).await?;
         let Some(index) = index else { return Ok(false) };
-        let now = self.now().await?.as_millisecond();
-        let revoke =
-            redis::cmd("HSETNX").arg(keys::token(&index)).arg("revoked_at").arg(now).take();
-        self.link.ask::<()>(&revoke).await?;
+        let Some(mut row) = self.token_row(&index).await? else { return Ok(false) };
+        row.revoke(self.now().await?);
+        let at = row.revoked_at.map_or(0, Timestamp::as_millisecond);
+        let row = to_json("token", &row)?;
+        let key = keys::token(&index);
+        // The time first, and once: the row follows however often this is repeated.
+        let at = redis::cmd("HSETNX").arg(&key).arg("revoked_at").arg(at).take();
+        self.link.ask::<()>(&at).await?;
+        self.link.ask::<()>(&redis::cmd("HSET").arg(key).arg("row").arg(row).take()).await?;
         Ok(true)
     }
 

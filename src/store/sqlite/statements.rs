@@ -192,8 +192,13 @@ impl<'conn> Statements<'conn> {
                     params![row.grant.id.0, row.index, json, revoked],
                 )
             }
-            Note::Revoked { token, at } => {
-                self.once("UPDATE tokens SET revoked_at = ? WHERE id = ?", params![at, token.0])
+            Note::Revoked(row) => {
+                let json = rows::to_json("token", &**row)?;
+                let revoked = row.revoked_at.map(jiff::Timestamp::as_millisecond);
+                self.once(
+                    "UPDATE tokens SET row = ?, revoked_at = ? WHERE id = ?",
+                    params![json, revoked, row.grant.id.0],
+                )
             }
             Note::Canary(canary) => {
                 self.once("INSERT INTO canaries VALUES (NULL, ?)", params![canary])
