@@ -103,8 +103,9 @@ pub trait Ledger: Send + Sync + 'static {
     /// Ends leases; durable when it answers, and safe to repeat when it failed.
     ///
     /// A lease that has ended stays as it ended, with one exception: an exact figure
-    /// replaces an estimate by the difference, once, in those of the windows charged
-    /// that are still open.
+    /// replaces the estimate that a deadline charged by the difference, once, in those of
+    /// the windows charged that are still open. An estimate that was settled is the last
+    /// word: its gateway knew no better.
     async fn settle(&self, batch: Vec<Settlement>, resets: &Resets) -> Answer<()>;
     /// How long a lease lives without being renewed.
     fn lease_deadline(&self) -> Duration;

@@ -95,7 +95,8 @@ async fn the_servers_clock_is_the_clock() {
 
 #[tokio::test]
 async fn a_lease_that_ended_before_it_was_asked_for_is_refused() {
-    let rig = rig_on(&Server::shared().fresh_url()).await;
+    let server = Server::shared();
+    let rig = rig_on(&server.fresh_url()).await;
     let ann = rig.user().await;
     let one = rig.account(&ann, 1000).await;
     let id = fresh_id();

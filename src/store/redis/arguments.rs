@@ -19,6 +19,9 @@ pub(super) const TOMBSTONE: Duration = Duration::from_secs(600);
 /// that stalls may take to come to the asking.
 pub(super) const EARLY_TOMBSTONE: Duration = Duration::from_secs(60);
 
+/// How long a late exact figure is waited for.
+pub(super) const LATE: Duration = Duration::from_secs(24 * 3600);
+
 /// The largest number that a script counts exactly.
 const EXACT: u64 = 1 << 53;
 

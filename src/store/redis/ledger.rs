@@ -15,7 +15,7 @@ use crate::accounts::{
 };
 
 use super::super::{Answer, Ledger};
-use super::arguments::{EARLY_TOMBSTONE, TOMBSTONE, millis, tokens};
+use super::arguments::{EARLY_TOMBSTONE, LATE, TOMBSTONE, millis, tokens};
 use super::charges::kind_number;
 use super::health::Move;
 use super::keys::{self, Family};
@@ -178,7 +178,7 @@ impl RedisStore {
         let mut charged = 0;
         loop {
             let mut call = self.call(&self.scripts.sweep, family, resets);
-            call.arg(A_BATCH).arg(millis(TOMBSTONE)).arg(millis(self.options.keep.age));
+            call.arg(A_BATCH).arg(millis(LATE)).arg(millis(self.options.keep.age));
             let (some, more): (usize, u8) = self.scripts.sweep.run(&self.link, &call).await?;
             charged += some;
             if more == 0 {

@@ -118,7 +118,7 @@ impl<'conn> Statements<'conn> {
             charged.tokens,
             charged.at,
             charged.row,
-            rows::ends_text(&charged.windows),
+            charged.windows.as_deref().map(rows::ends_text),
         ];
         self.last_charge = self.charge.insert(row).map_err(failure)?;
         Ok(())

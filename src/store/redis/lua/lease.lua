@@ -21,7 +21,7 @@ if open then
   if l[2] then return { 'granted', l[1], l[4], l[5], l[6] } end
 end
 -- One that has ended, perhaps before it came here, is not granted again: nobody would end
--- it. An estimate is kept under the id of its lease, which has ended.
+-- it. An estimate that its deadline charged is kept under the id of its lease, which has ended.
 if open or call('ZSCORE', DEADLINES, 't' .. id) then return { 'busy' } end
 
 local blocks = call('HGET', BLOCKS, model)

@@ -11,13 +11,18 @@ for i = first, #ARGV, fields do
   for field = 3, 5 do number(ARGV[i + field]) end
 end
 
+-- Leaves a tombstone, so that a repeated settlement counts once.
+local function bury(id)
+  call('HDEL', LEASES, id)
+  call('ZADD', DEADLINES, now + tombstone, 't' .. id)
+end
+
 -- Replaces an estimate in the windows that it went to and that are still open.
 -- `kept` is account, false, user, tokens, and the ends of those windows.
 local function correct(id, kept, exact)
   local s = load(kept[1])
-  call('HDEL', LEASES, id)
   call('ZREM', DEADLINES, 'e' .. id)
-  call('ZADD', DEADLINES, now + tombstone, 't' .. id)
+  bury(id)
   if not s then return end
   roll(s)
   local open = #s < FIRST_WINDOW
@@ -38,7 +43,8 @@ for i = first, #ARGV, fields do
   local raw = call('HGET', LEASES, id)
   local l = raw and unpack_(raw)
   if l and l[2] then
-    finish(id, l, kind, tokens, tombstone)
+    finish(id, l, kind, tokens)
+    bury(id)
   elseif l then
     if kind == EXACT then correct(id, l, tokens) end
   elseif call('ZSCORE', DEADLINES, 't' .. id) then
@@ -52,7 +58,8 @@ for i = first, #ARGV, fields do
     -- the same. Nothing is held for it. Had it ended since it was granted, its tombstone
     -- would still stand.
     if call('HEXISTS', A, account) == 1 then
-      finish(id, { account, false, user }, kind, tokens, tombstone)
+      finish(id, { account, false, user }, kind, tokens)
+      bury(id)
     end
   end
 end

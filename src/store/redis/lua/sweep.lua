@@ -1,10 +1,10 @@
 -- What time does: deadlines, resets, ended pauses and blocks, old charges.
 --
--- Arguments: the most of each to handle, how long a tombstone is kept in ms, and how long
--- charges are. Answers how many leases were charged,
+-- Arguments: the most of each to handle, how long a late exact figure is waited for in
+-- ms, and how long charges are kept. Answers how many leases were charged,
 -- and whether more is due.
 
-local most, tombstone = number(ARGV[base + 1]), number(ARGV[base + 2])
+local most, late = number(ARGV[base + 1]), number(ARGV[base + 2])
 local oldest = format('%.0f', math.max(1, now - number(ARGV[base + 3])))
 
 local MOST_TRIMMED = 20000
@@ -17,7 +17,12 @@ for _, entry in ipairs(due) do
     local raw = call('HGET', LEASES, id)
     if raw then
       local l = unpack_(raw)
-      finish(id, l, ESTIMATED, l[2], tombstone)
+      local s = finish(id, l, ESTIMATED, l[2])
+      -- Kept with the ends of its windows, for a figure that comes late.
+      local kept = { l[1], false, l[3], l[2] }
+      for w = FIRST_WINDOW, s and #s or 0, 4 do kept[#kept + 1] = s[w + 3] end
+      call('HSET', LEASES, id, pack(kept))
+      call('ZADD', DEADLINES, now + late, 'e' .. id)
       charged = charged + 1
     end
   elseif string.sub(entry, 1, 1) == 'e' then

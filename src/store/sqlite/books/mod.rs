@@ -47,7 +47,7 @@ pub(super) struct Books {
     pools: HashMap<PoolId, BTreeMap<PlatformId, Family>>,
     leases: HashMap<LeaseId, OpenLease>,
     deadlines: BTreeSet<(Ms, LeaseId)>,
-    /// Estimates that a late exact figure may still replace.
+    /// Estimates of deadlines that a late exact figure may still replace.
     estimates: HashMap<LeaseId, Estimate>,
     estimates_by_age: BTreeSet<(Ms, LeaseId)>,
     /// The row of the last lease: also the order in which accounts were used.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::accounts::{Charge, Health, Period, PlatformId, PoolId, Resets};
+use crate::accounts::{Health, Period, PlatformId, PoolId, Resets};
 
 use super::settle::LATE;
 use super::{Books, Ms, Note};
@@ -22,8 +22,7 @@ impl Books {
         {
             self.deadlines.pop_first();
             let Some(lease) = self.leases.remove(&id) else { continue };
-            let estimate = Charge::Estimated(lease.estimate);
-            self.end(id, lease, estimate, now, resets);
+            self.expire(id, &lease, now, resets);
             charged += 1;
         }
         self.forget_estimates(now);
