@@ -3,7 +3,7 @@
 use tributary::accounts::{Charge, ChargeKind, Refusal, Tokens};
 
 use crate::contract;
-use crate::rig::{MIDNIGHT, at, day, fresh_id, hours, key};
+use crate::rig::{MIDNIGHT, Rig, at, day, fresh_id, hours, key};
 
 contract! {
     async fn a_lease_is_charged_what_the_platform_counted(rig: Rig) {

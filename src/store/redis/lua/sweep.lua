@@ -5,9 +5,7 @@
 -- and whether more is due.
 
 local most, late = number(ARGV[base + 1]), number(ARGV[base + 2])
-local oldest = format('%.0f', math.max(1, now - number(ARGV[base + 3])))
-
-local MOST_TRIMMED = 20000
+local oldest = now - number(ARGV[base + 3])
 
 local charged = 0
 local due = call('ZRANGEBYSCORE', DEADLINES, '-inf', now, 'LIMIT', 0, most)
@@ -42,10 +40,21 @@ for _, entry in ipairs(ended) do
   if call('HINCRBY', BLOCKS, model, -1) <= 0 then call('HDEL', BLOCKS, model) end
 end
 
--- Whole nodes of the stream go fast, so many at a time; then what is left of the last.
-local trimmed = call('XTRIM', CHARGES, 'MINID', '~', oldest, 'LIMIT', MOST_TRIMMED)
-local trims = trimmed >= MOST_TRIMMED / 2
-if not trims then call('XTRIM', CHARGES, 'MINID', oldest) end
+-- Charges lie in the order they were made: a look at the first tells whether any is old.
+local function is_old(entry)
+  return entry and tonumber(string.match(entry[2][2], '(%S+)$')) < oldest
+end
+
+local first = call('XRANGE', CHARGES, '-', '+', 'COUNT', 1)[1]
+for _ = 1, 50 do
+  if not is_old(first) then break end
+  local rows = call('XRANGE', CHARGES, '-', '+', 'COUNT', 101)
+  local keep = 1
+  while keep < #rows and is_old(rows[keep]) do keep = keep + 1 end
+  call('XTRIM', CHARGES, 'MINID', rows[keep][1])
+  first = keep > 1 and rows[keep]
+end
+local trims = is_old(first)
 
 local more = (#due == most or woken == most or #ended == most or trims) and 1 or 0
 return { charged, more }
