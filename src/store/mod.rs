@@ -107,6 +107,9 @@ pub trait Ledger: Send + Sync + 'static {
     /// the windows charged that are still open. An estimate that was settled is the last
     /// word: its gateway knew no better.
     async fn settle(&self, batch: Vec<Settlement>, resets: &Resets) -> Answer<()>;
+    /// The zones of the accounts' windows: an account keeps the zone it was bound with,
+    /// whatever the catalogue says since.
+    async fn zones(&self) -> Answer<Vec<String>>;
     /// How long a lease lives without being renewed.
     fn lease_deadline(&self) -> Duration;
     /// Prolongs leases by [`Ledger::lease_deadline`]; answers those that are no longer open.

@@ -118,6 +118,11 @@ impl Directory for RedisStore {
         let known = redis::cmd("SADD").arg(keys::FAMILIES).arg(family.text()).take();
         self.link.ask::<()>(&known).await?;
         self.roster.grow();
+        let zones: Vec<_> = new.windows.iter().filter_map(|window| window.period.zone()).collect();
+        if !zones.is_empty() {
+            let known = redis::cmd("SADD").arg(keys::ZONES).arg(zones).take();
+            self.link.ask::<()>(&known).await?;
+        }
 
         let windows: Vec<_> = new.windows.iter().map(packed).collect();
         let name = new.name.clone();

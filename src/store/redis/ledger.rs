@@ -72,6 +72,10 @@ impl Ledger for RedisStore {
         try_join_all(calls).await.map(drop)
     }
 
+    async fn zones(&self) -> Answer<Vec<String>> {
+        self.link.ask(&redis::cmd("SMEMBERS").arg(keys::ZONES).take()).await
+    }
+
     fn lease_deadline(&self) -> Duration {
         self.options.deadline
     }

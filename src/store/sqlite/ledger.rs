@@ -54,6 +54,10 @@ impl Ledger for SqliteStore {
         self.desk.write(settle).await
     }
 
+    async fn zones(&self) -> Answer<Vec<String>> {
+        self.desk.read(|books, _| books.zones().into_iter().map(str::to_owned).collect())
+    }
+
     fn lease_deadline(&self) -> Duration {
         self.deadline
     }
