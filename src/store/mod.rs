@@ -100,7 +100,8 @@ pub trait Ledger: Send + Sync + 'static {
     /// Redis nobody knows whether it was granted: release it, and it is ended, or refused
     /// ([`Refusal::Busy`]) where the asking comes after its release.
     async fn lease(&self, ask: LeaseAsk<'_>) -> Answer<Result<Grant, Refusal>>;
-    /// Ends leases; durable when it answers, and safe to repeat when it failed.
+    /// Ends leases; durable when it answers, and safe to repeat when it failed. After
+    /// [`StoreError::Corrupt`] all that can be settled is, and repeating helps no more.
     ///
     /// A lease that has ended stays as it ended, with one exception: an exact figure
     /// replaces the estimate that a deadline charged by the difference, once, in those of

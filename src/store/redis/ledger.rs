@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use jiff::Timestamp;
 use redis::Value;
 
@@ -14,7 +14,7 @@ use crate::accounts::{
     LeaseKey, PlatformId, PoolId, Record, Refusal, Resets, Settlement, UserId,
 };
 
-use super::super::{Answer, Ledger};
+use super::super::{Answer, Ledger, StoreError};
 use super::arguments::{EARLY_TOMBSTONE, LATE, TOMBSTONE, millis, tokens};
 use super::charges::kind_number;
 use super::health::Move;
@@ -69,7 +69,7 @@ impl Ledger for RedisStore {
         let calls = families.iter().flat_map(|(family, settlements)| {
             settlements.chunks(A_BATCH).map(move |some| self.settle_some(family, some, resets))
         });
-        try_join_all(calls).await.map(drop)
+        all_of(join_all(calls).await)
     }
 
     async fn zones(&self) -> Answer<Vec<String>> {
@@ -130,7 +130,7 @@ impl Ledger for RedisStore {
         let calls = users.iter().flat_map(|(&user, records)| {
             records.chunks(A_BATCH).map(move |some| self.record_some(user, some, newest))
         });
-        try_join_all(calls).await.map(drop)
+        all_of(join_all(calls).await)
     }
 
     async fn ping(&self) -> Answer<()> {
@@ -207,6 +207,14 @@ impl RedisStore {
         }
         self.scripts.record.run(&self.link, &call).await
     }
+}
+
+/// The outcome of a batch's parts. What may yet be done comes before what never can: who
+/// is told that a batch is corrupt knows that all else of it is done.
+fn all_of(parts: Vec<Answer<()>>) -> Answer<()> {
+    let failures = parts.into_iter().filter_map(Result::err);
+    let worst = |error: &StoreError| matches!(error, StoreError::Corrupt { .. });
+    failures.min_by_key(worst).map_or(Ok(()), Err)
 }
 
 fn read_lease(answer: &[Value]) -> Answer<Result<Grant, Refusal>> {

@@ -36,10 +36,7 @@ local function correct(id, kept, exact)
   if open then row(id, kept[1], kept[3], CORRECTION, exact - kept[4]) end
 end
 
-for i = first, #ARGV, fields do
-  local id, account, user = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local granted_at = tonumber(ARGV[i + 3])
-  local kind, tokens = tonumber(ARGV[i + 4]), tonumber(ARGV[i + 5])
+local function settle(id, account, user, granted_at, kind, tokens)
   local raw = call('HGET', LEASES, id)
   local l = raw and unpack_(raw)
   if l and l[2] then
@@ -49,18 +46,28 @@ for i = first, #ARGV, fields do
     if kind == EXACT then correct(id, l, tokens) end
   elseif call('ZSCORE', DEADLINES, 't' .. id) then
     -- It stays as it ended.
+    return
   elseif kind == RELEASED then
     -- Its asker gave up, and the asking may still be on its way: it must not be granted,
     -- for nobody would end it.
     call('ZADD', DEADLINES, now + unknown_tombstone, 't' .. id)
-  elseif now - granted_at < tombstone then
+  elseif now - granted_at < tombstone and call('HEXISTS', A, account) == 1 then
     -- Granted, acknowledged, and lost when a replica took over: what it used counts all
     -- the same. Nothing is held for it. Had it ended since it was granted, its tombstone
     -- would still stand.
-    if call('HEXISTS', A, account) == 1 then
-      finish(id, { account, false, user }, kind, tokens)
-      bury(id)
-    end
+    finish(id, { account, false, user }, kind, tokens)
+    bury(id)
   end
 end
+
+-- One that can't be read must not keep the others from being settled.
+local failed
+for i = first, #ARGV, fields do
+  local id, account, user = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local granted_at = tonumber(ARGV[i + 3])
+  local kind, tokens = tonumber(ARGV[i + 4]), tonumber(ARGV[i + 5])
+  local done, why = pcall(settle, id, account, user, granted_at, kind, tokens)
+  if not done then failed = failed or why end
+end
+if failed then error(failed) end
 return 0
