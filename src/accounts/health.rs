@@ -74,4 +74,16 @@ impl Health {
             _ => false,
         }
     }
+
+    /// Whether a failed call may move it to `next`: a pause gives way to a longer one and
+    /// to what needs a person; what needs a person gives way to people alone.
+    pub fn gives_way_to(&self, next: &Self, now: Timestamp) -> bool {
+        match (self, next) {
+            (_, Self::Active) => false,
+            (current, _) if current.is_ready(now) => true,
+            (Self::Cooling { until, .. }, Self::Cooling { until: next, .. }) => next > until,
+            (Self::Cooling { .. }, _) => true,
+            _ => false,
+        }
+    }
 }

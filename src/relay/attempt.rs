@@ -258,7 +258,7 @@ impl Gateway {
 
     async fn move_health(&self, account: &Account, health: Health) -> crate::store::Answer<()> {
         HealthMoved { account: account.id.0, status: health.status() }.emit();
-        self.parts.store.set_health(account.id, health).await.map(|_| ())
+        self.parts.store.worsen(account.id, health).await
     }
 
     fn store_failed(&self, error: &crate::store::StoreError) {

@@ -1,7 +1,8 @@
 //! How long rows are kept: so many days, and so many records a user.
 //!
 //! Deleting is spread out: a user's oldest records go a tenth of the bound at a time,
-//! old rows a few users a minute. The newest charge stays, because cursors count on.
+//! old rows a few users a minute, old charges a slice with each commit until none is left:
+//! so deleting keeps pace with adding. The newest charge stays, because cursors count on.
 
 use std::collections::HashMap;
 
@@ -12,20 +13,24 @@ use super::super::{Answer, Keep};
 use super::books::Ms;
 use super::file::failure;
 
-/// How many users' old records go at a time, and how many old charges.
+/// How many users' old records go at a time.
 const USERS_A_TURN: i64 = 100;
-const CHARGES_A_TURN: i64 = 10_000;
+
+/// How many old charges go with a commit: more than a batch adds.
+const CHARGES_A_TURN: usize = 5_000;
 
 pub(super) struct Retention {
     keep: Keep,
     /// How many records a user has; asked of the file once.
     counts: HashMap<i64, usize>,
     last_user: i64,
+    /// Charges from before then may still lie there.
+    charges_before: Option<Ms>,
 }
 
 impl Retention {
     pub(super) fn new(keep: Keep) -> Self {
-        Self { keep, counts: HashMap::new(), last_user: 0 }
+        Self { keep, counts: HashMap::new(), last_user: 0, charges_before: None }
     }
 
     /// After a failed commit the counts are asked anew.
@@ -61,19 +66,34 @@ impl Retention {
         Ok(())
     }
 
-    /// Deletes some of what is too old.
+    /// Deletes some of the records that are too old, and lets old charges go from now on.
     pub(super) fn forget(&mut self, conn: &Connection, now: Ms) -> Answer<()> {
         let now = Timestamp::from_millisecond(now).unwrap_or(Timestamp::MAX);
         let age = SignedDuration::try_from(self.keep.age).unwrap_or(SignedDuration::MAX);
         let oldest = now.saturating_sub(age).map_or(0, Timestamp::as_millisecond);
-        self.records_before(conn, oldest).map_err(failure)?;
-        conn.prepare_cached(
-            "DELETE FROM charges WHERE seq IN (
-               SELECT seq FROM (SELECT seq, at FROM charges ORDER BY seq LIMIT ?2)
-               WHERE at < ?1 AND seq < (SELECT max(seq) FROM charges))",
-        )
-        .and_then(|mut statement| statement.execute(params![oldest, CHARGES_A_TURN]))
-        .map_err(failure)?;
+        self.charges_before = Some(oldest);
+        self.records_before(conn, oldest).map_err(failure)
+    }
+
+    /// Whether charges are waiting to go.
+    pub(super) fn is_behind(&self) -> bool {
+        self.charges_before.is_some()
+    }
+
+    /// Deletes a slice of the charges that are too old.
+    pub(super) fn catch_up(&mut self, conn: &Connection) -> Answer<()> {
+        let Some(oldest) = self.charges_before else { return Ok(()) };
+        let mut delete = conn
+            .prepare_cached(
+                "DELETE FROM charges WHERE seq IN (
+                   SELECT seq FROM (SELECT seq, at FROM charges ORDER BY seq LIMIT ?2)
+                   WHERE at < ?1 AND seq < (SELECT max(seq) FROM charges))",
+            )
+            .map_err(failure)?;
+        let slice = i64::try_from(CHARGES_A_TURN).unwrap_or(i64::MAX);
+        if delete.execute(params![oldest, slice]).map_err(failure)? < CHARGES_A_TURN {
+            self.charges_before = None;
+        }
         Ok(())
     }
 
