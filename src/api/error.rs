@@ -288,4 +288,70 @@ mod tests {
         }
         assert_eq!(whole_seconds(Duration::from_millis(1001)), 2);
     }
+
+    #[test]
+    fn the_reference_has_every_error() {
+        use std::fmt::Write;
+
+        use crate::platforms::ErrorClass::{
+            AuthExpired, Banned, ContentFiltered, InvalidRequest, NotFound, Overloaded,
+            QuotaExhausted, RateLimited, UpstreamFault,
+        };
+        let platform = || crate::accounts::PlatformId::from("qwen");
+        let account = crate::accounts::AccountId(1);
+        let calls = [
+            CallError::Bad(crate::front::BadRequest::field("model", "")),
+            CallError::AccountNotFound(account),
+            CallError::ModelNotFound { hint: String::new() },
+            CallError::Exhausted { platform: platform(), resets_at: None },
+            CallError::Limited {
+                platform: platform(),
+                why: "",
+                retry_after: Duration::from_secs(1),
+            },
+            CallError::Unauthorized { platform: platform(), account, status: "" },
+            CallError::TimedOut { platform: platform(), seconds: 1 },
+            CallError::ShuttingDown,
+        ];
+        let classes = [
+            InvalidRequest,
+            ContentFiltered,
+            NotFound,
+            AuthExpired,
+            Banned,
+            QuotaExhausted,
+            RateLimited,
+            Overloaded,
+            UpstreamFault,
+        ];
+        let by_class = classes.map(|class| {
+            let error = PlatformError::new(class, "no");
+            CallError::Platform { platform: platform(), account, error, to_owner: true }
+        });
+        let errors = [
+            ApiError::NoToken,
+            ApiError::UnknownToken,
+            ApiError::OutOfScope(Scope::Chat),
+            ApiError::NoRoute,
+            ApiError::WrongMethod { allowed: "GET" },
+            ApiError::BodyTooLong { limit: 1 },
+            ApiError::BodyTooSlow,
+            ApiError::BodyCut,
+            ApiError::BadAccountId,
+            ApiError::UnprovedErrand,
+            ApiError::BadErrand,
+        ];
+        let calls = calls.into_iter().chain(by_class).map(ApiError::Call);
+        let file = include_str!("../../docs/errors.md");
+        let mut missing = String::new();
+        for error in errors.into_iter().chain(calls) {
+            let Refusal { status, body, .. } = error.refusal();
+            let (status, code) = (status.as_u16(), body.code.unwrap_or_default());
+            let row = format!("| {status} | `{}` | `{code}` |", body.kind);
+            if !file.contains(&row) {
+                writeln!(missing, "{row}").unwrap();
+            }
+        }
+        assert_eq!(missing, "", "docs/errors.md lacks these");
+    }
 }
