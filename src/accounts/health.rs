@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+const BY_HAND: &str = "by hand";
+
 /// An account's health, with what moved it there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
@@ -42,6 +44,16 @@ pub enum Health {
 }
 
 impl Health {
+    /// Switched off by a person.
+    pub fn disabled_by_hand() -> Self {
+        Self::Disabled { reason: BY_HAND.to_owned() }
+    }
+
+    /// Whether a person switched it off, rather than failures.
+    pub fn is_disabled_by_hand(&self) -> bool {
+        matches!(self, Self::Disabled { reason } if reason == BY_HAND)
+    }
+
     /// The status word that people and scripts see.
     pub fn status(&self) -> &'static str {
         match self {

@@ -12,9 +12,17 @@ use super::{ApiError, App, Request};
 /// Of a body that nobody wants no more than this is read.
 const MOST_DISCARDED: u64 = 64 << 20;
 
-/// Reads a body to its end, within the limits.
+/// Reads a caller's body to its end, within the configured limits.
 pub(super) async fn read(app: &App, body: &mut Incoming) -> Result<Bytes, ApiError> {
-    let limit = app.max_body_bytes;
+    read_up_to(app.max_body_bytes, app, body).await
+}
+
+/// Reads a body of at most `limit` bytes to its end.
+pub(super) async fn read_up_to(
+    limit: usize,
+    app: &App,
+    body: &mut Incoming,
+) -> Result<Bytes, ApiError> {
     let too_long = || ApiError::BodyTooLong { limit };
     if body.size_hint().lower() > limit as u64 {
         return Err(too_long());

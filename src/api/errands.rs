@@ -14,6 +14,9 @@ use crate::store::{Directory, Errand, PROOF_LIFE_MS, errand_proof};
 use crate::telemetry::clock;
 use crate::vault::MacPurpose;
 
+/// The longest errand, in bytes: it is read before anything is proved.
+const LONGEST_ERRAND: usize = 1 << 20;
+
 /// Nonces of errands that are still fresh.
 #[derive(Default)]
 pub struct Errands(Mutex<HashMap<String, i64>>);
@@ -30,7 +33,7 @@ impl Errands {
 
 /// Carries out a verb of the directory.
 pub async fn run_errand(app: &App, request: &mut Request) -> Result<Response, ApiError> {
-    let bytes = body::read(app, request.body_mut()).await?;
+    let bytes = body::read_up_to(LONGEST_ERRAND, app, request.body_mut()).await?;
     let proof = request.headers().get("x-tributary-proof").and_then(|proof| proof.to_str().ok());
     let parts = &app.gateway.parts;
     let text = std::str::from_utf8(&bytes).map_err(|_| ApiError::BadErrand)?;

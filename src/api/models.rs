@@ -15,14 +15,16 @@ use crate::relay::{CallError, Caller};
 const CREATED: i64 = 1_790_000_000;
 const BY_ACCOUNT: &str = "OAuth accounts";
 
-/// Every model of the platforms on which the caller has accounts, then each account's.
+/// Every model of the platforms on which the caller has accounts, the aliases that lead
+/// there, then each account's models.
 pub async fn list_models(app: &App, request: &Request) -> Result<Response, ApiError> {
     let caller = authenticate(app, request.headers(), Scope::Chat).await?;
     let accounts = accounts(app, &caller).await?;
     let mut by_platform = Vec::new();
     let mut by_account = Vec::new();
+    let catalogue = &app.gateway.parts.catalogue;
     let mut named = HashSet::new();
-    for platform in app.gateway.parts.catalogue.platforms() {
+    for platform in catalogue.platforms() {
         let mut bound = accounts.iter().filter(|state| is_on(state, platform)).peekable();
         if bound.peek().is_none() || !caller.may_reach(&platform.id) {
             continue;
@@ -34,6 +36,9 @@ pub async fn list_models(app: &App, request: &Request) -> Result<Response, ApiEr
         by_account
             .extend(bound.flat_map(|state| models().map(move |model| of_account(state, model))));
     }
+    // An alias is no model's name, and stands behind what it leads to.
+    by_platform
+        .extend(catalogue.aliases().filter_map(|alias| by_name(app, &caller, &accounts, alias)));
     by_platform.append(&mut by_account);
     let mut list = json!({"object": "list", "data": by_platform});
     if accounts.is_empty() {
@@ -49,7 +54,8 @@ pub async fn list_models(app: &App, request: &Request) -> Result<Response, ApiEr
 pub async fn show_model(app: &App, request: &Request, id: &str) -> Result<Response, ApiError> {
     let caller = authenticate(app, request.headers(), Scope::Chat).await?;
     let accounts = accounts(app, &caller).await?;
-    let shown = by_account(app, &accounts, id).or_else(|| by_name(app, &caller, &accounts, id));
+    let shown =
+        by_account(app, &caller, &accounts, id).or_else(|| by_name(app, &caller, &accounts, id));
     shown.map(|model| answer(&model)).ok_or_else(|| {
         let hint = format!(
             "The model `{id}` is not among those that you can call. GET /v1/models lists them."
@@ -64,20 +70,25 @@ async fn accounts(app: &App, caller: &Caller) -> Result<Vec<AccountState>, ApiEr
     parts.store.accounts_in(caller.pools(), &resets).await.map_err(ApiError::store)
 }
 
-fn by_account(app: &App, accounts: &[AccountState], id: &str) -> Option<Value> {
+fn by_account(app: &App, caller: &Caller, accounts: &[AccountState], id: &str) -> Option<Value> {
     let (account, model) = id.strip_prefix("account:")?.split_once('/')?;
     let account: i64 = account.parse().ok()?;
     let state = accounts.iter().find(|state| state.account.id.0 == account)?;
     let catalogue = &app.gateway.parts.catalogue;
     let platform = catalogue.platform(state.account.platform.as_str())?;
-    Some(of_account(state, &catalogue.resolve_on(platform, model).model))
+    let model = catalogue.resolve_on(platform, model).model;
+    let is_allowed = caller.may_reach(&platform.id) && caller.may_call(&model.name);
+    is_allowed.then(|| of_account(state, &model))
 }
 
 fn by_name(app: &App, caller: &Caller, accounts: &[AccountState], id: &str) -> Option<Value> {
+    if !caller.may_call(id) {
+        return None;
+    }
     let Resolution::Hops(hops) = app.gateway.parts.catalogue.resolve(id) else { return None };
-    let is_bound = |hop: &&Hop| accounts.iter().any(|state| is_on(state, &hop.platform));
-    let hop = hops.iter().find(is_bound)?;
-    caller.may_call(id).then(|| entry(id, &hop.platform.id, &hop.model))
+    let is_bound = |hop: &Hop| accounts.iter().any(|state| is_on(state, &hop.platform));
+    let hop = hops.iter().find(|hop| caller.may_reach(&hop.platform.id) && is_bound(hop))?;
+    Some(entry(id, &hop.platform.id, &hop.model))
 }
 
 fn is_on(state: &AccountState, platform: &Platform) -> bool {

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 use tracing_subscriber::EnvFilter;
 
+use super::bounds::{Broken, broken};
 use super::layers::{Layers, dotted, section_names};
 use super::sections::{OPEN_SECTIONS, SECTIONS, Section};
 use super::suggest::instead_of;
@@ -117,6 +118,9 @@ impl Checked<'_, '_> {
     fn meanings(&mut self, settings: &Settings) {
         if let Err(error) = EnvFilter::try_new(&settings.log.filter) {
             self.wrong("log.filter", error.to_string(), "write a level, or `tributary=debug,info`");
+        }
+        for Broken { key, what, fix } in broken(settings) {
+            self.wrong(key, what, fix);
         }
         let (public, operator) = (settings.server.listen, settings.operator.listen);
         if public == operator && public.port() != 0 {

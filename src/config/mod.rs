@@ -12,9 +12,10 @@
 //! | `settings`, `sections` | what can be set, and each room's part of it |
 //! | `environment` | the only reader of the environment |
 //! | `lines`, `layers` | where each key stands; the file with the environment laid over it |
-//! | `check`, `mistake`, `suggest` | what is wrong, told so that it can be put right |
+//! | `check`, `bounds`, `mistake`, `suggest` | what is wrong, told so that it can be put right |
 //! | `keys` | the key ring's sources |
 
+mod bounds;
 mod check;
 mod environment;
 mod keys;

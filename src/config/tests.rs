@@ -175,6 +175,41 @@ windows = [
 }
 
 #[test]
+fn what_would_stop_the_gateway_is_told() {
+    let told = told(
+        r#"
+[server]
+max_body_bytes = 10
+body_timeout = "0s"
+drain_notice = "0s"
+[store]
+lease_deadline = "10ms"
+[upstream]
+connect_timeout = "0s"
+gap_timeout = "9000h"
+[relay]
+max_attempts = 0
+token_cache = "1m"
+keep_alive = "0s"
+queue = 0
+"#,
+        &[("TRIBUTARY_RELAY__LEASE_WAIT", "0s")],
+    );
+    let expected = "\
+gateway.toml:3: server.max_body_bytes: is too small; write 1024 or more
+gateway.toml:4: server.body_timeout: is too small; write \"1ms\" or more
+gateway.toml:7: store.lease_deadline: is too small; write \"1s\" or more
+gateway.toml:9: upstream.connect_timeout: is too small; write \"1ms\" or more
+gateway.toml:10: upstream.gap_timeout: is too long; write \"24h\" or less
+gateway.toml:12: relay.max_attempts: is too small; write 1 or more
+gateway.toml:13: relay.token_cache: is too long; write \"5s\" or less
+gateway.toml:14: relay.keep_alive: is too small; write \"1ms\" or more
+gateway.toml:15: relay.queue: is too small; write 1 or more
+TRIBUTARY_RELAY__LEASE_WAIT: relay.lease_wait: is too small; write \"1ms\" or more";
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn paths_are_relative_to_what_names_them() {
     let written = write("[store]\nurl = \"sqlite:data/t.db\"\n");
     let folder = written.file.parent().unwrap();

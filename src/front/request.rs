@@ -11,6 +11,9 @@ use bytes::Bytes;
 use super::places::{Place, places};
 use super::{BadRequest, ByteCensus};
 
+/// The longest model name, in bytes.
+const LONGEST_NAME: usize = 256;
+
 /// A parsed request for a chat completion.
 #[derive(Clone)]
 pub struct ChatRequest {
@@ -143,7 +146,7 @@ impl ChatRequest {
         match self.given("model") {
             None => Ok(None),
             Some(json) => match serde_json::from_slice::<String>(json) {
-                Ok(name) if !name.is_empty() => Ok(Some(name)),
+                Ok(name) if is_a_name(&name) => Ok(Some(name)),
                 _ => Err(BadRequest::field("model", "Invalid 'model': expected a model's name.")),
             },
         }
@@ -193,8 +196,16 @@ impl ChatRequest {
     }
 }
 
+/// A name is kept in records and shown in tables: nobody fills a store with it, nor moves
+/// a terminal's cursor.
+fn is_a_name(model: &str) -> bool {
+    (1..=LONGEST_NAME).contains(&model.len()) && !model.chars().any(char::is_control)
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn parse(body: &str) -> Result<ChatRequest, BadRequest> {
@@ -237,6 +248,8 @@ mod tests {
             (r#"{"messages":[ ]}"#, Some("messages")),
             (r#"{"messages":[1],"model":3}"#, Some("model")),
             (r#"{"messages":[1],"model":""}"#, Some("model")),
+            (r#"{"messages":[1],"model":"a\nb"}"#, Some("model")),
+            (r#"{"messages":[1],"model":"\u001b[2J"}"#, Some("model")),
             (r#"{"messages":[1],"stream":"yes"}"#, Some("stream")),
             (r#"{"messages":[1],"stream_options":1}"#, Some("stream_options")),
             (r#"{"messages":[1],"account_id":"7"}"#, Some("account_id")),
@@ -252,5 +265,63 @@ mod tests {
         let ask = parse(r#"{"messages":[1],"model":"a","mod\u0065l":"b"}"#).unwrap();
         assert_eq!(ask.model(), Some("b"));
         assert_eq!(ask.fields().filter(|field| field.name == "model").count(), 1);
+    }
+    #[test]
+    fn a_models_name_is_no_film() {
+        let ask =
+            |length| parse(&format!(r#"{{"messages":[1],"model":"{}"}}"#, "m".repeat(length)));
+        assert!(ask(LONGEST_NAME).is_ok());
+        assert_eq!(ask(LONGEST_NAME + 1).err().unwrap().param.as_deref(), Some("model"));
+    }
+
+    /// Pieces that JSON is made of, whole and broken, and the fields that we read.
+    fn piece() -> impl Strategy<Value = Vec<u8>> {
+        const KNOWN: &[&str] = &[
+            "{",
+            "}",
+            "[",
+            "]",
+            ":",
+            ",",
+            "\"",
+            "\\",
+            "\\u00",
+            "\\ud83d",
+            "null",
+            "true",
+            "-0.1e9",
+            " ",
+            "\"messages\":",
+            "\"model\":",
+            "\"stream\":",
+            "\"stream_options\":",
+            "\"account_id\":",
+            "\"max_tokens\":",
+            "\"tools\":",
+            "\"a\"",
+            "\"\"",
+            "[1]",
+            "99999999999999999999",
+            "{}",
+        ];
+        prop_oneof![
+            8 => proptest::sample::select(KNOWN).prop_map(|text| text.as_bytes().to_vec()),
+            1 => proptest::collection::vec(any::<u8>(), 1..4),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_is_a_panic(pieces in proptest::collection::vec(piece(), 0..40), in_object: bool) {
+            let mut body = pieces.concat();
+            if in_object {
+                body = [b"{\"messages\":[1],", body.as_slice(), b"}"].concat();
+            }
+            if let Ok(ask) = ChatRequest::parse(Bytes::from(body)) {
+                ask.census();
+                prop_assert_eq!(ask.fields().count(), ask.places().count());
+                prop_assert!(ask.model().is_none_or(|name| name.len() <= LONGEST_NAME));
+            }
+        }
     }
 }

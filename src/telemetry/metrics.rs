@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use prometheus::{
-    Encoder, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
-    TextEncoder, histogram_opts, opts,
+    Encoder, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry, TextEncoder,
+    histogram_opts, opts,
 };
 
 const TOKEN_BUCKETS: [f64; 14] = [
@@ -49,7 +49,6 @@ pub struct Metrics {
     pub(super) requests: IntCounterVec,
     pub(super) store_failures: IntCounter,
     open_streams: IntGauge,
-    quota_used: IntGaugeVec,
     meters: RwLock<HashMap<(String, String), Arc<Meter>>>,
 }
 
@@ -133,8 +132,9 @@ impl Metrics {
                 &["platform", "answer"],
             ),
             charged: counter(
-                "tributary_charged_tokens_total",
-                "Tokens charged to accounts' quota, by platform and by whose count it is.",
+                "tributary_quota_charged_tokens_total",
+                "Tokens charged to accounts' quota, by platform and by whose count it is: exact is \
+                 the platform's, estimated is ours.",
                 &["platform", "count"],
             ),
             requests: counter(
@@ -149,16 +149,6 @@ impl Metrics {
             open_streams: register(
                 &registry,
                 IntGauge::new("tributary_open_streams", "Streams being relayed now."),
-            ),
-            quota_used: register(
-                &registry,
-                IntGaugeVec::new(
-                    opts!(
-                        "tributary_quota_used_tokens",
-                        "Tokens charged since this process began, by platform."
-                    ),
-                    &["platform"],
-                ),
             ),
             registry,
             meters: RwLock::default(),
@@ -210,12 +200,6 @@ impl Metrics {
             .expect("writing to memory does not fail");
         (text, prometheus::TEXT_FORMAT)
     }
-
-    /// Tells how much of each platform's quota is used, leased and limited.
-    pub fn set_quota_used(&self, platform: &str, tokens: u64) {
-        let tokens = i64::try_from(tokens).unwrap_or(i64::MAX);
-        self.quota_used.with_label_values(&[platform]).set(tokens);
-    }
 }
 
 fn register<C: prometheus::core::Collector + Clone + 'static>(
@@ -225,4 +209,45 @@ fn register<C: prometheus::core::Collector + Clone + 'static>(
     let metric = metric.expect("a metric's name and labels are constants");
     registry.register(Box::new(metric.clone())).expect("each metric is registered once");
     metric
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+
+    const HEAD: &str = "\
+# Metrics
+
+Written by a test from the registry. `GET /metrics` on the operator's listener, in
+Prometheus' text format. Counters begin at 0 with the process. `gen_ai_*` follows
+OpenTelemetry's semantic conventions for generative AI. Platforms and models are the
+catalogue's; any other model's name counts as `other`.
+
+| metric | kind | labels | is |
+| --- | --- | --- | --- |
+";
+
+    fn written() -> String {
+        let metrics = Metrics::new();
+        metrics.meter("qwen", "qwen-plus");
+        metrics.refused("qwen", "busy");
+        metrics.requests.with_label_values(&["200"]);
+        let mut text = HEAD.to_owned();
+        for family in metrics.registry.gather() {
+            let kind = format!("{:?}", family.get_field_type()).to_lowercase();
+            let labels = family.get_metric()[0].get_label();
+            let labels: Vec<_> = labels.iter().map(|label| format!("`{}`", label.name())).collect();
+            let (name, help) = (family.name(), family.help());
+            writeln!(text, "| `{name}` | {kind} | {} | {help} |", labels.join(", ")).unwrap();
+        }
+        text
+    }
+
+    #[test]
+    fn the_reference_is_what_the_registry_holds() {
+        let file = include_str!("../../docs/metrics.md");
+        assert!(file == written(), "docs/metrics.md should be:\n{}", written());
+    }
 }

@@ -164,6 +164,34 @@ async fn a_check_tells_a_key_that_the_platform_refuses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_a_person_switched_off_rests_until_it_is_switched_on() {
+    let simulator = Simulator::start().await.unwrap();
+    let rig = Rig::new(&config(&simulator));
+    run!(rig, ["user", "add", "me"]).ok();
+    let words = ["account", "add", "--user", "me", "--platform", "qwen", "--name", "only"];
+    run!(rig, [&words[..], &["--key-file", "-"]].concat(), KEY).ok();
+    let token = run!(rig, ["token", "create", "--user", "me"]).ok().out.trim().to_owned();
+    let (gateway, base_url) = serve(&rig);
+    assert_eq!(chat(&base_url, &token).await.0, 200);
+
+    let off = run!(rig, ["account", "disable", "only", "--json"]).json();
+    assert_eq!((&off["status"], &off["reason"]), (&json!("disabled"), &json!("by hand")));
+    let (status, answer) = chat(&base_url, &token).await;
+    assert_eq!((status, &answer["error"]["code"]), (502, &json!("account_unauthorized")));
+    // The platform takes its key, but a person's word stands.
+    let checked = run!(rig, ["account", "check", "only", "--json"]).json();
+    assert_eq!((&checked["verdict"], &checked["status"]), (&json!("valid"), &json!("disabled")));
+    let id = off["id"].to_string();
+    let on = run!(rig, ["account", "enable", &id]).ok();
+    assert_eq!(on.out, format!("account {id} `only` is active\n"));
+    assert_eq!(chat(&base_url, &token).await.0, 200);
+
+    let none = run!(rig, ["account", "enable", "none"]);
+    assert!(none.code == 1 && none.err.contains("there is no account `none`"), "{none:?}");
+    assert_eq!(tokio::task::block_in_place(|| gateway.terminate()).code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_demo_answers_and_says_where_in_one_line() {
     let mut rig = Rig::without_keys("");
     rig.set("TRIBUTARY_SERVER__THREADS", "1");

@@ -16,4 +16,5 @@ mod failover;
 mod hangup;
 mod hygiene;
 mod line;
+mod models;
 mod server;

@@ -1,7 +1,8 @@
 //! `tributary account check`: open the credential and try it where that is free.
 //!
 //! What is asked is the platform's list of models. It spends no token and refreshes
-//! nothing; an account that rests or was thought expired is active again if it answers.
+//! nothing; if the platform takes it, an account is active again, unless a person switched
+//! it off.
 
 use bytes::Bytes;
 use clap::Args;
@@ -9,24 +10,19 @@ use http::{Request, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
 
-use super::list::states;
+use super::which::Which;
 use crate::accounts::{AccountState, Health};
-use crate::cli::desk::users;
 use crate::cli::{Desk, Failure, print};
 use crate::platforms::{Credential, DialectName, Face, Platform};
 use crate::relay::CREDENTIAL_FIELD;
-use crate::store::Directory;
 use crate::upstream::Client;
 use crate::vault::{Place, Vault, mask};
 
 /// Try an account's credential, where that costs nothing.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Check {
-    /// Its id, or its name.
-    account: String,
-    /// Whose account, where several have that name.
-    #[arg(long, value_name = "NAME")]
-    user: Option<String>,
+    #[command(flatten)]
+    which: Which,
 }
 
 /// What a check came to.
@@ -57,7 +53,7 @@ struct Finding {
 impl Check {
     pub(in crate::cli) async fn run(self, desk: &Desk) -> Result<(), Failure> {
         let (directory, vault) = desk.sealing().await?;
-        let state = self.find(desk, &*directory).await?;
+        let state = self.which.find(desk, &*directory).await?;
         let finding = examine(desk, &vault, &state).await?;
         let health = moved(&state.health, &finding);
         if let Some(health) = health.clone() {
@@ -84,27 +80,6 @@ impl Check {
         match verdict {
             Verdict::Valid | Verdict::Unknown => Ok(()),
             _ => Err(Failure::Told { config: false }),
-        }
-    }
-
-    async fn find(&self, desk: &Desk, directory: &dyn Directory) -> Result<AccountState, Failure> {
-        let users = users(directory, self.user.as_deref()).await?;
-        let id = self.account.parse::<i64>().ok();
-        let is_it = |state: &AccountState| {
-            Some(state.account.id.0) == id || state.account.name == self.account
-        };
-        let mut found: Vec<_> =
-            states(desk, directory, &users).await?.into_iter().filter(is_it).collect();
-        match (found.pop(), found.is_empty()) {
-            (Some(state), true) => Ok(state),
-            (None, _) => Err(Failure::other(
-                format!("there is no account `{}`", self.account),
-                "`tributary account list` shows all.",
-            )),
-            (Some(_), false) => Err(Failure::usage(
-                format!("several accounts are named `{}`", self.account),
-                "Give the id; `tributary account list` shows it.",
-            )),
         }
     }
 }
@@ -203,8 +178,8 @@ fn words(body: &[u8], credential: &Credential) -> String {
 /// The health that a finding moves an account to, if it does.
 fn moved(now: &Health, finding: &Finding) -> Option<Health> {
     match (finding.verdict, now) {
-        (Verdict::Valid, Health::Cooling { .. } | Health::Expired { .. }) => Some(Health::Active),
-        (Verdict::Valid, Health::Locked { .. }) => Some(Health::Active),
+        (Verdict::Valid, Health::Active) => None,
+        (Verdict::Valid, now) if !now.is_disabled_by_hand() => Some(Health::Active),
         (Verdict::Expired, Health::Active | Health::Cooling { .. }) => {
             Some(Health::Expired { reason: finding.saw.clone() })
         }
@@ -231,7 +206,12 @@ mod tests {
     fn a_check_moves_what_it_proved_and_no_person_s_word() {
         let finding = |verdict| Finding { verdict, saw: "401".into(), fix: "" };
         let expired = Health::Expired { reason: "401".into() };
-        let disabled = Health::Disabled { reason: "by hand".into() };
+        let disabled = Health::disabled_by_hand();
+        let failed = Health::Disabled { reason: "the seal is broken".into() };
+        let locked = Health::Locked { reason: "key `a` is missing".into() };
+        assert_eq!(moved(&failed, &finding(Verdict::Valid)), Some(Health::Active));
+        assert_eq!(moved(&locked, &finding(Verdict::Valid)), Some(Health::Active));
+        assert_eq!(moved(&locked, &finding(Verdict::Unknown)), None);
         assert_eq!(moved(&expired, &finding(Verdict::Valid)), Some(Health::Active));
         assert_eq!(moved(&Health::Active, &finding(Verdict::Expired)), Some(expired));
         assert_eq!(moved(&disabled, &finding(Verdict::Valid)), None);

@@ -1,10 +1,12 @@
-//! `tributary account add|list|check`: the logins that requests run on.
+//! `tributary account add|list|check|enable|disable`: the logins that requests run on.
 
 mod add;
 mod check;
 mod key_file;
 mod list;
 mod period;
+mod switch;
+mod which;
 
 use clap::Subcommand;
 
@@ -18,6 +20,8 @@ pub(super) enum Account {
     Add(add::Add),
     List(list::List),
     Check(check::Check),
+    Enable(switch::Enable),
+    Disable(switch::Disable),
 }
 
 impl Account {
@@ -26,6 +30,8 @@ impl Account {
             Self::Add(add) => add.run(desk).await,
             Self::List(list) => list.run(desk).await,
             Self::Check(check) => check.run(desk).await,
+            Self::Enable(enable) => enable.run(desk).await,
+            Self::Disable(disable) => disable.run(desk).await,
         }
     }
 }

@@ -219,6 +219,12 @@ fn read_face(dialect: DialectName, face: FaceEntry, common: &[ErrorRule]) -> Res
     let mut headers = HeaderMap::new();
     for (name, value) in face.headers {
         let name: HeaderName = name.parse().map_err(|_| format!("`{name}` is no header's name"))?;
+        if holds_secret(&name) {
+            return Err(format!(
+                "header `{name}` carries a credential, and files get copied: bind it to an \
+                 account by `tributary account add --key-file FILE`"
+            ));
+        }
         let value: HeaderValue =
             value.parse().map_err(|_| format!("the value of header `{name}` is none"))?;
         headers.insert(name, value);
@@ -235,6 +241,14 @@ fn read_face(dialect: DialectName, face: FaceEntry, common: &[ErrorRule]) -> Res
         errors: face.errors.unwrap_or_else(|| common.to_vec()),
         param_names: face.param_names,
     })
+}
+
+/// Whether a header's name says that its value is a secret: those are sealed, and never
+/// stand in a file.
+fn holds_secret(name: &HeaderName) -> bool {
+    const WORDS: [&str; 8] =
+        ["authorization", "auth-", "-auth", "cookie", "key", "token", "secret", "password"];
+    WORDS.iter().any(|word| name.as_str().contains(word))
 }
 
 fn read_window(window: &WindowEntry) -> Result<WindowSpec, String> {

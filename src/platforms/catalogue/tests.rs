@@ -146,6 +146,21 @@ fn an_alias_is_an_ordered_chain() {
 }
 
 #[test]
+fn a_header_that_carries_a_secret_is_refused_without_it() {
+    for name in
+        ["Authorization", "x-api-key", "Api-Key", "x-goog-api-key", "Cookie", "X-Auth-Token"]
+    {
+        let text = format!(
+            "[platforms.mine]\nbase_url = 'https://x.test/v1'\nheaders = {{ {name} = 'hunter2' }}"
+        );
+        let said = load(&text).unwrap_err()[0].to_string();
+        assert!(said.contains("account add --key-file") && !said.contains("hunter2"), "{said}");
+    }
+    load("[platforms.mine]\nbase_url = 'https://x.test/v1'\nheaders = { X-Region = 'cn' }")
+        .unwrap();
+}
+
+#[test]
 fn every_mistake_is_found_and_named() {
     let mistakes = load(
         "[platforms.qwen]

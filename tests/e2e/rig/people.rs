@@ -15,12 +15,19 @@ use super::{Answer, Rig};
 /// What a token is for, beside its user.
 pub struct Grants {
     pub scopes: Vec<Scope>,
+    pub models: Vec<String>,
+    pub platforms: Vec<String>,
     pub expires_at: Option<Timestamp>,
 }
 
 impl Default for Grants {
     fn default() -> Self {
-        Self { scopes: vec![Scope::Chat, Scope::AccountsRead], expires_at: None }
+        Self {
+            scopes: vec![Scope::Chat, Scope::AccountsRead],
+            models: Vec::new(),
+            platforms: Vec::new(),
+            expires_at: None,
+        }
     }
 }
 
@@ -32,8 +39,8 @@ impl Rig {
             user: user.id,
             pools: vec![user.pool],
             scopes: grants.scopes,
-            models: Vec::new(),
-            platforms: Vec::new(),
+            models: grants.models,
+            platforms: grants.platforms,
             expires_at: grants.expires_at,
         };
         let id = grant.id;
