@@ -87,7 +87,7 @@ both! {
         let looks = Arc::new(AtomicUsize::new(0));
         let watch = {
             let (rig, done, looks) = (rig.clone(), done.clone(), looks.clone());
-            tokio::spawn(async move {
+            tokio::task::spawn(async move {
                 while !done.load(Ordering::Relaxed) {
                     rig.accounts("openai").await.iter().for_each(is_within);
                     looks.fetch_add(1, Ordering::Relaxed);
@@ -95,7 +95,9 @@ both! {
                 }
             })
         };
-        let answers = crowd(&rig, 640).await;
+        // Of one length, so that estimates are good: by what they fall short of the bill a
+        // window may be exceeded.
+        let answers = crowd_of(&rig, 640, |_| 20).await;
         done.store(true, Ordering::Relaxed);
         watch.await.unwrap();
         assert!(looks.load(Ordering::Relaxed) > 5);
@@ -131,7 +133,7 @@ both! {
         let own = rig.bind(&stranger, "openai", "own", "sk-of-the-stranger-00000099", 3_000).await;
         let strangers = {
             let rig = rig.clone();
-            tokio::spawn(async move {
+            tokio::task::spawn(async move {
                 let mut served = 0;
                 for turn in 0..100 {
                     // When its own account is used up, it is refused and nothing else.
@@ -186,8 +188,13 @@ both! {
     }
 }
 
-/// So many calls by 64 callers at once.
+/// So many calls of many lengths by 64 callers at once.
 async fn crowd(rig: &Arc<Rig>, calls: usize) -> Vec<Answer> {
+    crowd_of(rig, calls, |number| 5 + number % 40).await
+}
+
+/// The same, each with an answer of so many words.
+async fn crowd_of(rig: &Arc<Rig>, calls: usize, words: fn(usize) -> usize) -> Vec<Answer> {
     let next = Arc::new(AtomicUsize::new(0));
     let mut callers = JoinSet::new();
     for _ in 0..CALLERS {
@@ -199,7 +206,7 @@ async fn crowd(rig: &Arc<Rig>, calls: usize) -> Vec<Answer> {
                 if number >= calls {
                     return answers;
                 }
-                let mut body = ask(MODEL, &format!("say {} words", 5 + number % 40));
+                let mut body = ask(MODEL, &format!("say {} words", words(number)));
                 body["stream"] = json!(number.is_multiple_of(2));
                 answers.push(rig.chat(body).await);
             }

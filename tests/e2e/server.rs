@@ -184,7 +184,7 @@ both! {
         let ready = format!("http://{operator}/readyz");
         assert_eq!(rig.fetch(&ready).await.status, 200);
         let Rig { running, store, simulator: _simulator, .. } = rig;
-        let drain = tokio::spawn(running.drain());
+        let drain = tokio::task::spawn(running.drain());
         let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
         let status = async || client.get(ready.parse().unwrap()).await.map(|it| it.status().as_u16());
         while status().await.unwrap() == 200 {}
