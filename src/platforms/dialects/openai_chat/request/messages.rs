@@ -82,6 +82,11 @@ pub(super) fn add_system_text(messages: &mut Vec<Object<'_>>, text: &str) {
     messages.insert(leading, message);
 }
 
+/// Whether a message may lack its content.
+fn may_be_empty(message: &Object<'_>) -> bool {
+    ["assistant", "function"].into_iter().any(|role| has_role(message, role))
+}
+
 fn has_role(message: &Object<'_>, role: &str) -> bool {
     message.get("role").and_then(read_text).is_some_and(|there| there == role)
 }
@@ -96,7 +101,12 @@ fn rename_role(message: &mut Object<'_>, rules: &MessageRules) {
 fn content(message: &mut Object<'_>, draft: &Draft<'_>) -> Result<(), BadRequest> {
     let rules = &draft.rules.messages;
     let now = match (message.given("content"), &rules.null_content) {
-        (None, Some(text)) => text_to_json(text),
+        // Calls may stand in the place of text; a question without text is no question.
+        (None, Some(text)) if may_be_empty(message) => text_to_json(text),
+        (None, Some(_)) => {
+            let message = "Missing required parameter: a message without 'content'.";
+            return Err(BadRequest::field("messages", message));
+        }
         (Some(json), _) if json.starts_with('[') => match parts(json, draft)? {
             Some(now) => now,
             None => return Ok(()),

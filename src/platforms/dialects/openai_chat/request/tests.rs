@@ -47,6 +47,19 @@ fn what_would_be_another_answer_is_refused_with_its_name() {
 }
 
 #[test]
+fn a_question_without_content_is_refused_and_an_answer_without_text_is_not() {
+    for (platform, model) in [("qwen", "qwen-plus"), ("glm", "glm-4.7"), ("spark", "4.0Ultra")] {
+        let question = json!({"messages": [{"role": "user"}]});
+        assert_eq!(refused(platform, model, question).as_deref(), Some("messages"), "{platform}");
+        let called = json!({"role": "assistant", "content": null, "tool_calls": [
+            {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]});
+        let result = json!({"role": "tool", "tool_call_id": "c", "content": "1"});
+        let body = body(platform, model, json!({"messages": [called, result]}));
+        assert_eq!(body["messages"][0]["content"], "", "{platform}");
+    }
+}
+
+#[test]
 fn unknown_fields_reach_the_platform_untouched() {
     for (platform, model) in [("qwen", "qwen-plus"), ("glm", "glm-4.7"), ("spark", "lite")] {
         let body = body(platform, model, json!({"x_new": {"a": [1.0]}, "account_id": 3}));
