@@ -48,6 +48,9 @@ impl AddAssign for ByteCensus {
 }
 
 impl ByteCensus {
+    /// No byte at all.
+    pub const NOTHING: Self = Self { ascii: 0, cjk: 0, other: 0, images: 0 };
+
     /// Counts UTF-8 text.
     pub fn of_text(text: &[u8]) -> ByteCensus {
         let (mut ascii, mut cjk_leads) = (0, 0);

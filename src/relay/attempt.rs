@@ -2,6 +2,7 @@
 //! until the platform has really begun.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, USER_AGENT};
@@ -19,13 +20,15 @@ use super::ids::lease_id;
 use super::lease::OpenLease;
 use super::tried::Tried;
 use crate::accounts::{Account, AccountId, Health, LeaseAsk};
-use crate::front::ChatRequest;
+use crate::front::{ByteCensus, ChatRequest};
 use crate::platforms::{
-    Answer, Credential, DialectName, Exchange, Fed, Hop, PlatformError, StreamEnd, UpstreamRequest,
+    Answer, Credential, DialectName, ErrorClass, Exchange, Fed, Hop, PlatformError, StreamEnd,
+    UpstreamRequest,
 };
+use crate::store::StoreError;
 use crate::telemetry::clock;
 use crate::telemetry::events::{HealthMoved, LeaseGranted, LeaseRefused, StoreFailed};
-use crate::upstream::Reply;
+use crate::upstream::{Reply, SendFailure};
 use crate::vault::{OpenError, Place, mask};
 
 /// The field of a sealed credential that its seal is bound to.
@@ -71,7 +74,8 @@ impl Gateway {
         let prompt = lane.learned.prompt(call.prompt);
         let resets = parts.zones.resets();
         for &pool in caller.pools() {
-            let place = call.place().await.ok_or(CallError::ShuttingDown)?;
+            let place = tokio::time::timeout(parts.lease_wait, call.place()).await;
+            let place = place.map_err(|_| books_are_full())?.ok_or(CallError::ShuttingDown)?;
             let ask = LeaseAsk {
                 id: lease_id(),
                 user: caller.user(),
@@ -139,10 +143,13 @@ impl Gateway {
         let reply = answered.map_err(Failure::Send)?;
         let begun = if !reply.status.is_success() {
             Err(self.refusal(&exchange, &credential, reply).await)
-        } else if !streams || is_json(&reply.headers) {
-            self.whole(&mut exchange, reply, streams).await.map(FirstOutput::Whole)
+        } else if !streams {
+            self.whole(&mut exchange, reply).await.map(FirstOutput::Whole)
+        } else if is_json(&reply.headers) {
+            // JSON where events were due: an error, whatever the status says.
+            Err(self.refusal(&exchange, &credential, reply).await)
         } else {
-            self.first_output(&mut exchange, reply, ask.wants_stream()).await
+            self.first_output(&mut exchange, reply).await
         };
         match begun {
             Ok(FirstOutput::Whole(answer)) => Ok(Begun::Whole(answer)),
@@ -182,19 +189,9 @@ impl Gateway {
         Failure::Platform(exchange.classify(reply.status, &reply.headers, said.as_bytes()))
     }
 
-    async fn whole(
-        &self,
-        exchange: &mut Exchange,
-        reply: Reply,
-        stream_expected: bool,
-    ) -> Result<Answer, Failure> {
+    async fn whole(&self, exchange: &mut Exchange, reply: Reply) -> Result<Answer, Failure> {
         let body = self.client.collect(reply.body).await.map_err(Failure::Send)?;
-        if stream_expected {
-            // JSON where events were due: an error, whatever the status says.
-            let error = exchange.classify(reply.status, &reply.headers, &body);
-            return Err(Failure::Platform(error));
-        }
-        exchange.whole(&reply.headers, body).map_err(Failure::Platform)
+        exchange.whole(&reply.headers, body).map_err(|error| verdict_or_broken(error, exchange))
     }
 
     /// Reads a stream until it gives output, or to its end for a caller who wants none.
@@ -202,10 +199,10 @@ impl Gateway {
         &self,
         exchange: &mut Exchange,
         mut reply: Reply,
-        caller_streams: bool,
     ) -> Result<FirstOutput, Failure> {
         loop {
-            let frame = self.client.frame(&mut reply.body).await.map_err(Failure::Send)?;
+            let frame = self.client.frame(&mut reply.body).await;
+            let frame = frame.map_err(|failure| broke_off(failure, exchange))?;
             let fed = match frame.map(hyper::body::Frame::into_data) {
                 Some(Ok(data)) => exchange.feed(data),
                 Some(Err(_trailers)) => continue,
@@ -214,12 +211,11 @@ impl Gateway {
             if let Some(StreamEnd::Failed(error)) = &fed.end
                 && fed.out.is_empty()
             {
-                return Err(Failure::Platform(error.clone()));
+                return Err(verdict_or_broken(error.clone(), exchange));
             }
-            if fed.end.is_some() && !caller_streams {
-                let gathered = exchange.gathered().ok_or_else(|| {
-                    Failure::Platform(PlatformError::fault("the stream ended without an answer"))
-                })?;
+            if fed.end.is_some()
+                && let Some(gathered) = exchange.gathered()
+            {
                 return Ok(FirstOutput::Whole(gathered));
             }
             if fed.end.is_some() || !fed.out.is_empty() {
@@ -235,6 +231,7 @@ impl Gateway {
         failure: &Failure,
         hop: &Hop,
         account: &Account,
+        took: Duration,
         now: Timestamp,
     ) {
         let store = &self.parts.store;
@@ -244,7 +241,7 @@ impl Gateway {
                 store.block_model(account.id, &hop.model.upstream, until).await
             }
             Consequence::Move(health) => self.move_health(account, health).await,
-            Consequence::Strike => match self.parts.strikes.count(account.id) {
+            Consequence::Strike => match self.parts.strikes.count(account.id, took) {
                 None => Ok(()),
                 Some(pause) => {
                     let until = later(now, pause);
@@ -295,9 +292,34 @@ fn is_json(headers: &HeaderMap) -> bool {
 fn no_face(account: &Account) -> Failure {
     let dialect = account.dialect.as_deref().unwrap_or("any dialect");
     let reason = format!("this build does not speak {dialect} with {}", account.platform);
-    Failure::Credential(Health::Disabled { reason })
+    Failure::Unusable(reason)
 }
 
 fn unfit(error: &dyn std::fmt::Display) -> Failure {
-    Failure::Credential(Health::Disabled { reason: error.to_string() })
+    Failure::Unusable(error.to_string())
+}
+
+/// A platform's own words are a verdict; an answer that can't be read, or that broke off,
+/// is none.
+fn verdict_or_broken(error: PlatformError, exchange: &Exchange) -> Failure {
+    let produced = exchange.produced();
+    let said = error.class != ErrorClass::UpstreamFault || error.code.is_some();
+    if said && produced == ByteCensus::NOTHING {
+        return Failure::Platform(error);
+    }
+    Failure::Broken { error, usage: exchange.usage(), produced }
+}
+
+/// A stream that broke on the way.
+fn broke_off(failure: SendFailure, exchange: &Exchange) -> Failure {
+    let produced = exchange.produced();
+    if produced == ByteCensus::NOTHING {
+        return Failure::Send(failure);
+    }
+    let error = PlatformError::fault(format!("the stream broke: {failure}"));
+    Failure::Broken { error, usage: exchange.usage(), produced }
+}
+
+fn books_are_full() -> CallError {
+    CallError::Store(StoreError::Unavailable("the books wait for the store".into()))
 }

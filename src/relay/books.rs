@@ -15,7 +15,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::zones::Zones;
 use crate::accounts::{LeaseId, LeaseKey, Record, Settlement};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::StoreFailed;
 
@@ -111,11 +111,12 @@ impl Bookkeeper {
                 records.extend(entry.record.map(|record| *record));
             }
             if !settlements.is_empty() {
-                insist(&metrics, || settle(&*store, settlements.clone(), &zones)).await;
+                let settle = |batch| settle(&*store, batch, &zones);
+                insist(&metrics, settlements, settle).await;
                 settled.notify_waiters();
             }
             if !records.is_empty() {
-                insist(&metrics, || store.record(records.clone())).await;
+                insist(&metrics, records, |batch| store.record(batch)).await;
             }
         }
     }
@@ -129,16 +130,28 @@ async fn settle(
     store.settle(batch, &zones.resets()).await
 }
 
-/// Tries until the store takes it.
-async fn insist<F>(metrics: &Metrics, mut attempt: impl FnMut() -> F)
+/// Tries until the store takes a batch. What a working store can't take, it can't take
+/// later either: then the batch is given entry by entry, so that one does not hold up all.
+async fn insist<T, F>(metrics: &Metrics, batch: Vec<T>, mut give: impl FnMut(Vec<T>) -> F)
 where
+    T: Clone,
     F: Future<Output = crate::store::Answer<()>>,
 {
-    let mut pause = FIRST_PAUSE;
-    while let Err(error) = attempt().await {
-        StoreFailed { metrics, why: &error.to_string() }.emit();
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+    let mut given = vec![batch];
+    while let Some(batch) = given.pop() {
+        let mut pause = FIRST_PAUSE;
+        while let Err(error) = give(batch.clone()).await {
+            StoreFailed { metrics, why: &error.to_string() }.emit();
+            if !matches!(error, StoreError::Unavailable(_)) {
+                // An entry that is refused alone is lost: its lease's deadline charges it.
+                if batch.len() > 1 {
+                    given.extend(batch.into_iter().map(|entry| vec![entry]).rev());
+                }
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
     }
 }
 

@@ -40,6 +40,29 @@ pub(super) struct Call {
     closed: bool,
 }
 
+/// How an answer ended.
+pub(super) enum Ending {
+    /// As the platform meant it to.
+    Complete {
+        /// Its own figure, if it gave one.
+        usage: Option<Usage>,
+        /// The text that it produced.
+        produced: ByteCensus,
+    },
+    /// Before its end.
+    Broken {
+        /// What it had counted so far, if it told.
+        usage: Option<Usage>,
+        /// The text that it had produced.
+        produced: ByteCensus,
+    },
+}
+
+impl Ending {
+    /// Nothing came.
+    pub(super) const NOTHING: Self = Self::Broken { usage: None, produced: ByteCensus::NOTHING };
+}
+
 /// The attempt that runs now.
 struct Running {
     lease: OpenLease,
@@ -111,19 +134,23 @@ impl Call {
         }
     }
 
-    /// The attempt failed before any output.
-    pub(super) fn attempt_failed(&mut self, failure: &Failure) {
-        let Some(running) = self.running.take() else { return };
+    /// The attempt failed before any output; answers how long it took.
+    pub(super) fn attempt_failed(&mut self, failure: &Failure) -> Duration {
+        let Some(running) = self.running.take() else { return Duration::ZERO };
+        let took = running.began.elapsed();
+        let charge = failure.charge(running.lease.prompt(), &running.lane.learned);
         AttemptFailed {
             meter: &running.lane.meter,
             request: &self.request_id,
             account: running.lease.key().account.0,
             class: failure.class(),
             status: failure.status(),
+            why: failure.network_words(),
+            charged: charge.tokens().0,
         }
         .emit();
-        let charge = failure.charge(running.lease.prompt());
         self.attempt_ended(running, failure.class(), charge).settle(charge);
+        took
     }
 
     /// The stream's first output is on its way.
@@ -137,19 +164,14 @@ impl Call {
 
     /// Ends the call and its running attempt: by the platform's figure, or by ours
     /// where there is none.
-    pub(super) fn close(
-        &mut self,
-        outcome: &'static str,
-        usage: Option<Usage>,
-        produced: ByteCensus,
-    ) {
+    pub(super) fn close(&mut self, outcome: &'static str, ending: Ending) {
         if std::mem::replace(&mut self.closed, true) {
             return;
         }
         let mut counts = Usage::default();
         let mut last = None;
         if let Some(running) = self.running.take() {
-            let charge = self.count(&running, usage, produced, &mut counts);
+            let charge = self.count(&running, ending, &mut counts);
             CallEnded {
                 meter: &running.lane.meter,
                 request: &self.request_id,
@@ -194,24 +216,25 @@ impl Call {
         }
     }
 
-    fn count(
-        &self,
-        running: &Running,
-        usage: Option<Usage>,
-        produced: ByteCensus,
-        counts: &mut Usage,
-    ) -> Charge {
-        if let Some(usage) = usage {
-            running.lane.learned.learn(self.prompt, &usage);
-            *counts = usage;
-            return Charge::Exact(Tokens(usage.input) + Tokens(usage.output));
-        }
+    fn count(&self, running: &Running, ending: Ending, counts: &mut Usage) -> Charge {
+        let learned = &running.lane.learned;
+        let (told, produced) = match ending {
+            Ending::Complete { usage: Some(usage), .. } => {
+                learned.learn(self.prompt, &usage);
+                *counts = usage;
+                return Charge::Exact(Tokens(usage.total()));
+            }
+            Ending::Complete { usage: None, produced } => (None, produced),
+            Ending::Broken { usage, produced } => (usage, produced),
+        };
         if !running.lease.was_sent() {
             return Charge::Release;
         }
-        counts.input = running.lease.prompt().0;
-        counts.output = running.lane.learned.answer(produced).0;
-        Charge::Estimated(Tokens(counts.input) + Tokens(counts.output))
+        // What was told before the end may be a running total: no less than that.
+        *counts = told.unwrap_or_default();
+        counts.input = counts.input.max(running.lease.prompt().0);
+        counts.output = counts.output.max(learned.answer(produced).0);
+        Charge::Estimated(Tokens(counts.total()))
     }
 
     /// Notes an attempt that has ended; its lease is still to be settled.
@@ -236,7 +259,7 @@ impl Call {
 /// The caller hung up while no answer was on its way yet.
 impl Drop for Call {
     fn drop(&mut self) {
-        self.close("hangup", None, ByteCensus::default());
+        self.close("hangup", Ending::NOTHING);
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::attempt::Begun;
-use super::call::Call;
+use super::call::{Call, Ending};
 use super::caller::Caller;
 use super::error::CallError;
 use super::failure::{Failure, Next};
@@ -14,8 +14,8 @@ use super::route::Route;
 use super::stream::RelayStream;
 use super::tried::Tried;
 use crate::accounts::{Account, AccountId, PlatformId};
-use crate::front::{ByteCensus, ChatRequest};
-use crate::platforms::Hop;
+use crate::front::ChatRequest;
+use crate::platforms::{Answer, Hop};
 use crate::telemetry::clock::{self, Stopwatch};
 
 /// An answer to relay.
@@ -63,7 +63,7 @@ impl Gateway {
         match self.first_answer(caller, ask, &route, &mut call).await {
             Ok(first) => Ok(self.relay(first, call)),
             Err(error) => {
-                call.close(error.outcome(), None, ByteCensus::default());
+                call.close(error.outcome(), Ending::NOTHING);
                 Err(error)
             }
         }
@@ -79,9 +79,15 @@ impl Gateway {
     ) -> Result<First, CallError> {
         let mut tried = Tried::default();
         let waited = Stopwatch::start();
+        // One answer's patience for all attempts together: an SDK has no more.
+        let patience = if ask.wants_stream() {
+            self.client.first_byte_timeout()
+        } else {
+            self.client.whole_answer_timeout()
+        };
         loop {
             for hop in route.hops.iter() {
-                while call.attempts() < self.parts.max_attempts {
+                while call.attempts() < self.parts.max_attempts && waited.elapsed() < patience {
                     let leased = self.lease(caller, hop, route.pin, call, &mut tried).await?;
                     let Some(account) = leased else { break };
                     match self.attempt(ask, hop, &account, call).await {
@@ -117,8 +123,8 @@ impl Gateway {
     ) -> Next {
         let next = failure.next();
         let now = clock::now();
-        call.attempt_failed(&failure);
-        self.bear(&failure, hop, account, now).await;
+        let took = call.attempt_failed(&failure);
+        self.bear(&failure, hop, account, took, now).await;
         let to_owner = account.owner == call.user();
         let platform = account.platform.clone();
         tried.failed(account.id, failure.into_call_error(platform, account.id, to_owner, now));
@@ -131,8 +137,9 @@ impl Gateway {
         let attempts = call.attempts();
         let content = match begun {
             Begun::Whole(answer) => {
-                call.close("ok", answer.usage, answer.produced);
-                Content::Whole(answer.body)
+                let Answer { body, usage, produced } = answer;
+                call.close("ok", Ending::Complete { usage, produced });
+                Content::Whole(body)
             }
             Begun::Stream(opened) => {
                 call.stream_opened();

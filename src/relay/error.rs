@@ -67,12 +67,10 @@ pub enum CallError {
         to_owner: bool,
     },
     /// A platform could not be reached.
-    #[error("{platform}: {why}")]
+    #[error("{platform} could not be reached")]
     Unreachable {
         /// The platform.
         platform: PlatformId,
-        /// What happened on the way.
-        why: String,
     },
     /// A platform was too slow.
     #[error("{platform} gave no answer within {seconds} s")]

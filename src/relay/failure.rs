@@ -7,8 +7,9 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use super::error::CallError;
+use super::estimate::Learned;
 use crate::accounts::{AccountId, Charge, Health, PlatformId, Resets, Tokens};
-use crate::front::BadRequest;
+use crate::front::{BadRequest, ByteCensus, Usage};
 use crate::platforms::{Credential, ErrorClass, PlatformError, Reset};
 use crate::upstream::SendFailure;
 use crate::vault::mask;
@@ -24,6 +25,17 @@ pub(super) enum Failure {
     Platform(PlatformError),
     /// The network.
     Send(SendFailure),
+    /// The platform broke after it had begun to answer: no verdict, and it may bill.
+    Broken {
+        /// What went wrong.
+        error: PlatformError,
+        /// Its own figure so far, if it gave one.
+        usage: Option<Usage>,
+        /// What it had produced.
+        produced: ByteCensus,
+    },
+    /// Us: this configuration or build can't use the account. Another gateway may.
+    Unusable(String),
 }
 
 /// What may be tried after a failure.
@@ -40,7 +52,7 @@ pub(super) enum Next {
 impl Failure {
     /// With the platform's words made fit to be repeated.
     pub(super) fn without(mut self, credential: &Credential) -> Self {
-        if let Self::Platform(error) = &mut self {
+        if let Self::Platform(error) | Self::Broken { error, .. } = &mut self {
             cleanse(&mut error.message, credential);
         }
         self
@@ -48,8 +60,10 @@ impl Failure {
 
     pub(super) fn next(&self) -> Next {
         match self {
-            Self::Request(_) => Next::Never,
-            Self::Credential(_) | Self::Send(_) => Next::Account,
+            Self::Request(_) => Next::Platform,
+            Self::Credential(_) | Self::Send(_) | Self::Broken { .. } | Self::Unusable(_) => {
+                Next::Account
+            }
             Self::Platform(error) => match error.class {
                 ErrorClass::InvalidRequest | ErrorClass::ContentFiltered => Next::Never,
                 ErrorClass::NotFound => Next::Platform,
@@ -59,10 +73,14 @@ impl Failure {
     }
 
     /// What the lease comes to: a verdict costs nothing; a request that was sent whole
-    /// and got none is charged its prompt's estimate.
-    pub(super) fn charge(&self, prompt: Tokens) -> Charge {
+    /// and got none is charged its prompt's estimate, and what was produced.
+    pub(super) fn charge(&self, prompt: Tokens, learned: &Learned) -> Charge {
         match self {
             Self::Send(failure) if failure.was_sent() => Charge::Estimated(prompt),
+            Self::Broken { usage, produced, .. } => {
+                let told = usage.map_or(Tokens::ZERO, |usage| Tokens(usage.total()));
+                Charge::Estimated((prompt + learned.answer(*produced)).max(told))
+            }
             _ => Charge::Release,
         }
     }
@@ -74,6 +92,8 @@ impl Failure {
             Self::Credential(_) => "credential",
             Self::Send(SendFailure::TimedOut { .. }) => "timed_out",
             Self::Send(_) => "network",
+            Self::Broken { .. } => "upstream_fault",
+            Self::Unusable(_) => "unusable",
             Self::Platform(error) => match error.class {
                 ErrorClass::InvalidRequest => "invalid_request",
                 ErrorClass::ContentFiltered => "content_filtered",
@@ -96,12 +116,23 @@ impl Failure {
         }
     }
 
+    /// What happened on the way, for the log. None of it comes from a platform.
+    pub(super) fn network_words(&self) -> Option<String> {
+        match self {
+            Self::Send(failure) => Some(failure.to_string()),
+            Self::Unusable(why) => Some(why.clone()),
+            _ => None,
+        }
+    }
+
     /// What it does to the account.
     pub(super) fn consequence(&self, now: Timestamp) -> Consequence {
         let error = match self {
-            Self::Request(_) => return Consequence::None,
+            Self::Request(_) | Self::Unusable(_) => return Consequence::None,
             Self::Credential(health) => return Consequence::Move(health.clone()),
-            Self::Send(_) => return Consequence::Strike,
+            // Our own name server or cable, or a platform that is down: not the account's.
+            Self::Send(SendFailure::NotConnected(_)) => return Consequence::None,
+            Self::Send(_) | Self::Broken { .. } => return Consequence::Strike,
             Self::Platform(error) => error,
         };
         let reason = error.message.clone();
@@ -145,10 +176,16 @@ impl Failure {
                 }
                 CallError::Platform { platform, account, error, to_owner }
             }
+            Self::Broken { error, .. } => {
+                CallError::Platform { platform, account, error, to_owner }
+            }
+            Self::Unusable(_) => {
+                CallError::Unauthorized { platform, account, status: "not usable by this gateway" }
+            }
             Self::Send(SendFailure::TimedOut { seconds }) => {
                 CallError::TimedOut { platform, seconds }
             }
-            Self::Send(failure) => CallError::Unreachable { platform, why: failure.to_string() },
+            Self::Send(_) => CallError::Unreachable { platform },
         }
     }
 }
@@ -184,13 +221,16 @@ pub(super) fn cleanse(words: &mut String, credential: &Credential) {
 }
 
 const PAUSE_WITHOUT_HINT: Duration = Duration::from_secs(10);
+/// No hint to come back later than this is believed, nor a reset after the other.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+const LATEST_RESET: Duration = Duration::from_secs(40 * 24 * 3600);
 /// A used-up quota whose reset nobody told is probed after this.
 const PROBE_AFTER: Duration = Duration::from_secs(3600);
 
 /// When the account, or its model, is worth another try.
 fn until(error: &PlatformError, now: Timestamp) -> Timestamp {
     if error.class != ErrorClass::QuotaExhausted {
-        return later(now, error.retry_after.unwrap_or(PAUSE_WITHOUT_HINT));
+        return later(now, error.retry_after.unwrap_or(PAUSE_WITHOUT_HINT).min(LONGEST_PAUSE));
     }
     let told = match &error.reset {
         Some(Reset::At(instant)) => Some(*instant),
@@ -199,6 +239,7 @@ fn until(error: &PlatformError, now: Timestamp) -> Timestamp {
         Some(Reset::Within(wait)) => Some(later(now, *wait)),
         Some(Reset::Person) | None => error.retry_after.map(|wait| later(now, wait)),
     };
+    let told = told.map(|reset| reset.min(later(now, LATEST_RESET)));
     told.filter(|&reset| reset > now).unwrap_or_else(|| later(now, PROBE_AFTER))
 }
 

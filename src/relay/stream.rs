@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 use tokio::time::Sleep;
 
 use super::attempt::OpenedStream;
-use super::call::Call;
+use super::call::{Call, Ending};
 use super::failure::cleanse;
 use crate::platforms::{Credential, Exchange, Fed, PlatformError, StreamEnd};
 use crate::telemetry::clock::Stopwatch;
@@ -100,18 +100,23 @@ impl RelayStream {
         self.out.push(fed.out);
         match fed.end {
             None => {}
-            Some(StreamEnd::Done) => self.ended("ok"),
+            Some(StreamEnd::Done) => {
+                self.upstream = None;
+                let (usage, produced) = (self.exchange.usage(), self.exchange.produced());
+                self.call.close("ok", Ending::Complete { usage, produced });
+            }
             Some(StreamEnd::Failed(mut error)) => {
                 cleanse(&mut error.message, &self.credential);
                 self.out.push(error.refusal().body.event());
-                self.ended("upstream_error");
+                self.upstream = None;
+                self.broke_off("upstream_error");
             }
         }
     }
 
-    fn ended(&mut self, outcome: &'static str) {
-        self.upstream = None;
-        self.call.close(outcome, self.exchange.usage(), self.exchange.produced());
+    fn broke_off(&mut self, outcome: &'static str) {
+        let (usage, produced) = (self.exchange.usage(), self.exchange.produced());
+        self.call.close(outcome, Ending::Broken { usage, produced });
     }
 
     /// Nothing is ready: sleeps until something is, the caller needs a sign of life, or
@@ -175,7 +180,7 @@ impl Body for RelayStream {
 /// The caller hung up.
 impl Drop for RelayStream {
     fn drop(&mut self) {
-        self.call.close("hangup", self.exchange.usage(), self.exchange.produced());
+        self.broke_off("hangup");
     }
 }
 

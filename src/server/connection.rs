@@ -23,6 +23,8 @@ use crate::api::Body;
 /// Also the longest request head on HTTP/1.1.
 const MAX_BUFFER_BYTES: usize = 64 << 10;
 const MAX_HEAD_BYTES: u32 = 32 << 10;
+/// An HTTP/2 caller that does not answer a ping within this has gone.
+const H2_PING: Duration = Duration::from_secs(20);
 const MAX_H2_STREAMS: u32 = 128;
 const PAUSE_WHEN_OUT_OF_FILES: Duration = Duration::from_millis(100);
 
@@ -79,6 +81,8 @@ fn builder(settings: &Settings) -> Builder<TokioExecutor> {
     builder
         .http2()
         .timer(TokioTimer::new())
+        .keep_alive_interval(H2_PING)
+        .keep_alive_timeout(H2_PING)
         .max_concurrent_streams(MAX_H2_STREAMS)
         .max_header_list_size(MAX_HEAD_BYTES);
     builder

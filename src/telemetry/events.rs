@@ -63,18 +63,24 @@ pub struct AttemptFailed<'a> {
     pub class: &'static str,
     /// The platform's status, if it answered.
     pub status: Option<u16>,
+    /// What happened on the way to it, if it did not.
+    pub why: Option<String>,
+    /// Tokens that it was charged all the same, by our count.
+    pub charged: u64,
 }
 
 impl AttemptFailed<'_> {
     /// Logs and counts.
     pub fn emit(self) {
         self.meter.attempts.with_label_values(&[self.meter.platform.as_str(), self.class]).inc();
+        self.meter.charged_estimated.inc_by(self.charged);
         tracing::info!(
             request = self.request,
             platform = self.meter.platform,
             account = self.account,
             class = self.class,
             status = self.status,
+            why = self.why,
             "attempt failed"
         );
     }

@@ -13,6 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use super::connect::Timed;
 use super::resolve::CheckedResolver;
 use super::{SendFailure, Settings};
 
@@ -24,7 +25,7 @@ const REFUSAL_WITHIN: Duration = Duration::from_secs(5);
 /// A pool of connections to platforms.
 #[derive(Clone)]
 pub struct Client {
-    pool: legacy::Client<HttpsConnector<HttpConnector<CheckedResolver>>, Full<Bytes>>,
+    pool: legacy::Client<Timed<HttpsConnector<HttpConnector<CheckedResolver>>>, Full<Bytes>>,
     first_byte: Duration,
     whole_answer: Duration,
     gap: Duration,
@@ -51,7 +52,6 @@ impl Client {
             HttpConnector::new_with_resolver(CheckedResolver::new(&settings.allow_private));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(settings.connect_timeout.unsigned_abs()));
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls(settings)?)
             .https_or_http()
@@ -60,7 +60,7 @@ impl Client {
         let pool = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(settings.idle_timeout.unsigned_abs())
-            .build(connector);
+            .build(Timed::new(connector, settings.connect_timeout.unsigned_abs()));
         Ok(Self {
             pool,
             first_byte: settings.first_byte_timeout.unsigned_abs(),
@@ -137,6 +137,16 @@ impl Client {
         let next = tokio::time::timeout(self.gap, body.frame()).await;
         let next = next.map_err(|_| SendFailure::TimedOut { seconds: self.gap.as_secs() })?;
         Ok(next.transpose()?)
+    }
+
+    /// Time to the first byte of a streamed answer.
+    pub fn first_byte_timeout(&self) -> Duration {
+        self.first_byte
+    }
+
+    /// Time to the first byte of a whole answer.
+    pub fn whole_answer_timeout(&self) -> Duration {
+        self.whole_answer
     }
 
     /// The longest silence allowed inside an answer.

@@ -4,6 +4,7 @@
 //! header that the caller sent.
 
 mod client;
+mod connect;
 mod failure;
 mod resolve;
 mod settings;
