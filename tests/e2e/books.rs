@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::json;
 use tokio::task::JoinSet;
+use tokio_util::task::TaskTracker;
 use tributary::accounts::{AccountState, ChargeKind, Tokens};
 
 use crate::both;
@@ -87,7 +88,7 @@ both! {
         let looks = Arc::new(AtomicUsize::new(0));
         let watch = {
             let (rig, done, looks) = (rig.clone(), done.clone(), looks.clone());
-            tokio::task::spawn(async move {
+            TaskTracker::new().spawn(async move {
                 while !done.load(Ordering::Relaxed) {
                     rig.accounts("openai").await.iter().for_each(is_within);
                     looks.fetch_add(1, Ordering::Relaxed);
@@ -133,7 +134,7 @@ both! {
         let own = rig.bind(&stranger, "openai", "own", "sk-of-the-stranger-00000099", 3_000).await;
         let strangers = {
             let rig = rig.clone();
-            tokio::task::spawn(async move {
+            TaskTracker::new().spawn(async move {
                 let mut served = 0;
                 for turn in 0..100 {
                     // When its own account is used up, it is refused and nothing else.

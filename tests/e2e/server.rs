@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_util::task::TaskTracker;
 use tributary::server::Settings;
 use tributary::telemetry::clock::Stopwatch;
 
@@ -184,7 +185,7 @@ both! {
         let ready = format!("http://{operator}/readyz");
         assert_eq!(rig.fetch(&ready).await.status, 200);
         let Rig { running, store, simulator: _simulator, .. } = rig;
-        let drain = tokio::task::spawn(running.drain());
+        let drain = TaskTracker::new().spawn(running.drain());
         let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
         let status = async || client.get(ready.parse().unwrap()).await.map(|it| it.status().as_u16());
         while status().await.unwrap() == 200 {}
