@@ -73,7 +73,8 @@ pub(super) async fn begin(
         vault,
         Arc::new(Metrics::new()),
         books,
-    );
+    )
+    .await?;
     let running =
         server::start(&settings.server, &settings.operator, &settings.upstream, parts, keeper)
             .map_err(|error| Failure::Io { what: "the gateway can't start".into(), error })?;

@@ -256,6 +256,15 @@ impl Gateway {
         }
     }
 
+    /// An account answered: a rest that failures sent it to is over.
+    pub(super) async fn cleared(&self, account: AccountId) {
+        if self.parts.strikes.clear(account)
+            && let Err(error) = self.parts.store.recovered(account).await
+        {
+            self.store_failed(&error);
+        }
+    }
+
     async fn move_health(&self, account: &Account, health: Health) -> crate::store::Answer<()> {
         HealthMoved { account: account.id.0, status: health.status() }.emit();
         self.parts.store.worsen(account.id, health).await

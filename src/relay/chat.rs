@@ -92,6 +92,7 @@ impl Gateway {
                     let Some(account) = leased else { break };
                     match self.attempt(ask, hop, &account, call).await {
                         Ok(begun) => {
+                            self.cleared(account.id).await;
                             return Ok(First { begun, hop: hop.clone(), account: account.id });
                         }
                         Err(failure) => {
@@ -133,7 +134,6 @@ impl Gateway {
 
     fn relay(&self, first: First, mut call: Call) -> Relayed {
         let First { begun, hop, account } = first;
-        self.parts.strikes.clear(account);
         let attempts = call.attempts();
         let content = match begun {
             Begun::Whole(answer) => {

@@ -10,7 +10,7 @@ use super::settings::Settings;
 use super::strikes::Strikes;
 use super::zones::Zones;
 use crate::platforms::Catalogue;
-use crate::store::Store;
+use crate::store::{Answer, Store};
 use crate::telemetry::Metrics;
 use crate::upstream::Client;
 use crate::vault::Vault;
@@ -48,17 +48,25 @@ pub struct Gateway {
 
 impl Parts {
     /// A gateway's shared parts.
-    pub fn new(
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn new(
         settings: &Settings,
         catalogue: Arc<Catalogue>,
         store: Arc<dyn Store>,
         vault: Arc<Vault>,
         metrics: Arc<Metrics>,
         books: Books,
-    ) -> Self {
-        let zones = Arc::new(Zones::new(catalogue.zones()));
+    ) -> Answer<Self> {
+        // An account's windows keep the zone that it was bound with.
+        let mut zones = catalogue.zones();
+        zones.extend(store.zones().await?);
+        zones.sort_unstable();
+        zones.dedup();
+        let zones = Arc::new(Zones::new(zones));
         let keep_ms = settings.token_cache.as_millis().try_into().unwrap_or(0);
-        Self {
+        Ok(Self {
             callers: Arc::new(Callers::new(store.clone(), vault.clone(), keep_ms)),
             catalogue,
             store,
@@ -71,7 +79,7 @@ impl Parts {
             lease_wait: settings.lease_wait.unsigned_abs(),
             keep_alive: settings.keep_alive.unsigned_abs(),
             max_attempts: settings.max_attempts.max(1),
-        }
+        })
     }
 }
 

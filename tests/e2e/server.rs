@@ -230,7 +230,7 @@ both! {
 both! {
     async fn a_second_gateway_on_the_same_port_is_refused_by_name(rig: Rig) {
         let public = rig.running.addresses.public;
-        let refused = rig.start_another(public).err().unwrap().to_string();
+        let refused = rig.start_another(public).await.err().unwrap().to_string();
         assert!(refused.contains(&format!("[server] listen {public}")), "{refused}");
         assert!(refused.contains("in use"), "{refused}");
         assert_eq!(rig.chat(ask("gpt-4.1", "hello")).await.status, 200);

@@ -144,7 +144,7 @@ impl Rig {
         let ring = KeyRing::parse(&KeyRing::generate().unwrap()).unwrap();
         let vault = Arc::new(Vault::new(&ring));
         let user = store.add_user("tester").await.unwrap();
-        let running = serve(&wish, &catalogue, &store, &vault).unwrap();
+        let running = serve(&wish, &catalogue, &store, &vault).await.unwrap();
         let mut rig = Self {
             simulator,
             stub,
@@ -168,10 +168,10 @@ impl Rig {
     }
 
     /// Another gateway on the same store.
-    pub fn start_another(&self, listen: SocketAddr) -> io::Result<Running> {
+    pub async fn start_another(&self, listen: SocketAddr) -> io::Result<Running> {
         let mut wish = Wish::default();
         wish.server.listen = listen;
-        serve(&wish, &self.catalogue, &self.store, &self.vault)
+        serve(&wish, &self.catalogue, &self.store, &self.vault).await
     }
 
     pub async fn chat(&self, body: Value) -> Answer {
@@ -260,7 +260,7 @@ impl Rig {
     }
 }
 
-fn serve(
+async fn serve(
     wish: &Wish,
     catalogue: &Arc<Catalogue>,
     store: &Arc<dyn Store>,
@@ -269,7 +269,9 @@ fn serve(
     let (books, keeper) = Books::open(wish.relay.queue);
     let metrics = Arc::new(Metrics::new());
     let parts =
-        Parts::new(&wish.relay, catalogue.clone(), store.clone(), vault.clone(), metrics, books);
+        Parts::new(&wish.relay, catalogue.clone(), store.clone(), vault.clone(), metrics, books)
+            .await
+            .unwrap();
     let operator = OperatorSettings { listen: ([127, 0, 0, 1], 0).into() };
     server::start(&wish.server, &operator, &wish.upstream, parts, keeper)
 }
