@@ -3,6 +3,7 @@
 //! the tests start their own.
 
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a test's tasks need no drain")]
 
 mod rig;
 #[allow(dead_code, reason = "the commands' own tests use the rest")]
