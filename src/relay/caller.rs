@@ -113,13 +113,16 @@ impl Callers {
     }
 
     fn admit(&self, row: &GatewayTokenRow) -> Option<Caller> {
+        // First: revoking ruins the MAC too, so that nobody brings the row back.
+        if row.revoked_at.is_some() || has_ended(&row.grant) {
+            return None;
+        }
         let parts = token_mac_parts(&row.index, &row.grant);
         if let Err(error) = self.vault.check_mac(MacPurpose::Row, &parts, &row.mac) {
             tracing::error!(token = row.grant.id.0, %error, "a token's row does not carry our MAC");
             return None;
         }
-        let live = row.revoked_at.is_none() && !has_ended(&row.grant);
-        live.then(|| Caller { grant: row.grant.clone() })
+        Some(Caller { grant: row.grant.clone() })
     }
 }
 

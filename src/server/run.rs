@@ -176,7 +176,9 @@ impl Worker {
         let app = self.app;
         let serve = move |request| {
             let app = app.clone();
-            async move { answer(&app, Listener::Public, request).await }
+            let f = async move { answer(&app, Listener::Public, request).await };
+            eprintln!("SIZE answer {}", std::mem::size_of_val(&f));
+            f
         };
         let tasks = TaskTracker::new();
         accept(listener, self.settings, tasks.clone(), self.drain, serve).await;
