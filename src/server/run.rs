@@ -176,9 +176,9 @@ impl Worker {
         let app = self.app;
         let serve = move |request| {
             let app = app.clone();
-            let f = async move { answer(&app, Listener::Public, request).await };
-            eprintln!("SIZE answer {}", std::mem::size_of_val(&f));
-            f
+            // Boxed, so that its seven kilobytes go once a stream has begun: the connection
+            // keeps room for the future as long as it lives.
+            Box::pin(async move { answer(&app, Listener::Public, request).await })
         };
         let tasks = TaskTracker::new();
         accept(listener, self.settings, tasks.clone(), self.drain, serve).await;
