@@ -1,31 +1,29 @@
 //! How long rows are kept: so many days, and so many records a user.
 //!
-//! Deleting is spread out: a user's oldest records go a tenth of the bound at a time,
-//! old rows a few users a minute. The newest charge stays, because cursors count on.
+//! Deleting is spread out: a user's oldest records go a tenth of the bound at a time, old
+//! rows ten thousand a minute.
 
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::super::{Answer, Keep};
 use super::books::Ms;
 use super::file::failure;
 
-/// How many users' old records go at a time, and how many old charges.
-const USERS_A_TURN: i64 = 100;
-const CHARGES_A_TURN: i64 = 10_000;
+/// How many old rows of a table go at a time.
+const ROWS_A_TURN: usize = 10_000;
 
 pub(super) struct Retention {
     keep: Keep,
     /// How many records a user has; asked of the file once.
     counts: HashMap<i64, usize>,
-    last_user: i64,
 }
 
 impl Retention {
     pub(super) fn new(keep: Keep) -> Self {
-        Self { keep, counts: HashMap::new(), last_user: 0 }
+        Self { keep, counts: HashMap::new() }
     }
 
     /// After a failed commit the counts are asked anew.
@@ -49,12 +47,11 @@ impl Retention {
             let excess = *count - self.keep.records_a_user;
             *count = self.keep.records_a_user;
             conn.prepare_cached(
-                "DELETE FROM records WHERE user = ?1 AND (at, id) <= (
-                   SELECT at, id FROM records WHERE user = ?1
-                   ORDER BY at, id LIMIT 1 OFFSET ?2)",
+                "DELETE FROM records WHERE seq IN (
+                   SELECT seq FROM records WHERE user = ? ORDER BY seq LIMIT ?)",
             )
             .and_then(|mut statement| {
-                statement.execute(params![user, i64::try_from(excess - 1).unwrap_or(0)])
+                statement.execute(params![user, i64::try_from(excess).unwrap_or(0)])
             })
             .map_err(failure)?;
         }
@@ -66,31 +63,21 @@ impl Retention {
         let now = Timestamp::from_millisecond(now).unwrap_or(Timestamp::MAX);
         let age = SignedDuration::try_from(self.keep.age).unwrap_or(SignedDuration::MAX);
         let oldest = now.saturating_sub(age).map_or(0, Timestamp::as_millisecond);
-        self.records_before(conn, oldest).map_err(failure)?;
-        conn.prepare_cached(
-            "DELETE FROM charges WHERE seq IN (
-               SELECT seq FROM (SELECT seq, at FROM charges ORDER BY seq LIMIT ?2)
-               WHERE at < ?1 AND seq < (SELECT max(seq) FROM charges))",
-        )
-        .and_then(|mut statement| statement.execute(params![oldest, CHARGES_A_TURN]))
-        .map_err(failure)?;
-        Ok(())
-    }
-
-    fn records_before(&mut self, conn: &Connection, oldest: Ms) -> rusqlite::Result<()> {
-        let mut next = conn.prepare_cached("SELECT min(id) FROM users WHERE id > ?")?;
-        let mut delete = conn.prepare_cached("DELETE FROM records WHERE user = ? AND at < ?")?;
-        for _ in 0..USERS_A_TURN {
-            let user = next.query_row([self.last_user], |row| row.get::<_, Option<i64>>(0));
-            let Some(user) = user.optional()?.flatten() else {
-                self.last_user = 0;
-                return Ok(());
-            };
-            self.last_user = user;
-            if delete.execute(params![user, oldest])? > 0 {
-                self.counts.remove(&user);
-            }
+        if forget_from(conn, "records", oldest).map_err(failure)? > 0 {
+            self.counts.clear();
         }
+        forget_from(conn, "charges", oldest).map_err(failure)?;
         Ok(())
     }
+}
+
+/// Deletes from the front of a table whose rows lie in the order of time. The newest row
+/// stays, because row numbers and cursors count on from it.
+fn forget_from(conn: &Connection, table: &'static str, oldest: Ms) -> rusqlite::Result<usize> {
+    let sql = format!(
+        "DELETE FROM {table} WHERE seq IN (
+           SELECT seq FROM (SELECT seq, at FROM {table} ORDER BY seq LIMIT {ROWS_A_TURN})
+           WHERE at < ? AND seq < (SELECT max(seq) FROM {table}))"
+    );
+    conn.prepare_cached(&sql)?.execute([oldest])
 }
