@@ -14,10 +14,11 @@ use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tributary::accounts::{
     Attempt, Billing, Charge, LeaseAsk, LeaseId, LeaseKey, NewAccount, Period, PlatformId, Record,
-    Resets, Sealed, Settlement, TokenId, Tokens, User, WindowSpec,
+    Resets, Settlement, TokenId, Tokens, User, WindowSpec,
 };
 use tributary::store::{Settings, Store, open};
 use tributary::telemetry::clock::{self, Stopwatch};
+use tributary::vault::SealedCredential;
 
 const TASKS: usize = 64;
 const REQUESTS: u64 = 100_000;
@@ -36,7 +37,7 @@ fn main() {
 }
 
 async fn measure(url: &str, accounts: usize) {
-    let store = open(&Settings { url: url.into() }).await.unwrap();
+    let store = open(&Settings { url: url.into(), ..Settings::default() }).await.unwrap();
     let user = store.add_user(&format!("bench {}", clock::now_ms())).await.unwrap();
     bind(&*store, &user, accounts).await;
     let next = Arc::new(AtomicU64::new(1));
@@ -76,7 +77,7 @@ async fn bind_one(store: &dyn Store, user: &User, index: usize) {
             period: Period::Day { zone: "Asia/Shanghai".into() },
             limit: Some(Tokens(1_000_000_000)),
         }],
-        sealed: Sealed { wrapped_key: "k".repeat(80), body: "c".repeat(300) },
+        sealed: SealedCredential { wrapped_key: "k".repeat(80), body: "c".repeat(300) },
         generation: 1,
         expires_at: None,
     };

@@ -8,6 +8,29 @@
 //!        -> translate -> send -> (fail over) -> relay -> settle + record
 //! ```
 
-pub mod accounts;
+pub mod cli;
+
+pub mod config;
+
+pub mod server;
+
+pub mod api;
+
+pub mod relay;
+
+pub mod upstream;
+
 pub mod store;
+
+pub mod platforms;
+
+pub mod front;
+
+pub mod accounts;
+
+pub mod vault;
+
 pub mod telemetry;
+
+// Stands alone: it imports none of the above, and only `cli` starts it.
+pub mod simulator;

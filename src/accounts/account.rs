@@ -4,15 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{AccountId, Health, PlatformId, PoolId, Tokens, UserId, Window, WindowSpec};
-
-/// A sealed credential as it lies in the store (`vault` seals and opens it).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sealed {
-    /// The account's data key, wrapped under the key ring.
-    pub wrapped_key: String,
-    /// The credential, sealed under the data key.
-    pub body: String,
-}
+use crate::vault::SealedCredential;
 
 /// What is bound when an account is added. Its id was reserved before, because the
 /// seal is bound to it.
@@ -33,7 +25,7 @@ pub struct NewAccount {
     /// Its windows.
     pub windows: Vec<WindowSpec>,
     /// Its sealed credential.
-    pub sealed: Sealed,
+    pub sealed: SealedCredential,
     /// Counts up with each new credential; part of the seal.
     pub generation: u64,
     /// When the credential ends, if it tells.
@@ -56,7 +48,7 @@ pub struct Account {
     /// The dialect that it was bound for.
     pub dialect: Option<String>,
     /// Its sealed credential.
-    pub sealed: Sealed,
+    pub sealed: SealedCredential,
     /// The credential's generation.
     pub generation: u64,
     /// When the credential ends, if it tells.

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+const BY_HAND: &str = "by hand";
+
 /// An account's health, with what moved it there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
@@ -42,6 +44,16 @@ pub enum Health {
 }
 
 impl Health {
+    /// Switched off by a person.
+    pub fn disabled_by_hand() -> Self {
+        Self::Disabled { reason: BY_HAND.to_owned() }
+    }
+
+    /// Whether a person switched it off, rather than failures.
+    pub fn is_disabled_by_hand(&self) -> bool {
+        matches!(self, Self::Disabled { reason } if reason == BY_HAND)
+    }
+
     /// The status word that people and scripts see.
     pub fn status(&self) -> &'static str {
         match self {
@@ -71,6 +83,18 @@ impl Health {
         match self {
             Self::Active => true,
             Self::Cooling { until, .. } => *until <= now,
+            _ => false,
+        }
+    }
+
+    /// Whether a failed call may move it to `next`: a pause gives way to a longer one and
+    /// to what needs a person; what needs a person gives way to people alone.
+    pub fn gives_way_to(&self, next: &Self, now: Timestamp) -> bool {
+        match (self, next) {
+            (_, Self::Active) => false,
+            (current, _) if current.is_ready(now) => true,
+            (Self::Cooling { until, .. }, Self::Cooling { until: next, .. }) => next > until,
+            (Self::Cooling { .. }, _) => true,
             _ => false,
         }
     }

@@ -130,3 +130,16 @@ pub enum Refusal {
         status: &'static str,
     },
 }
+
+impl Refusal {
+    /// The word in metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NoAccount => "no_account",
+            Self::Exhausted { .. } => "exhausted",
+            Self::Busy => "busy",
+            Self::Cooling { .. } => "cooling",
+            Self::Unauthorized { .. } => "unauthorized",
+        }
+    }
+}

@@ -10,7 +10,7 @@ mod record;
 mod tokens;
 mod window;
 
-pub use account::{Account, AccountState, NewAccount, Sealed};
+pub use account::{Account, AccountState, NewAccount};
 pub use charge::{ChargeKind, ChargeRow};
 pub use health::Health;
 pub use ids::{AccountId, LeaseId, PlatformId, PoolId, TokenId, UserId};

@@ -72,3 +72,14 @@ pub struct GatewayTokenRow {
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
 }
+
+impl GatewayTokenRow {
+    /// Makes the row useless for good: the MAC covers the grant alone, so one who can only
+    /// write the store could take a time of revoking away again.
+    pub fn revoke(&mut self, at: Timestamp) {
+        if self.revoked_at.is_none() {
+            self.revoked_at = Some(at);
+        }
+        self.mac = "revoked".into();
+    }
+}

@@ -27,6 +27,16 @@ pub enum Period {
     },
 }
 
+impl Period {
+    /// The zone whose midnights end it.
+    pub fn zone(&self) -> Option<&str> {
+        match self {
+            Self::Day { zone } => Some(zone),
+            Self::FromFirstUse { .. } => None,
+        }
+    }
+}
+
 /// A window as the catalogue or a person sets it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WindowSpec {

@@ -9,8 +9,10 @@ mod open;
 pub mod redis;
 mod settings;
 pub mod sqlite;
+mod verb;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -24,6 +26,7 @@ use crate::accounts::{
 pub use error::StoreError;
 pub use open::{holder, open};
 pub use settings::{Clock, Keep, Settings};
+pub use verb::{Errand, PROOF_LIFE_MS, Reply, Verb, errand_proof};
 
 /// What a verb answers.
 pub type Answer<T> = Result<T, StoreError>;
@@ -93,21 +96,35 @@ pub trait Ledger: Send + Sync + 'static {
     /// Sets tokens aside on the account with the most left: one atomic step, durable
     /// before it answers.
     ///
-    /// Drop the future and the lease is given back, where the store is embedded; on
-    /// Redis, where nobody knows whether it was granted, its deadline ends it.
+    /// Drop the future and the lease is given back, where the store is embedded. On
+    /// Redis nobody knows whether it was granted: release it, and it is ended, or refused
+    /// ([`Refusal::Busy`]) where the asking comes after its release.
     async fn lease(&self, ask: LeaseAsk<'_>) -> Answer<Result<Grant, Refusal>>;
-    /// Ends leases; durable when it answers, and safe to repeat when it failed.
+    /// Ends leases; durable when it answers, and safe to repeat when it failed. After
+    /// [`StoreError::Corrupt`] all that can be settled is, and repeating helps no more.
     ///
     /// A lease that has ended stays as it ended, with one exception: an exact figure
-    /// replaces an estimate by the difference, once, in those of the windows charged
-    /// that are still open.
+    /// replaces the estimate that a deadline charged by the difference, once, in those of
+    /// the windows charged that are still open. An estimate that was settled is the last
+    /// word: its gateway knew no better.
     async fn settle(&self, batch: Vec<Settlement>, resets: &Resets) -> Answer<()>;
-    /// Prolongs leases by [`LeaseAsk::DEADLINE`]; answers those that are no longer open.
+    /// The zones of the accounts' windows: an account keeps the zone it was bound with,
+    /// whatever the catalogue says since.
+    async fn zones(&self) -> Answer<Vec<String>>;
+    /// How long a lease lives without being renewed.
+    fn lease_deadline(&self) -> Duration;
+    /// Prolongs leases by [`Ledger::lease_deadline`]; answers those that are no longer open.
     async fn renew(&self, leases: &[LeaseKey]) -> Answer<Vec<LeaseId>>;
     /// Charges the estimates of leases past their deadline; answers how many. Also
     /// handles resets and ended pauses, and deletes what is too old: once a second.
     async fn sweep(&self, resets: &Resets) -> Answer<usize>;
-    /// Blocks one model on an account until an instant.
+    /// Moves an account's health after a failed call, where that makes it worse: calls in
+    /// flight together fail in any order, and the mildest must not have the last word
+    /// ([`Health::gives_way_to`]).
+    async fn worsen(&self, account: AccountId, health: Health) -> Answer<()>;
+    /// A call succeeded: ends the account's pause, unless its quota is what it rests for.
+    async fn recovered(&self, account: AccountId) -> Answer<()>;
+    /// Blocks one model on an account until an instant; a longer block stays.
     async fn block_model(&self, account: AccountId, model: &str, until: Timestamp) -> Answer<()>;
     /// Adds records of calls.
     async fn record(&self, batch: Vec<Record>) -> Answer<()>;

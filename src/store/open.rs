@@ -14,12 +14,15 @@ use super::{Answer, Settings, Store, StoreError, redis, sqlite};
 /// used (another process has it, or it is from a newer version);
 /// `StoreError::Unavailable` when the server does not answer.
 pub async fn open(settings: &Settings) -> Answer<Arc<dyn Store>> {
+    let deadline = settings.lease_deadline.unsigned_abs();
     match scheme(&settings.url)? {
         Scheme::Sqlite(file) => {
-            Ok(Arc::new(SqliteStore::open(Path::new(file), sqlite::Options::default())?))
+            let options = sqlite::Options { deadline, ..sqlite::Options::default() };
+            Ok(Arc::new(SqliteStore::open(Path::new(file), options)?))
         }
         Scheme::Redis => {
-            Ok(Arc::new(RedisStore::open(&settings.url, redis::Options::default()).await?))
+            let options = redis::Options { deadline, ..redis::Options::default() };
+            Ok(Arc::new(RedisStore::open(&settings.url, options).await?))
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,11 +14,16 @@ pub struct Settings {
     /// Where the state lies: `sqlite:FILE` (one gateway, nothing installed), or
     /// `redis://HOST:PORT/DB` and `rediss://…` (many gateways).
     pub url: String,
+    /// After this long without a sign of life from its gateway a lease is charged by its
+    /// estimate. A living gateway renews its leases four times as often.
+    #[schemars(with = "String")]
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    pub lease_deadline: SignedDuration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { url: "sqlite:tributary.db".into() }
+        Self { url: "sqlite:tributary.db".into(), lease_deadline: SignedDuration::from_secs(120) }
     }
 }
 

@@ -3,7 +3,7 @@
 use tributary::accounts::{Charge, ChargeKind, Refusal, Tokens};
 
 use crate::contract;
-use crate::rig::{MIDNIGHT, at, day, fresh_id, hours, key};
+use crate::rig::{MIDNIGHT, Rig, at, day, fresh_id, hours, key};
 
 contract! {
     async fn a_lease_is_charged_what_the_platform_counted(rig: Rig) {
@@ -45,18 +45,25 @@ contract! {
     }
 }
 
+/// Lets a lease's deadline charge its estimate.
+async fn expire(rig: &Rig) {
+    rig.pass_secs(120);
+    assert!(rig.sweep().await > 0);
+}
+
 contract! {
-    async fn a_late_exact_figure_replaces_an_estimate_once(rig: Rig) {
+    async fn a_late_exact_figure_replaces_a_deadlines_estimate_once(rig: Rig) {
         let ann = rig.user().await;
         let one = rig.account(&ann, 1000).await;
         for (exact, used) in [(10, 10), (70, 80)] {
-            let held = rig.ask(&ann, 30).held().await;
-            rig.settle(&held, Charge::Estimated(Tokens(50))).await;
+            let held = rig.ask(&ann, 50).held().await;
+            expire(&rig).await;
             rig.settle(&held, Charge::Estimated(Tokens(60))).await;
+            rig.settle(&held, Charge::Release).await;
             rig.settle(&held, Charge::Exact(Tokens(exact))).await;
             rig.settle(&held, Charge::Exact(Tokens(99))).await;
             assert_eq!(rig.used(&ann, one).await, used);
-            let difference = i64::try_from(exact).unwrap() - 50;
+            let difference = exact.cast_signed() - 50;
             let rows = [(ChargeKind::Estimated, 50), (ChargeKind::Correction, difference)];
             assert_eq!(rig.charges_of(&ann, held.key.id).await, rows);
         }
@@ -66,22 +73,39 @@ contract! {
 }
 
 contract! {
+    async fn an_estimate_that_was_settled_is_the_last_word(rig: Rig) {
+        let ann = rig.user().await;
+        let one = rig.account(&ann, 1000).await;
+        let held = rig.ask(&ann, 30).held().await;
+        rig.settle(&held, Charge::Estimated(Tokens(50))).await;
+        rig.settle(&held, Charge::Estimated(Tokens(60))).await;
+        rig.settle(&held, Charge::Exact(Tokens(10))).await;
+        assert_eq!(rig.charges_of(&ann, held.key.id).await, [(ChargeKind::Estimated, 50)]);
+        assert_eq!(rig.used(&ann, one).await, 50);
+    }
+}
+
+contract! {
     async fn a_late_exact_figure_leaves_closed_windows_alone(rig: Rig) {
         let ann = rig.user().await;
         let one = rig.account_with(&ann, "qwen", vec![day(1000), hours(168, 1000)]).await;
         let other = rig.account_with(&ann, "qwen", vec![day(900)]).await;
-        let held = rig.ask(&ann, 30).held().await;
-        let on_day = rig.ask(&ann, 30).only(other).held().await;
-        rig.settle(&held, Charge::Estimated(Tokens(50))).await;
-        rig.settle(&on_day, Charge::Estimated(Tokens(50))).await;
+        let bare = rig.account_with(&ann, "qwen", vec![]).await;
+        let held = rig.ask(&ann, 50).only(one).held().await;
+        let on_day = rig.ask(&ann, 50).only(other).held().await;
+        let on_none = rig.ask(&ann, 50).only(bare).held().await;
+        expire(&rig).await;
         rig.set(MIDNIGHT);
-        rig.settle(&held, Charge::Exact(Tokens(60))).await;
-        rig.settle(&on_day, Charge::Exact(Tokens(60))).await;
+        for late in [&held, &on_day, &on_none] {
+            rig.settle(late, Charge::Exact(Tokens(60))).await;
+        }
         let windows = rig.shown(&ann, one).await.windows;
         assert_eq!((windows[0].used, windows[1].used), (Tokens::ZERO, Tokens(60)));
         assert_eq!(rig.used(&ann, other).await, 0);
         // Its only window is gone, so the estimate stands in the books.
         assert_eq!(rig.charges_of(&ann, on_day.key.id).await, [(ChargeKind::Estimated, 50)]);
+        let rows = [(ChargeKind::Estimated, 50), (ChargeKind::Correction, 10)];
+        assert_eq!(rig.charges_of(&ann, on_none.key.id).await, rows);
     }
 }
 

@@ -8,6 +8,7 @@ mod rig;
 mod crash;
 mod crowd;
 mod ends;
+mod health;
 mod leases;
 mod model;
 mod people;

@@ -1,10 +1,12 @@
 //! Users, tokens, accounts and the key ring's canaries.
 
-use tributary::accounts::{GatewayTokenRow, Health, PlatformId, Scope, TokenGrant, TokenId, User};
+use tributary::accounts::{
+    GatewayTokenRow, Health, Period, PlatformId, Scope, TokenGrant, TokenId, User, WindowSpec,
+};
 use tributary::store::StoreError;
 
 use crate::contract;
-use crate::rig::{Rig, day};
+use crate::rig::{Rig, day, hours};
 
 async fn token(rig: &Rig, user: &User, index: &str) -> GatewayTokenRow {
     let row = GatewayTokenRow {
@@ -59,7 +61,8 @@ contract! {
         rig.pass_secs(1);
         // Revoking again does not move the time.
         assert!(rig.store.revoke_token(row.grant.id).await.unwrap());
-        let revoked = GatewayTokenRow { revoked_at, ..row };
+        // Nor can one who writes the store make it good again: its MAC is gone.
+        let revoked = GatewayTokenRow { revoked_at, mac: "revoked".into(), ..row };
         assert_eq!(*rig.store.token("index-1").await.unwrap().unwrap(), revoked);
         assert_eq!(rig.store.tokens_of(ann.id).await.unwrap(), [revoked, other]);
         assert!(!rig.store.revoke_token(TokenId(999)).await.unwrap());
@@ -104,6 +107,21 @@ contract! {
         let states = rig.store.accounts_in(&pools, &rig.resets()).await.unwrap();
         let ids: Vec<_> = states.iter().map(|state| state.account.id).collect();
         assert!(ids.len() == 3 && ids.is_sorted(), "{ids:?}");
+    }
+}
+
+contract! {
+    async fn the_zones_of_all_windows_are_known(rig: Rig) {
+        assert_eq!(rig.store.zones().await.unwrap(), [""; 0]);
+        let (ann, ben) = (rig.user().await, rig.user().await);
+        let lima = Period::Day { zone: "America/Lima".into() };
+        let lima = WindowSpec { period: lima, limit: None };
+        rig.account_with(&ann, "qwen", vec![day(100), hours(5, 100)]).await;
+        rig.account_with(&ben, "glm", vec![lima, day(100)]).await;
+        rig.account_with(&ben, "spark", vec![]).await;
+        let mut zones = rig.store.zones().await.unwrap();
+        zones.sort();
+        assert_eq!(zones, ["America/Lima", "Asia/Shanghai"]);
     }
 }
 

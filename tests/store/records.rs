@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use tributary::accounts::{
-    AccountId, Attempt, Billing, Charge, LeaseId, Record, TokenId, Tokens, User,
+    AccountId, Attempt, Billing, Charge, LeaseId, Record, Settlement, TokenId, Tokens, User,
 };
 use tributary::store::Keep;
 
 use crate::contract;
-use crate::rig::{Rig, Wish};
+use crate::rig::{Held, Rig, Wish};
 
 fn record(rig: &Rig, user: &User, id: &str) -> Record {
     Record {
@@ -107,6 +108,29 @@ contract! {
         rig.settle(&held, Charge::Exact(Tokens(1))).await;
         rig.sweep().await;
         assert_eq!(ids(&rig, &ann, None, 10).await, ["r003"]);
+        assert_eq!(rig.charges(&ann).await.len(), 1);
+    }
+}
+
+contract! {
+    #[wish(Wish { keep: Keep { age: Duration::from_secs(3600), ..Keep::default() } })]
+    async fn old_charges_go_as_fast_as_new_ones_come(rig: Rig) {
+        let ann = rig.user().await;
+        rig.account(&ann, 1_000_000).await;
+        let mut leases = Vec::new();
+        for _ in 0..12_000 {
+            leases.push(rig.ask(&ann, 1).held());
+        }
+        let held = futures_util::stream::iter(leases).buffered(256).collect::<Vec<_>>().await;
+        let release = |held: Held| Settlement { lease: held.key, charge: Charge::Release };
+        let batch: Vec<_> = held.into_iter().map(release).collect();
+        rig.store.settle(batch, &rig.resets()).await.unwrap();
+        rig.pass_secs(3601);
+        let last = rig.ask(&ann, 1).held().await;
+        rig.settle(&last, Charge::Release).await;
+        for _ in 0..4 {
+            rig.sweep().await;
+        }
         assert_eq!(rig.charges(&ann).await.len(), 1);
     }
 }

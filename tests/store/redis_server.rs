@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use tributary::accounts::{Charge, Tokens};
+use tributary::accounts::{AccountId, Charge, Refusal, Settlement, Tokens};
 use tributary::store::redis::{Options, RedisStore};
-use tributary::store::{Directory, Ledger, StoreError};
+use tributary::store::{Directory, Ledger, Settings, StoreError};
 use tributary::telemetry::clock::Stopwatch;
 
-use crate::rig::{NOON, Rig, Server, clock_at, reads};
+use crate::rig::{NOON, Rig, Server, clock_at, fresh_id, key, reads};
 
 async fn rig_on(url: &str) -> Rig {
     let clock = clock_at(NOON);
@@ -56,7 +56,8 @@ async fn a_password_is_never_shown() {
         "redis://gateway:hunter2@127.0.0.1:1/0".into(),
         "redis+what://gateway:hunter2@host".into(),
     ] {
-        let error = match tributary::store::open(&tributary::store::Settings { url }).await {
+        let settings = Settings { url, ..Settings::default() };
+        let error = match tributary::store::open(&settings).await {
             Ok(_) => panic!("no such user"),
             Err(error) => error,
         };
@@ -90,6 +91,90 @@ async fn the_servers_clock_is_the_clock() {
     let user = store.add_user("ann").await.unwrap();
     let since = user.created_at.duration_since(before);
     assert!(since.abs() < jiff::SignedDuration::from_secs(10), "{since}");
+}
+
+#[tokio::test]
+async fn a_lease_that_ended_before_it_was_asked_for_is_refused() {
+    let server = Server::shared();
+    let rig = rig_on(&server.fresh_url()).await;
+    let ann = rig.user().await;
+    let one = rig.account(&ann, 1000).await;
+    let id = fresh_id();
+    let lease = key(id, &ann, AccountId(0), rig.now());
+    let release = vec![Settlement { lease, charge: Charge::Release }];
+    rig.store.settle(release.clone(), &rig.resets()).await.unwrap();
+    assert_eq!(rig.ask(&ann, 10).id(id).refused().await, Refusal::Busy);
+    assert_eq!(rig.shown(&ann, one).await.leased, Tokens::ZERO);
+    assert_eq!(rig.charges(&ann).await, []);
+    // So is one that ended in any other way.
+    for charge in [Charge::Release, Charge::Exact(Tokens(5)), Charge::Estimated(Tokens(5))] {
+        let held = rig.ask(&ann, 10).held().await;
+        rig.settle(&held, charge).await;
+        assert_eq!(rig.ask(&ann, 10).id(held.key.id).refused().await, Refusal::Busy);
+    }
+    // A minute on, nothing is remembered of it.
+    rig.pass_secs(60);
+    rig.sweep().await;
+    rig.ask(&ann, 10).id(id).held().await;
+}
+
+#[tokio::test]
+async fn an_account_that_cannot_be_read_keeps_no_other_from_being_settled() {
+    let server = Server::shared();
+    let url = server.fresh_url();
+    let rig = rig_on(&url).await;
+    let ann = rig.user().await;
+    let (bad, good) = (rig.account(&ann, 1000).await, rig.account(&ann, 1000).await);
+    let ben = rig.user().await;
+    let bens = rig.account(&ben, 1000).await;
+    let mut batch = Vec::new();
+    for (user, account) in [(&ann, bad), (&ann, good), (&ben, bens)] {
+        let lease = rig.ask(user, 10).only(account).held().await.key;
+        batch.push(Settlement { lease, charge: Charge::Exact(Tokens(9)) });
+    }
+    let client = redis::Client::open(url).unwrap();
+    let mut conn = client.get_multiplexed_async_connection().await.unwrap();
+    let accounts = format!("{{p:{}}}:qwen:a", ann.pool);
+    let fields: Vec<Vec<u8>> =
+        redis::cmd("HMGET").arg(&accounts).arg(bad.0).query_async(&mut conn).await.unwrap();
+    let spoil = redis::cmd("HSET").arg(&accounts).arg(bad.0).arg("?").take();
+    spoil.query_async::<()>(&mut conn).await.unwrap();
+    for _ in 0..2 {
+        let error = rig.store.settle(batch.clone(), &rig.resets()).await.unwrap_err();
+        assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+    }
+    let mend = redis::cmd("HSET").arg(&accounts).arg(bad.0).arg(&fields[0]).take();
+    mend.query_async::<()>(&mut conn).await.unwrap();
+    assert_eq!(rig.used(&ann, good).await, 9);
+    assert_eq!(rig.used(&ben, bens).await, 9);
+
+    // A key of another kind, and one that is not for us.
+    let wrong = redis::cmd("SET").arg(format!("{{p:{}}}:qwen:ls", ben.pool)).arg("x").take();
+    wrong.query_async::<()>(&mut conn).await.unwrap();
+    let error = rig.store.settle(batch, &rig.resets()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_server_whose_memory_is_full_is_an_error_that_passes() {
+    let server = Server::start();
+    let url = server.fresh_url();
+    let rig = rig_on(&url).await;
+    let ann = rig.user().await;
+    let one = rig.account(&ann, 1000).await;
+    let held = rig.ask(&ann, 10).held().await;
+    let client = redis::Client::open(url).unwrap();
+    let mut conn = client.get_multiplexed_async_connection().await.unwrap();
+    let batch = vec![Settlement { lease: held.key.clone(), charge: Charge::Exact(Tokens(9)) }];
+    for (bytes, fails) in [("1", true), ("0", false)] {
+        let limit = redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(bytes).take();
+        limit.query_async::<()>(&mut conn).await.unwrap();
+        match rig.store.settle(batch.clone(), &rig.resets()).await {
+            Err(StoreError::Unavailable(_)) => assert!(fails),
+            answer => assert!(answer.is_ok() && !fails, "{answer:?}"),
+        }
+    }
+    assert_eq!(rig.used(&ann, one).await, 9);
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ fn open(file: &Path) -> Result<SqliteStore, StoreError> {
 #[tokio::test]
 async fn a_second_process_is_told_who_holds_the_file() {
     let (_folder, file) = folder();
-    let settings = Settings { url: format!("sqlite:{}", file.display()) };
+    let settings = Settings { url: format!("sqlite:{}", file.display()), ..Settings::default() };
     assert_eq!(holder(&settings).unwrap(), None);
     let store = open(&file).unwrap();
     store.tell_holder("127.0.0.1:7080").unwrap();
@@ -79,8 +79,9 @@ async fn everything_is_there_after_a_restart() {
     let (first, second) = (rig.account(&ann, 1000).await, rig.account(&ann, 900).await);
     let settled = rig.ask(&ann, 300).held().await;
     rig.settle(&settled, Charge::Exact(Tokens(250))).await;
-    let guessed = rig.ask(&ann, 10).only(second).held().await;
-    rig.settle(&guessed, Charge::Estimated(Tokens(40))).await;
+    let guessed = rig.ask(&ann, 40).only(second).held().await;
+    rig.pass_secs(120);
+    assert_eq!(rig.sweep().await, 1);
     let open = rig.ask(&ann, 7).held().await;
     rig.cool(second, 60, false).await;
     let until = rig.now() + jiff::SignedDuration::from_secs(90);

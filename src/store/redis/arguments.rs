@@ -15,6 +15,13 @@ use super::scripts::Loaded;
 /// so none counts twice, whatever a fail-over lost.
 pub(super) const TOMBSTONE: Duration = Duration::from_secs(600);
 
+/// How long it is remembered that a lease ended before it was known: as long as a server
+/// that stalls may take to come to the asking.
+pub(super) const EARLY_TOMBSTONE: Duration = Duration::from_secs(60);
+
+/// How long a late exact figure is waited for.
+pub(super) const LATE: Duration = Duration::from_secs(24 * 3600);
+
 /// The largest number that a script counts exactly.
 const EXACT: u64 = 1 << 53;
 

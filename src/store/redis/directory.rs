@@ -12,8 +12,9 @@ use crate::accounts::{
 };
 
 use super::super::{Answer, Directory, StoreError};
+use super::health::Move;
 use super::keys::{self, Family};
-use super::view::{packed, status_number};
+use super::view::packed;
 use super::{RedisStore, from_json, instant, to_json};
 
 #[async_trait]
@@ -89,10 +90,15 @@ impl Directory for RedisStore {
         let place = redis::cmd("GET").arg(keys::token_place(token)).take();
         let index: Option<String> = self.link.ask(&place).await?;
         let Some(index) = index else { return Ok(false) };
-        let now = self.now().await?.as_millisecond();
-        let revoke =
-            redis::cmd("HSETNX").arg(keys::token(&index)).arg("revoked_at").arg(now).take();
-        self.link.ask::<()>(&revoke).await?;
+        let Some(mut row) = self.token_row(&index).await? else { return Ok(false) };
+        row.revoke(self.now().await?);
+        let at = row.revoked_at.map_or(0, Timestamp::as_millisecond);
+        let row = to_json("token", &row)?;
+        let key = keys::token(&index);
+        // The time first, and once: the row follows however often this is repeated.
+        let at = redis::cmd("HSETNX").arg(&key).arg("revoked_at").arg(at).take();
+        self.link.ask::<()>(&at).await?;
+        self.link.ask::<()>(&redis::cmd("HSET").arg(key).arg("row").arg(row).take()).await?;
         Ok(true)
     }
 
@@ -112,6 +118,11 @@ impl Directory for RedisStore {
         let known = redis::cmd("SADD").arg(keys::FAMILIES).arg(family.text()).take();
         self.link.ask::<()>(&known).await?;
         self.roster.grow();
+        let zones: Vec<_> = new.windows.iter().filter_map(|window| window.period.zone()).collect();
+        if !zones.is_empty() {
+            let known = redis::cmd("SADD").arg(keys::ZONES).arg(zones).take();
+            self.link.ask::<()>(&known).await?;
+        }
 
         let windows: Vec<_> = new.windows.iter().map(packed).collect();
         let name = new.name.clone();
@@ -133,20 +144,7 @@ impl Directory for RedisStore {
     }
 
     async fn set_health(&self, account: AccountId, health: Health) -> Answer<Option<()>> {
-        let Some(family) = self.family_of(account).await? else { return Ok(None) };
-        let (until, out_of_quota) = match &health {
-            Health::Cooling { until, out_of_quota, .. } => (until.as_millisecond(), *out_of_quota),
-            _ => (0, false),
-        };
-        let json =
-            if health == Health::Active { String::new() } else { to_json("health", &health)? };
-        let mut call = self.call(&self.scripts.set_health, &family, &Resets::default());
-        call.arg(account.0)
-            .arg(status_number(&health))
-            .arg(until)
-            .arg(u8::from(out_of_quota))
-            .arg(json);
-        let moved: bool = self.scripts.set_health.run(&self.link, &call).await?;
+        let moved = self.move_health(account, &health, Move::Anywhere).await?;
         Ok(moved.then_some(()))
     }
 

@@ -76,6 +76,8 @@ impl FamilyKeys {
 
 /// Every family that there is.
 pub(super) const FAMILIES: &str = "families";
+/// The zone of every window that there is.
+pub(super) const ZONES: &str = "zones";
 /// Users by name, users by id, and counters: one slot.
 pub(super) const USERS: [&str; 3] = ["{us}:names", "{us}:users", "{us}:counters"];
 /// The canaries, in the order they came.

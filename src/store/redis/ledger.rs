@@ -2,20 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use jiff::Timestamp;
 use redis::Value;
 
 use crate::accounts::{
-    Account, AccountId, Charge, ChargeKind, GatewayTokenRow, Grant, LeaseAsk, LeaseId, LeaseKey,
-    PlatformId, PoolId, Record, Refusal, Resets, Settlement, UserId,
+    Account, AccountId, Charge, ChargeKind, GatewayTokenRow, Grant, Health, LeaseAsk, LeaseId,
+    LeaseKey, PlatformId, PoolId, Record, Refusal, Resets, Settlement, UserId,
 };
 
-use super::super::{Answer, Ledger};
-use super::arguments::{TOMBSTONE, millis, tokens};
+use super::super::{Answer, Ledger, StoreError};
+use super::arguments::{EARLY_TOMBSTONE, LATE, TOMBSTONE, millis, tokens};
 use super::charges::kind_number;
+use super::health::Move;
 use super::keys::{self, Family};
 use super::{RedisStore, corrupt, to_json};
 
@@ -67,7 +69,15 @@ impl Ledger for RedisStore {
         let calls = families.iter().flat_map(|(family, settlements)| {
             settlements.chunks(A_BATCH).map(move |some| self.settle_some(family, some, resets))
         });
-        try_join_all(calls).await.map(drop)
+        all_of(join_all(calls).await)
+    }
+
+    async fn zones(&self) -> Answer<Vec<String>> {
+        self.link.ask(&redis::cmd("SMEMBERS").arg(keys::ZONES).take()).await
+    }
+
+    fn lease_deadline(&self) -> Duration {
+        self.options.deadline
     }
 
     async fn renew(&self, leases: &[LeaseKey]) -> Answer<Vec<LeaseId>> {
@@ -83,20 +93,25 @@ impl Ledger for RedisStore {
 
     async fn sweep(&self, resets: &Resets) -> Answer<usize> {
         let families: Vec<Family> = self.due_families().await?.into_iter().collect();
-        let oldest = if self.roster.forgets() {
-            let age = jiff::SignedDuration::try_from(self.options.keep.age);
-            let before = self.now().await?.saturating_sub(age.unwrap_or_default());
-            before.map_or(0, Timestamp::as_millisecond)
-        } else {
-            0
-        };
         let mut charged = 0;
         // A few at a time: a sweep must not crowd out leases.
         for some in families.chunks(16) {
-            let swept = some.iter().map(|family| self.sweep_one(family, resets, oldest));
+            let swept = some.iter().map(|family| self.sweep_one(family, resets));
             charged += try_join_all(swept).await?.into_iter().sum::<usize>();
         }
         Ok(charged)
+    }
+
+    async fn worsen(&self, account: AccountId, health: Health) -> Answer<()> {
+        // Nobody makes an account better by failing.
+        if health == Health::Active {
+            return Ok(());
+        }
+        self.move_health(account, &health, Move::ToWorse).await.map(drop)
+    }
+
+    async fn recovered(&self, account: AccountId) -> Answer<()> {
+        self.end_pause(account).await
     }
 
     async fn block_model(&self, account: AccountId, model: &str, until: Timestamp) -> Answer<()> {
@@ -115,7 +130,7 @@ impl Ledger for RedisStore {
         let calls = users.iter().flat_map(|(&user, records)| {
             records.chunks(A_BATCH).map(move |some| self.record_some(user, some, newest))
         });
-        try_join_all(calls).await.map(drop)
+        all_of(join_all(calls).await)
     }
 
     async fn ping(&self) -> Answer<()> {
@@ -136,7 +151,7 @@ impl RedisStore {
         resets: &Resets,
     ) -> Answer<()> {
         let mut call = self.call(&self.scripts.settle, family, resets);
-        call.arg(millis(TOMBSTONE));
+        call.arg(millis(TOMBSTONE)).arg(millis(EARLY_TOMBSTONE));
         for Settlement { lease, charge } in settlements {
             let kind = match charge {
                 Charge::Release => ChargeKind::Released,
@@ -163,11 +178,11 @@ impl RedisStore {
         gone.iter().map(|id| id.parse().map_err(|error| corrupt("lease", error))).collect()
     }
 
-    async fn sweep_one(&self, family: &Family, resets: &Resets, oldest: i64) -> Answer<usize> {
+    async fn sweep_one(&self, family: &Family, resets: &Resets) -> Answer<usize> {
         let mut charged = 0;
         loop {
             let mut call = self.call(&self.scripts.sweep, family, resets);
-            call.arg(A_BATCH).arg(millis(TOMBSTONE)).arg(oldest);
+            call.arg(A_BATCH).arg(millis(LATE)).arg(millis(self.options.keep.age));
             let (some, more): (usize, u8) = self.scripts.sweep.run(&self.link, &call).await?;
             charged += some;
             if more == 0 {
@@ -194,6 +209,14 @@ impl RedisStore {
     }
 }
 
+/// The outcome of a batch's parts. What may yet be done comes before what never can: who
+/// is told that a batch is corrupt knows that all else of it is done.
+fn all_of(parts: Vec<Answer<()>>) -> Answer<()> {
+    let failures = parts.into_iter().filter_map(Result::err);
+    let worst = |error: &StoreError| matches!(error, StoreError::Corrupt { .. });
+    failures.min_by_key(worst).map_or(Ok(()), Err)
+}
+
 fn read_lease(answer: &[Value]) -> Answer<Result<Grant, Refusal>> {
     let words: Vec<String> = answer
         .iter()
@@ -217,7 +240,7 @@ fn read_lease(answer: &[Value]) -> Answer<Result<Grant, Refusal>> {
         ["exhausted", first] => Err(Refusal::Exhausted { resets_at: Some(at(first)?) }),
         ["unauthorized", account, status] => Err(Refusal::Unauthorized {
             account: AccountId(number(account)?),
-            status: super::view::status_word(number(status)?),
+            status: super::health::status_word(number(status)?),
         }),
         ["none"] => Err(Refusal::NoAccount),
         _ => return Err(corrupt("lease", "the script answered something else")),

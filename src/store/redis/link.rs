@@ -111,8 +111,28 @@ fn was_turned_away(error: &RedisError) -> bool {
 
 /// A failure in our words: a server's own text may quote what was sent.
 pub(super) fn failure(error: &RedisError) -> StoreError {
-    StoreError::Unavailable(match error.code() {
-        Some(code) => format!("Redis says {code}"),
-        None => format!("Redis: {}", error.category()),
-    })
+    match error.code() {
+        Some(code) if fails_for_good(code, error.detail().unwrap_or_default()) => {
+            StoreError::Corrupt { what: "key", why: format!("Redis says {code}") }
+        }
+        Some(code) => StoreError::Unavailable(format!("Redis says {code}")),
+        None => StoreError::Unavailable(format!("Redis: {}", error.category())),
+    }
+}
+
+/// Whether what was asked fails however often it is asked: a key holds something else
+/// than it should, or is not ours. A server's state may pass.
+fn fails_for_good(code: &str, detail: &str) -> bool {
+    // Older servers put what a script met behind a code of their own.
+    const PASSING: [&str; 7] =
+        ["LOADING", "READONLY", "OOM", "MISCONF", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS"];
+    match code {
+        "WRONGTYPE" | "NOPERM" => true,
+        // Without a script it is the server's refusal: it has too many clients.
+        "ERR" => {
+            let of_a_script = detail.contains("script");
+            of_a_script && !PASSING.iter().any(|word| detail.contains(&format!("-{word} ")))
+        }
+        _ => false,
+    }
 }

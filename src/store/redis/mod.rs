@@ -10,6 +10,7 @@
 mod arguments;
 mod charges;
 mod directory;
+mod health;
 mod keys;
 mod ledger;
 mod link;

@@ -20,9 +20,6 @@ const A_SHARE: usize = 256;
 /// How often the families are read anew.
 const FRESH: Duration = Duration::from_secs(10);
 
-/// How often a sweep deletes old charges.
-const FORGET_EVERY: Duration = Duration::from_secs(60);
-
 #[derive(Default)]
 pub(super) struct Roster(Mutex<State>);
 
@@ -32,7 +29,6 @@ struct State {
     read: Option<Stopwatch>,
     next: usize,
     touched: BTreeSet<Family>,
-    forgot: Option<Stopwatch>,
 }
 
 impl Roster {
@@ -46,16 +42,6 @@ impl Roster {
     /// A family was added: the next sweep reads them anew.
     pub(super) fn grow(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).read = None;
-    }
-
-    /// Whether it is time to delete old charges.
-    pub(super) fn forgets(&self) -> bool {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = state.forgot.is_none_or(|since| since.elapsed() >= FORGET_EVERY);
-        if due {
-            state.forgot = Some(Stopwatch::start());
-        }
-        due
     }
 
     fn is_fresh(&self) -> bool {

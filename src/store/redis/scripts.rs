@@ -33,6 +33,7 @@ scripts! {
     sweep: "common.lua" "sweep.lua";
     add_account: "common.lua" "add_account.lua";
     set_health: "common.lua" "set_health.lua";
+    recovered: "common.lua" "recovered.lua";
     block: "common.lua" "block.lua";
     view: "common.lua" "view.lua";
     record: "record.lua";

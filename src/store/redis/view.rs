@@ -1,4 +1,4 @@
-//! Accounts as they are shown, and health as scripts count it.
+//! Accounts as they are shown.
 
 use crate::accounts::{AccountState, Health, Period, PoolId, Resets, Tokens, Window, WindowSpec};
 use futures_util::future::try_join_all;
@@ -83,27 +83,5 @@ pub(super) fn packed(spec: &WindowSpec) -> (&'static str, String, i64) {
     match &spec.period {
         Period::Day { zone } => ("day", zone.clone(), limit),
         Period::FromFirstUse { seconds } => ("use", seconds.to_string(), limit),
-    }
-}
-
-/// A status as scripts number it.
-pub(super) fn status_number(health: &Health) -> i64 {
-    match health {
-        Health::Active => 0,
-        Health::Cooling { .. } => 1,
-        Health::Expired { .. } => 2,
-        Health::Banned { .. } => 3,
-        Health::Locked { .. } => 4,
-        Health::Disabled { .. } => 5,
-    }
-}
-
-/// The word of a status that needs a person.
-pub(super) fn status_word(number: i64) -> &'static str {
-    match number {
-        2 => "expired",
-        3 => "banned",
-        4 => "locked",
-        _ => "disabled",
     }
 }

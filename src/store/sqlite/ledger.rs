@@ -1,13 +1,14 @@
 //! The ledger's verbs on the books.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::accounts::{
-    Account, AccountId, GatewayTokenRow, Grant, LeaseAsk, LeaseId, LeaseKey, PlatformId, PoolId,
-    Record, Refusal, Resets, Settlement,
+    Account, AccountId, GatewayTokenRow, Grant, Health, LeaseAsk, LeaseId, LeaseKey, PlatformId,
+    PoolId, Record, Refusal, Resets, Settlement,
 };
 
 use super::super::{Answer, Ledger};
@@ -53,12 +54,28 @@ impl Ledger for SqliteStore {
         self.desk.write(settle).await
     }
 
+    async fn zones(&self) -> Answer<Vec<String>> {
+        self.desk.read(|books, _| books.zones().into_iter().map(str::to_owned).collect())
+    }
+
+    fn lease_deadline(&self) -> Duration {
+        self.deadline
+    }
+
     async fn renew(&self, leases: &[LeaseKey]) -> Answer<Vec<LeaseId>> {
         self.desk.write(|books, now| books.renew(leases, self.deadline_after(now))).await
     }
 
     async fn sweep(&self, resets: &Resets) -> Answer<usize> {
         self.desk.write(|books, now| books.sweep(now, resets)).await
+    }
+
+    async fn worsen(&self, account: AccountId, health: Health) -> Answer<()> {
+        self.desk.write(|books, now| books.worsen(account, health, now)).await
+    }
+
+    async fn recovered(&self, account: AccountId) -> Answer<()> {
+        self.desk.write(|books, now| books.recovered(account, now)).await
     }
 
     async fn block_model(&self, account: AccountId, model: &str, until: Timestamp) -> Answer<()> {

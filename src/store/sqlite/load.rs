@@ -90,12 +90,12 @@ fn accounts(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> 
         Ok(())
     })?;
     each(conn, "SELECT account, model, until FROM blocks", |row| {
-        books.place_block(AccountId(get(row, 0)?), &get::<String>(row, 1)?, get(row, 2)?);
+        _ = books.place_block(AccountId(get(row, 0)?), &get::<String>(row, 1)?, get(row, 2)?);
         Ok(())
     })
 }
 
-/// Charges: estimates of the last day that may yet be replaced, and all since the last
+/// Charges: the deadlines' estimates of the last day that may yet be replaced, and all since the last
 /// fold, whose windows are replayed.
 fn charges(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
     let folded: i64 = conn
@@ -106,7 +106,8 @@ fn charges(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
     let oldest = now.saturating_sub(LATE).map_or(0, Timestamp::as_millisecond);
     let columns = "lease, account, user, kind, tokens, at, row, windows";
     let sql = format!(
-        "SELECT {columns} FROM charges WHERE kind >= 2 AND at >= {oldest} AND seq <= {folded}
+        "SELECT {columns} FROM charges
+         WHERE (windows IS NOT NULL OR kind = 3) AND at >= {oldest} AND seq <= {folded}
          ORDER BY seq"
     );
     each(conn, &sql, |row| {
@@ -140,7 +141,7 @@ fn charged(row: &Row<'_>) -> Answer<Charged> {
         tokens: get(row, 4)?,
         at: get(row, 5)?,
         row: get(row, 6)?,
-        windows: rows::ends(windows.as_deref().unwrap_or_default()),
+        windows: windows.as_deref().map(rows::ends),
     })
 }
 

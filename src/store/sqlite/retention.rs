@@ -1,29 +1,31 @@
 //! How long rows are kept: so many days, and so many records a user.
 //!
 //! Deleting is spread out: a user's oldest records go a tenth of the bound at a time, old
-//! rows ten thousand a minute.
+//! rows a slice with each commit until none is left: so deleting keeps pace with adding.
 
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::{Answer, Keep};
 use super::books::Ms;
 use super::file::failure;
 
-/// How many old rows of a table go at a time.
-const ROWS_A_TURN: usize = 10_000;
+/// How many old rows of a table go with a commit: more than a batch adds.
+const ROWS_A_TURN: usize = 5_000;
 
 pub(super) struct Retention {
     keep: Keep,
     /// How many records a user has; asked of the file once.
     counts: HashMap<i64, usize>,
+    /// Tables in which rows from before a time may still lie.
+    behind: Vec<(&'static str, Ms)>,
 }
 
 impl Retention {
     pub(super) fn new(keep: Keep) -> Self {
-        Self { keep, counts: HashMap::new() }
+        Self { keep, counts: HashMap::new(), behind: Vec::new() }
     }
 
     /// After a failed commit the counts are asked anew.
@@ -58,15 +60,31 @@ impl Retention {
         Ok(())
     }
 
-    /// Deletes some of what is too old.
-    pub(super) fn forget(&mut self, conn: &Connection, now: Ms) -> Answer<()> {
+    /// Lets old rows go from now on.
+    pub(super) fn forget(&mut self, now: Ms) {
         let now = Timestamp::from_millisecond(now).unwrap_or(Timestamp::MAX);
         let age = SignedDuration::try_from(self.keep.age).unwrap_or(SignedDuration::MAX);
         let oldest = now.saturating_sub(age).map_or(0, Timestamp::as_millisecond);
-        if forget_from(conn, "records", oldest).map_err(failure)? > 0 {
-            self.counts.clear();
+        self.behind = vec![("records", oldest), ("charges", oldest)];
+    }
+
+    /// Whether rows are waiting to go.
+    pub(super) fn is_behind(&self) -> bool {
+        !self.behind.is_empty()
+    }
+
+    /// Deletes a slice of the rows that are too old.
+    pub(super) fn catch_up(&mut self, conn: &Connection) -> Answer<()> {
+        for (table, oldest) in std::mem::take(&mut self.behind) {
+            let gone = forget_from(conn, table, oldest).map_err(failure)?;
+            if gone > 0 && table == "records" {
+                // Whose they were is not known; the counts are asked anew.
+                self.counts.clear();
+            }
+            if gone == ROWS_A_TURN {
+                self.behind.push((table, oldest));
+            }
         }
-        forget_from(conn, "charges", oldest).map_err(failure)?;
         Ok(())
     }
 }
@@ -74,6 +92,11 @@ impl Retention {
 /// Deletes from the front of a table whose rows lie in the order of time. The newest row
 /// stays, because row numbers and cursors count on from it.
 fn forget_from(conn: &Connection, table: &'static str, oldest: Ms) -> rusqlite::Result<usize> {
+    let first = format!("SELECT at FROM {table} ORDER BY seq LIMIT 1");
+    let first = conn.prepare_cached(&first)?.query_row([], |row| row.get::<_, Ms>(0)).optional()?;
+    if first.is_none_or(|at| at >= oldest) {
+        return Ok(0);
+    }
     let sql = format!(
         "DELETE FROM {table} WHERE seq IN (
            SELECT seq FROM (SELECT seq, at FROM {table} ORDER BY seq LIMIT {ROWS_A_TURN})

@@ -47,9 +47,9 @@ pub(super) fn billing(word: &str) -> Answer<Billing> {
 }
 
 /// The ends of windows as text: milliseconds, `-` for a window that has none.
-pub(super) fn ends_text(ends: &[Option<Ms>]) -> Option<String> {
+pub(super) fn ends_text(ends: &[Option<Ms>]) -> String {
     let words = ends.iter().map(|end| end.map_or_else(|| "-".into(), |ms| ms.to_string()));
-    (!ends.is_empty()).then(|| words.collect::<Vec<_>>().join(" "))
+    words.collect::<Vec<_>>().join(" ")
 }
 
 pub(super) fn ends(text: &str) -> Vec<Option<Ms>> {

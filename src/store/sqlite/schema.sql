@@ -74,7 +74,7 @@ CREATE TABLE leases (
 );
 
 -- Every ended lease, by its row above: kind 0 released, 1 exact, 2 estimated, 3 correction.
--- `windows`: the ends of the windows that an estimate went to, for its correction.
+-- `windows`: the ends of the windows that a deadline's estimate went to, for its correction.
 CREATE TABLE charges (
   seq INTEGER PRIMARY KEY,
   lease BLOB NOT NULL,
@@ -86,7 +86,7 @@ CREATE TABLE charges (
   row INTEGER,
   windows TEXT
 );
-CREATE INDEX charges_that_may_change ON charges (at) WHERE kind >= 2;
+CREATE INDEX charges_that_may_change ON charges (at) WHERE windows IS NOT NULL OR kind = 3;
 
 -- In the order they came: a new row goes to the end, whoever's it is.
 CREATE TABLE records (

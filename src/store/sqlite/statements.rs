@@ -54,7 +54,7 @@ impl<'conn> Statements<'conn> {
 
     /// Commits notes in one transaction, all or none.
     pub(super) fn commit(&mut self, notes: &Notes, retention: &mut Retention) -> Answer<()> {
-        if notes.is_empty() {
+        if notes.is_empty() && !retention.is_behind() {
             return Ok(());
         }
         self.begin.execute([]).map_err(failure)?;
@@ -74,14 +74,14 @@ impl<'conn> Statements<'conn> {
             self.note(note)?;
             match note {
                 Note::Record(record) => retention.added(self.conn, record.user.0)?,
-                Note::Forget { now } => retention.forget(self.conn, *now)?,
+                Note::Forget { now } => retention.forget(*now),
                 _ => {}
             }
         }
-        match &notes.fold {
-            Some(fold) => self.fold(fold),
-            None => Ok(()),
+        if let Some(fold) = &notes.fold {
+            self.fold(fold)?;
         }
+        retention.catch_up(self.conn)
     }
 
     fn note(&mut self, note: &Note) -> Answer<()> {
@@ -118,7 +118,7 @@ impl<'conn> Statements<'conn> {
             charged.tokens,
             charged.at,
             charged.row,
-            rows::ends_text(&charged.windows),
+            charged.windows.as_deref().map(rows::ends_text),
         ];
         self.last_charge = self.charge.insert(row).map_err(failure)?;
         Ok(())
@@ -191,8 +191,13 @@ impl<'conn> Statements<'conn> {
                     params![row.grant.id.0, row.index, json, revoked],
                 )
             }
-            Note::Revoked { token, at } => {
-                self.once("UPDATE tokens SET revoked_at = ? WHERE id = ?", params![at, token.0])
+            Note::Revoked(row) => {
+                let json = rows::to_json("token", &**row)?;
+                let revoked = row.revoked_at.map(jiff::Timestamp::as_millisecond);
+                self.once(
+                    "UPDATE tokens SET row = ?, revoked_at = ? WHERE id = ?",
+                    params![json, revoked, row.grant.id.0],
+                )
             }
             Note::Canary(canary) => {
                 self.once("INSERT INTO canaries VALUES (NULL, ?)", params![canary])

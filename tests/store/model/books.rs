@@ -40,6 +40,13 @@ struct Estimate {
     ends: Vec<Option<Timestamp>>,
 }
 
+/// Whether a late exact figure may replace a charge.
+#[derive(PartialEq, Eq)]
+enum Late {
+    Awaited,
+    Ignored,
+}
+
 /// What a grant says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Granted {
@@ -170,7 +177,7 @@ impl Books {
 
     pub fn settle(&mut self, id: LeaseId, charge: Charge, now: Timestamp) {
         if let Some(open) = self.open.remove(&id) {
-            self.end(id, &open, charge, now);
+            self.end(id, &open, charge, now, Late::Ignored);
         } else if let Charge::Exact(exact) = charge
             && let Some(estimate) = self.estimates.remove(&id)
         {
@@ -189,7 +196,7 @@ impl Books {
         }
     }
 
-    fn end(&mut self, id: LeaseId, open: &Open, charge: Charge, now: Timestamp) {
+    fn end(&mut self, id: LeaseId, open: &Open, charge: Charge, now: Timestamp, late: Late) {
         let account = self.account(open.account);
         account.leased -= open.estimate;
         account.open -= 1;
@@ -203,7 +210,7 @@ impl Books {
         }
         let ends = account.windows.iter().map(|window| window.resets_at).collect();
         let tokens = charge.tokens().0;
-        if kind == ChargeKind::Estimated {
+        if late == Late::Awaited {
             self.estimates.insert(id, Estimate { account: open.account, tokens, ends });
         }
         self.charges.push((id, open.account, kind, tokens as i64));
@@ -224,7 +231,7 @@ impl Books {
         due.sort_by_key(|(id, open)| (open.deadline, *id));
         for (id, open) in &due {
             self.open.remove(id);
-            self.end(*id, open, Charge::Estimated(Tokens(open.estimate)), now);
+            self.end(*id, open, Charge::Estimated(Tokens(open.estimate)), now, Late::Awaited);
         }
         due.len()
     }
@@ -233,8 +240,30 @@ impl Books {
         self.account(id).health = health;
     }
 
+    pub fn worsen(&mut self, id: AccountId, health: Health) {
+        let current = &mut self.account(id).health;
+        let worse = match (&*current, &health) {
+            (_, Health::Active) => false,
+            (Health::Active, _) => true,
+            (Health::Cooling { until, .. }, Health::Cooling { until: next, .. }) => next > until,
+            (Health::Cooling { .. }, _) => true,
+            _ => false,
+        };
+        if worse {
+            *current = health;
+        }
+    }
+
+    pub fn recovered(&mut self, id: AccountId) {
+        let current = &mut self.account(id).health;
+        if matches!(current, Health::Cooling { out_of_quota: false, .. }) {
+            *current = Health::Active;
+        }
+    }
+
     pub fn block(&mut self, id: AccountId, model: &'static str, until: Timestamp) {
-        self.account(id).blocks.insert(model, until);
+        let end = self.account(id).blocks.entry(model).or_insert(until);
+        *end = until.max(*end);
     }
 }
 

@@ -7,6 +7,7 @@ mod books;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use tributary::accounts::{AccountId, Charge, Health, LeaseId, Period, Tokens, User, WindowSpec};
@@ -46,6 +47,15 @@ enum Step {
         account: usize,
         health: Kind,
     },
+    /// A call failed.
+    Worsen {
+        account: usize,
+        health: Kind,
+    },
+    /// A call succeeded.
+    Recover {
+        account: usize,
+    },
     Block {
         account: usize,
         model: usize,
@@ -61,6 +71,21 @@ enum Kind {
     Cooling { secs: i64, out_of_quota: bool },
     Expired,
     Disabled,
+}
+
+impl Kind {
+    fn at(&self, now: Timestamp) -> Health {
+        let reason = String::from("so it was");
+        match *self {
+            Self::Active => Health::Active,
+            Self::Cooling { secs, out_of_quota } => {
+                let until = now + jiff::SignedDuration::from_secs(secs);
+                Health::Cooling { until, reason, out_of_quota }
+            }
+            Self::Expired => Health::Expired { reason },
+            Self::Disabled => Health::Disabled { reason },
+        }
+    }
 }
 
 fn windows() -> impl Strategy<Value = Vec<WindowSpec>> {
@@ -103,7 +128,10 @@ fn step() -> impl Strategy<Value = Step> {
         9 => (one.clone(), charge()).prop_map(|(lease, charge)| Step::Settle { lease, charge }),
         1 => some.prop_map(|leases| Step::Renew { leases }),
         2 => pass.prop_map(|secs| Step::Pass { secs }),
-        2 => (one.clone(), kind).prop_map(|(account, health)| Step::Health { account, health }),
+        2 => (one.clone(), kind.clone())
+            .prop_map(|(account, health)| Step::Health { account, health }),
+        2 => (one.clone(), kind).prop_map(|(account, health)| Step::Worsen { account, health }),
+        1 => one.clone().prop_map(|account| Step::Recover { account }),
         1 => (one, 0..MODELS.len(), 1..4000_i64)
             .prop_map(|(account, model, secs)| Step::Block { account, model, secs }),
         1 => Just(Step::Crash),
@@ -191,19 +219,19 @@ impl Walk {
             }
             Step::Health { account, health } => {
                 let id = self.account(*account);
-                let reason = String::from("so it was");
-                let health = match *health {
-                    Kind::Active => Health::Active,
-                    Kind::Cooling { secs, out_of_quota } => Health::Cooling {
-                        until: now + jiff::SignedDuration::from_secs(secs),
-                        reason,
-                        out_of_quota,
-                    },
-                    Kind::Expired => Health::Expired { reason },
-                    Kind::Disabled => Health::Disabled { reason },
-                };
+                let health = health.at(now);
                 self.rig.store.set_health(id, health.clone()).await.unwrap().unwrap();
                 self.books.set_health(id, health);
+            }
+            Step::Worsen { account, health } => {
+                let (id, health) = (self.account(*account), health.at(now));
+                self.rig.store.worsen(id, health.clone()).await.unwrap();
+                self.books.worsen(id, health);
+            }
+            Step::Recover { account } => {
+                let id = self.account(*account);
+                self.rig.store.recovered(id).await.unwrap();
+                self.books.recovered(id);
             }
             Step::Block { account, model, secs } => {
                 let id = self.account(*account);

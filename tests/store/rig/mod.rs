@@ -1,6 +1,7 @@
 //! A store to test, with its clock in the test's hand.
 
 mod ask;
+#[path = "../../common/redis_server.rs"]
 mod server;
 
 use std::sync::Arc;
@@ -10,9 +11,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tributary::accounts::{
     AccountId, AccountState, Charge, ChargeKind, ChargeRow, Health, LeaseId, LeaseKey, NewAccount,
-    Period, PlatformId, Resets, Sealed, Settlement, Tokens, User, WindowSpec,
+    Period, PlatformId, Resets, Settlement, Tokens, User, WindowSpec,
 };
 use tributary::store::{Clock, Keep, Store, redis, sqlite};
+use tributary::vault::SealedCredential;
 
 pub use ask::{Ask, Held, fresh_id};
 pub use server::Server;
@@ -186,7 +188,7 @@ impl Rig {
             name: self.fresh_name(),
             dialect: None,
             windows,
-            sealed: Sealed { wrapped_key: "wrapped".into(), body: "sealed".into() },
+            sealed: SealedCredential { wrapped_key: "wrapped".into(), body: "sealed".into() },
             generation: 1,
             expires_at: None,
         }

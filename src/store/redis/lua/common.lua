@@ -19,7 +19,6 @@ local call, format = redis.call, string.format
 local pack, unpack_ = cmsgpack.pack, cmsgpack.unpack
 
 local ACTIVE, COOLING = 0, 1
-local DAY_MS = 86400000
 
 local function number(text)
   local value = tonumber(text)
@@ -243,10 +242,9 @@ local function row(lease, account, user, kind, tokens)
   call('XADD', CHARGES, '*', 'c', text)
 end
 
--- Ends an open lease: `l` is account, estimate, user, and what was answered.
--- An estimate is kept for a day, with the ends of its windows, for a late exact figure;
--- of any other lease a tombstone is kept, so that a repeated settlement counts once.
-local function finish(id, l, kind, tokens, tombstone_ms)
+-- Ends an open lease: `l` is account, estimate, user, and what was answered. Answers the
+-- account. The caller leaves a mark of the lease's end.
+local function finish(id, l, kind, tokens)
   local s = load(l[1])
   if s then
     if l[2] then
@@ -257,14 +255,6 @@ local function finish(id, l, kind, tokens, tombstone_ms)
     put(s)
   end
   call('ZREM', DEADLINES, 'l' .. id)
-  if kind == ESTIMATED then
-    local kept = { l[1], false, l[3], tokens }
-    for w = FIRST_WINDOW, s and #s or 0, 4 do kept[#kept + 1] = s[w + 3] end
-    call('HSET', LEASES, id, pack(kept))
-    call('ZADD', DEADLINES, now + DAY_MS, 'e' .. id)
-  else
-    call('HDEL', LEASES, id)
-    call('ZADD', DEADLINES, now + tombstone_ms, 't' .. id)
-  end
   row(id, l[1], l[3], kind, tokens)
+  return s
 end

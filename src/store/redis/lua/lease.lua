@@ -18,9 +18,11 @@ local deep = tried_count
 local open = call('HGET', LEASES, id)
 if open then
   local l = unpack_(open)
-  -- An estimate is kept under the id of its lease, which has ended.
   if l[2] then return { 'granted', l[1], l[4], l[5], l[6] } end
 end
+-- One that has ended, perhaps before it came here, is not granted again: nobody would end
+-- it. An estimate that its deadline charged is kept under the id of its lease, which has ended.
+if open or call('ZSCORE', DEADLINES, 't' .. id) then return { 'busy' } end
 
 local blocks = call('HGET', BLOCKS, model)
 local PAGE = 64

@@ -1,21 +1,28 @@
 -- Ends leases.
 --
--- Arguments: how long a tombstone is kept in ms; then for each lease its id, account,
+-- Arguments: how long a tombstone is kept in ms, how long that of a lease that is not
+-- known; then for each lease its id, account,
 -- user, when it was granted, kind of charge and tokens.
 
 local tombstone = number(ARGV[base + 1])
-local first, fields = base + 2, 6
+local unknown_tombstone = number(ARGV[base + 2])
+local first, fields = base + 3, 6
 for i = first, #ARGV, fields do
   for field = 3, 5 do number(ARGV[i + field]) end
+end
+
+-- Leaves a tombstone, so that a repeated settlement counts once.
+local function bury(id)
+  call('HDEL', LEASES, id)
+  call('ZADD', DEADLINES, now + tombstone, 't' .. id)
 end
 
 -- Replaces an estimate in the windows that it went to and that are still open.
 -- `kept` is account, false, user, tokens, and the ends of those windows.
 local function correct(id, kept, exact)
   local s = load(kept[1])
-  call('HDEL', LEASES, id)
   call('ZREM', DEADLINES, 'e' .. id)
-  call('ZADD', DEADLINES, now + tombstone, 't' .. id)
+  bury(id)
   if not s then return end
   roll(s)
   local open = #s < FIRST_WINDOW
@@ -29,27 +36,38 @@ local function correct(id, kept, exact)
   if open then row(id, kept[1], kept[3], CORRECTION, exact - kept[4]) end
 end
 
+local function settle(id, account, user, granted_at, kind, tokens)
+  local raw = call('HGET', LEASES, id)
+  local l = raw and unpack_(raw)
+  if l and l[2] then
+    finish(id, l, kind, tokens)
+    bury(id)
+  elseif l then
+    if kind == EXACT then correct(id, l, tokens) end
+  elseif call('ZSCORE', DEADLINES, 't' .. id) then
+    -- It stays as it ended.
+    return
+  elseif kind == RELEASED then
+    -- Its asker gave up, and the asking may still be on its way: it must not be granted,
+    -- for nobody would end it.
+    call('ZADD', DEADLINES, now + unknown_tombstone, 't' .. id)
+  elseif now - granted_at < tombstone and call('HEXISTS', A, account) == 1 then
+    -- Granted, acknowledged, and lost when a replica took over: what it used counts all
+    -- the same. Nothing is held for it. Had it ended since it was granted, its tombstone
+    -- would still stand.
+    finish(id, { account, false, user }, kind, tokens)
+    bury(id)
+  end
+end
+
+-- One that can't be read must not keep the others from being settled.
+local failed
 for i = first, #ARGV, fields do
   local id, account, user = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local granted_at = tonumber(ARGV[i + 3])
   local kind, tokens = tonumber(ARGV[i + 4]), tonumber(ARGV[i + 5])
-  local raw = call('HGET', LEASES, id)
-  local l = raw and unpack_(raw)
-  if l and l[2] then
-    finish(id, l, kind, tokens, tombstone)
-  elseif l then
-    if kind == EXACT then correct(id, l, tokens) end
-  elseif
-    kind ~= RELEASED
-    and now - granted_at < tombstone
-    and not call('ZSCORE', DEADLINES, 't' .. id)
-  then
-    -- Granted, acknowledged, and lost when a replica took over: what it used counts all
-    -- the same. Nothing is held for it. Had it ended since it was granted, its tombstone
-    -- would still stand.
-    if call('HEXISTS', A, account) == 1 then
-      finish(id, { account, false, user }, kind, tokens, tombstone)
-    end
-  end
+  local done, why = pcall(settle, id, account, user, granted_at, kind, tokens)
+  if not done then failed = failed or why end
 end
+if failed then error(failed) end
 return 0

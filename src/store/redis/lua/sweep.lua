@@ -1,11 +1,11 @@
 -- What time does: deadlines, resets, ended pauses and blocks, old charges.
 --
--- Arguments: the most of each to handle, how long a tombstone is kept in ms, and the
--- time before which charges are deleted, or 0. Answers how many leases were charged,
+-- Arguments: the most of each to handle, how long a late exact figure is waited for in
+-- ms, and how long charges are kept. Answers how many leases were charged,
 -- and whether more is due.
 
-local most, tombstone = number(ARGV[base + 1]), number(ARGV[base + 2])
-local oldest = number(ARGV[base + 3])
+local most, late = number(ARGV[base + 1]), number(ARGV[base + 2])
+local oldest = now - number(ARGV[base + 3])
 
 local charged = 0
 local due = call('ZRANGEBYSCORE', DEADLINES, '-inf', now, 'LIMIT', 0, most)
@@ -15,7 +15,12 @@ for _, entry in ipairs(due) do
     local raw = call('HGET', LEASES, id)
     if raw then
       local l = unpack_(raw)
-      finish(id, l, ESTIMATED, l[2], tombstone)
+      local s = finish(id, l, ESTIMATED, l[2])
+      -- Kept with the ends of its windows, for a figure that comes late.
+      local kept = { l[1], false, l[3], l[2] }
+      for w = FIRST_WINDOW, s and #s or 0, 4 do kept[#kept + 1] = s[w + 3] end
+      call('HSET', LEASES, id, pack(kept))
+      call('ZADD', DEADLINES, now + late, 'e' .. id)
       charged = charged + 1
     end
   elseif string.sub(entry, 1, 1) == 'e' then
@@ -35,15 +40,21 @@ for _, entry in ipairs(ended) do
   if call('HINCRBY', BLOCKS, model, -1) <= 0 then call('HDEL', BLOCKS, model) end
 end
 
-if oldest > 0 then
-  local rows = call('XRANGE', CHARGES, '-', '+', 'COUNT', 1000)
-  local keep
-  for _, entry in ipairs(rows) do
-    keep = entry[1]
-    if tonumber(string.match(entry[2][2], '(%S+)$')) >= oldest then break end
-  end
-  if keep then call('XTRIM', CHARGES, 'MINID', keep) end
+-- Charges lie in the order they were made: a look at the first tells whether any is old.
+local function is_old(entry)
+  return entry and tonumber(string.match(entry[2][2], '(%S+)$')) < oldest
 end
 
-local more = (#due == most or woken == most or #ended == most) and 1 or 0
+local first = call('XRANGE', CHARGES, '-', '+', 'COUNT', 1)[1]
+for _ = 1, 50 do
+  if not is_old(first) then break end
+  local rows = call('XRANGE', CHARGES, '-', '+', 'COUNT', 101)
+  local keep = 1
+  while keep < #rows and is_old(rows[keep]) do keep = keep + 1 end
+  call('XTRIM', CHARGES, 'MINID', rows[keep][1])
+  first = keep > 1 and rows[keep]
+end
+local trims = is_old(first)
+
+local more = (#due == most or woken == most or #ended == most or trims) and 1 or 0
 return { charged, more }

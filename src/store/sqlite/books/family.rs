@@ -91,11 +91,14 @@ impl Family {
         !self.blocks.is_empty() || self.timers.first().is_some_and(|&(at, _)| at <= now)
     }
 
-    pub(super) fn block(&mut self, account: AccountId, model: &str, until: Ms) {
-        match self.blocks.get_mut(model) {
-            Some(accounts) => _ = accounts.insert(account, until),
-            None => _ = self.blocks.insert(model.into(), BTreeMap::from([(account, until)])),
+    /// Blocks a model on an account, unless a longer block stands.
+    pub(super) fn block(&mut self, account: AccountId, model: &str, until: Ms) -> bool {
+        let accounts = self.blocks.entry(model.into()).or_default();
+        let longer = accounts.get(&account).is_none_or(|&end| end < until);
+        if longer {
+            accounts.insert(account, until);
         }
+        longer
     }
 
     /// The blocks of one model, if any account has one.

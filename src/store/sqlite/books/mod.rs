@@ -49,7 +49,7 @@ pub(super) struct Books {
     pools: IdMap<PoolId, BTreeMap<PlatformId, Family>>,
     leases: IdMap<LeaseId, OpenLease>,
     deadlines: BTreeSet<(Ms, LeaseId)>,
-    /// Estimates that a late exact figure may still replace.
+    /// Estimates of deadlines that a late exact figure may still replace.
     estimates: IdMap<LeaseId, Estimate>,
     estimates_by_age: BTreeSet<(Ms, LeaseId)>,
     /// The row of the last lease: also the order in which accounts were used.
@@ -104,20 +104,34 @@ impl Books {
         Some(())
     }
 
-    pub(super) fn block_model(&mut self, id: AccountId, model: &str, until: Timestamp) {
-        let Some(entry) = self.accounts.get_mut(&id) else { return };
-        let Some(family) = family_of(&mut self.pools, entry) else { return };
-        let until = until.as_millisecond();
-        family.block(id, model, until);
-        self.rows.push(Note::Block { account: id, model: model.into(), until });
+    /// Moves an account's health where that makes it worse.
+    pub(super) fn worsen(&mut self, id: AccountId, health: Health, now: Timestamp) {
+        let current = self.accounts.get(&id).map(|entry| &entry.health);
+        if current.is_some_and(|current| current.gives_way_to(&health, now)) {
+            self.set_health(id, health, now);
+        }
     }
 
-    /// Puts back a block that was read from the file.
-    pub(super) fn place_block(&mut self, id: AccountId, model: &str, until: Ms) {
-        let Some(entry) = self.accounts.get_mut(&id) else { return };
-        if let Some(family) = family_of(&mut self.pools, entry) {
-            family.block(id, model, until);
+    /// Ends an account's pause, unless it rests for its quota.
+    pub(super) fn recovered(&mut self, id: AccountId, now: Timestamp) {
+        let current = self.accounts.get(&id).map(|entry| &entry.health);
+        if matches!(current, Some(Health::Cooling { out_of_quota: false, .. })) {
+            self.set_health(id, Health::Active, now);
         }
+    }
+
+    pub(super) fn block_model(&mut self, id: AccountId, model: &str, until: Timestamp) {
+        let until = until.as_millisecond();
+        if self.place_block(id, model, until) {
+            self.rows.push(Note::Block { account: id, model: model.into(), until });
+        }
+    }
+
+    /// Blocks a model, unless a longer block stands; also what loading does.
+    pub(super) fn place_block(&mut self, id: AccountId, model: &str, until: Ms) -> bool {
+        let Some(entry) = self.accounts.get(&id) else { return false };
+        let family = family_of(&mut self.pools, entry);
+        family.is_some_and(|family| family.block(id, model, until))
     }
 
     pub(super) fn account(&self, id: AccountId) -> Option<&Entry> {

@@ -9,9 +9,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::accounts::{
-    Account, AccountId, GatewayTokenRow, Health, LeaseId, Record, TokenId, User, Window,
-};
+use crate::accounts::{Account, AccountId, GatewayTokenRow, Health, LeaseId, Record, User, Window};
 
 use super::{Books, Charged, Counter, Entry, Ms, OpenLease};
 
@@ -20,10 +18,7 @@ pub(in super::super) enum Note {
     Counter(Counter, i64),
     User(User),
     Token(Arc<GatewayTokenRow>),
-    Revoked {
-        token: TokenId,
-        at: Ms,
-    },
+    Revoked(Arc<GatewayTokenRow>),
     Canary(String),
     Account(Arc<Account>),
     Health(AccountId, Health),

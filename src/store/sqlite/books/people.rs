@@ -96,8 +96,8 @@ impl Books {
     pub(in super::super) fn revoke(&mut self, id: TokenId, now: Timestamp) -> bool {
         let Some(row) = self.people.tokens.get_mut(&id) else { return false };
         if row.revoked_at.is_none() {
-            Arc::make_mut(row).revoked_at = Some(now);
-            self.rows.push(Note::Revoked { token: id, at: now.as_millisecond() });
+            Arc::make_mut(row).revoke(now);
+            self.rows.push(Note::Revoked(row.clone()));
         }
         true
     }

@@ -17,8 +17,8 @@ pub(in super::super) struct Charged {
     pub(in super::super) at: Ms,
     /// The row of the lease that ended, if one did.
     pub(in super::super) row: Option<i64>,
-    /// The ends of the windows that an estimate went to.
-    pub(in super::super) windows: Vec<Option<Ms>>,
+    /// The ends of the windows that it went to, if a late exact figure may replace it.
+    pub(in super::super) windows: Option<Vec<Option<Ms>>>,
 }
 
 /// An estimate that was charged and may be replaced.
@@ -58,7 +58,7 @@ impl Books {
         }
     }
 
-    pub(super) fn end(
+    fn end(
         &mut self,
         id: LeaseId,
         lease: OpenLease,
@@ -66,10 +66,38 @@ impl Books {
         now: Timestamp,
         resets: &Resets,
     ) {
+        let charged = self.charged(id, &lease, charge, now, resets);
+        self.rows.push(Note::Charged(charged));
+    }
+
+    /// Charges the estimate of a lease past its deadline; its gateway may yet come with
+    /// the figure.
+    pub(super) fn expire(
+        &mut self,
+        id: LeaseId,
+        lease: &OpenLease,
+        now: Timestamp,
+        resets: &Resets,
+    ) {
+        let mut charged = self.charged(id, lease, Charge::Estimated(lease.estimate), now, resets);
+        let windows = self.accounts.get(&charged.account).map(|entry| entry.motion().windows);
+        let ends = windows.unwrap_or_default().into_iter().map(|(_, end)| end).collect();
+        charged.windows = Some(ends);
+        self.place_estimate(&charged);
+        self.rows.push(Note::Charged(charged));
+    }
+
+    fn charged(
+        &mut self,
+        id: LeaseId,
+        lease: &OpenLease,
+        charge: Charge,
+        now: Timestamp,
+        resets: &Resets,
+    ) -> Charged {
         self.deadlines.remove(&(lease.deadline, id));
         self.place_ended(lease.row);
         let account = lease.grant.account;
-        let mut windows = Vec::new();
         if let Some(entry) = self.accounts.get_mut(&account)
             && let Some(family) = family_of(&mut self.pools, entry)
         {
@@ -78,9 +106,6 @@ impl Books {
                 entry.charge(charge.tokens(), now, resets);
                 self.unfolded.moved(entry);
             }
-            if matches!(charge, Charge::Estimated(_)) {
-                windows = entry.motion().windows.into_iter().map(|(_, end)| end).collect();
-            }
             family.stand(entry, now);
         }
         let kind = match charge {
@@ -88,7 +113,7 @@ impl Books {
             Charge::Exact(_) => ChargeKind::Exact,
             Charge::Estimated(_) => ChargeKind::Estimated,
         };
-        let charged = Charged {
+        Charged {
             lease: id,
             account,
             user: lease.user,
@@ -96,23 +121,20 @@ impl Books {
             tokens: signed(charge.tokens()),
             at: now.as_millisecond(),
             row: Some(lease.row),
-            windows,
-        };
-        if kind == ChargeKind::Estimated {
-            self.place_estimate(&charged);
+            windows: None,
         }
-        self.rows.push(Note::Charged(charged));
     }
 
-    /// Remembers an estimate; also what loading does.
+    /// Remembers an estimate that may be replaced; also what loading does.
     pub(in super::super) fn place_estimate(&mut self, charged: &Charged) {
+        let Some(windows) = charged.windows.clone() else { return };
         self.estimates_by_age.insert((charged.at, charged.lease));
         let estimate = Estimate {
             account: charged.account,
             user: charged.user,
             tokens: Tokens(charged.tokens.unsigned_abs()),
             at: charged.at,
-            windows: charged.windows.clone(),
+            windows,
         };
         self.estimates.insert(charged.lease, estimate);
     }
@@ -142,7 +164,7 @@ impl Books {
                 tokens: difference,
                 at: now.as_millisecond(),
                 row: None,
-                windows: Vec::new(),
+                windows: None,
             }));
         }
     }
@@ -191,8 +213,6 @@ impl Books {
                 }
             }
         }
-        if charged.kind == ChargeKind::Estimated {
-            self.place_estimate(charged);
-        }
+        self.place_estimate(charged);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::accounts::{Charge, Health, Period, PlatformId, PoolId, Resets};
+use crate::accounts::{Health, PlatformId, PoolId, Resets};
 
 use super::settle::LATE;
 use super::{Books, Ms, Note};
@@ -22,8 +22,7 @@ impl Books {
         {
             self.deadlines.pop_first();
             let Some(lease) = self.leases.remove(&id) else { continue };
-            let estimate = Charge::Estimated(lease.estimate);
-            self.end(id, lease, estimate, now, resets);
+            self.expire(id, &lease, now, resets);
             charged += 1;
         }
         self.forget_estimates(now);
@@ -48,14 +47,13 @@ impl Books {
 
     /// The resets of every zone that an account's windows are in, after an instant.
     pub(in super::super) fn resets_after(&self, at: Timestamp) -> Resets {
+        Resets::after(at, self.zones())
+    }
+
+    /// The zones of the accounts' windows.
+    pub(in super::super) fn zones(&self) -> BTreeSet<&str> {
         let windows = self.accounts.values().flat_map(|entry| &entry.windows);
-        let zones: BTreeSet<&str> = windows
-            .filter_map(|window| match &window.period {
-                Period::Day { zone } => Some(zone.as_str()),
-                Period::FromFirstUse { .. } => None,
-            })
-            .collect();
-        Resets::after(at, zones)
+        windows.filter_map(|window| window.period.zone()).collect()
     }
 
     /// Brings accounts whose timer is due to their place, `most` of them at most;

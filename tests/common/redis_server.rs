@@ -1,5 +1,7 @@
 //! A Redis server of the tests' own.
 
+#![allow(dead_code, reason = "each test binary uses its part")]
+
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,7 +13,17 @@ pub struct Server {
     child: Mutex<Child>,
     port: u16,
     databases: AtomicU32,
+    memory: Memory,
     folder: tempfile::TempDir,
+}
+
+/// What a server knows after it was stopped and started again.
+#[derive(Clone, Copy)]
+pub enum Memory {
+    /// Nothing.
+    Lost,
+    /// All that it acknowledged.
+    Kept,
 }
 
 /// More than there are tests.
@@ -30,14 +42,18 @@ impl Server {
     }
 
     pub fn start() -> Self {
+        Self::with(Memory::Lost)
+    }
+
+    pub fn with(memory: Memory) -> Self {
         // The port is free now; another process may be faster, so more than one is tried.
         for _ in 0..10 {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             let folder = tempfile::tempdir().unwrap();
-            let mut child = spawn(port, folder.path());
+            let mut child = spawn(port, folder.path(), memory);
             if answers(&mut child, port) {
                 let databases = AtomicU32::new(0);
-                return Self { child: Mutex::new(child), port, databases, folder };
+                return Self { child: Mutex::new(child), port, databases, memory, folder };
             }
         }
         panic!("redis-server does not start");
@@ -61,10 +77,10 @@ impl Server {
         _ = child.wait();
     }
 
-    /// Starts it again, empty, on the same port.
+    /// Kills it if it runs, and starts it again on the same port.
     pub fn restart(&self) {
         self.stop();
-        let mut child = spawn(self.port, self.folder.path());
+        let mut child = spawn(self.port, self.folder.path(), self.memory);
         assert!(answers(&mut child, self.port), "redis-server does not start again");
         *self.child.lock().unwrap() = child;
     }
@@ -76,11 +92,16 @@ impl Drop for Server {
     }
 }
 
-fn spawn(port: u16, folder: &std::path::Path) -> Child {
+fn spawn(port: u16, folder: &std::path::Path, memory: Memory) -> Child {
     let port = port.to_string();
     let databases = DATABASES.to_string();
+    let append = match memory {
+        Memory::Lost => "no",
+        // Written before it is acknowledged: only a power cut could lose it.
+        Memory::Kept => "yes",
+    };
     Command::new("redis-server")
-        .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", append])
         .args(["--databases", &databases])
         .arg("--dir")
         .arg(folder)

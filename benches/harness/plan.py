@@ -1,0 +1,48 @@
+"""How much of everything: the full bench, and the quick one for smoke tests."""
+
+import json
+import os
+from dataclasses import dataclass
+
+PROMPT = "Tell me about the river and what flows into it. "
+
+
+@dataclass(frozen=True)
+class Plan:
+    rounds: int
+    whole_requests: int
+    saturated_requests: int
+    streams: int
+    window_s: float
+    gap_ms: int = 150
+    connections: int = 64
+    saturated_events: int = 2000
+    ramp_ms: int = 1000
+
+    @property
+    def models(self):
+        """The upstream's model of each metric; its name says what it answers."""
+        # Streams last for the ramp, the window and some slack at both ends.
+        events = int((self.ramp_ms / 1000 + self.window_s + 2.5) * 1000 / self.gap_ms)
+        return {
+            "whole": "whole-1k",
+            "saturated": f"saturated-{self.saturated_events}",
+            "paced": f"paced-{self.gap_ms}ms-{events}",
+            "tls": "whole-1k-tls",
+        }
+
+    def write_bodies(self, folder):
+        """Writes each metric's request body; gives the paths."""
+        paths = {}
+        for metric, model in self.models.items():
+            body = {"model": model, "messages": [{"role": "user", "content": PROMPT * 19}]}
+            if metric in ("saturated", "paced"):
+                body |= {"stream": True, "stream_options": {"include_usage": True}}
+            paths[metric] = os.path.join(folder, f"{metric}.json")
+            with open(paths[metric], "w") as file:
+                json.dump(body, file)
+        return paths
+
+
+FULL = Plan(rounds=3, whole_requests=60_000, saturated_requests=320, streams=1000, window_s=3.0)
+QUICK = Plan(rounds=1, whole_requests=8_000, saturated_requests=64, streams=200, window_s=1.2)

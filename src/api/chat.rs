@@ -1,0 +1,90 @@
+//! `POST /v1/chat/completions` and `POST /api/v1/oauth/chat/completions`.
+
+use http::HeaderMap;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::body::Incoming;
+
+use super::answer::{JSON, NO_STORE};
+use super::authenticate::authenticate;
+use super::{ApiError, App, Body, Request, Response, body};
+use crate::accounts::{AccountId, Scope};
+use crate::front::{BadRequest, ChatRequest};
+use crate::relay::{CallError, Content, Relayed};
+use crate::telemetry::clock::Stopwatch;
+
+const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
+const QUOTA: HeaderValue = HeaderValue::from_static("quota");
+
+/// OpenAI's chat completions.
+pub async fn chat_completions(
+    app: &App,
+    request: &mut Request,
+    request_id: &str,
+) -> Result<Response, ApiError> {
+    let arrived = Stopwatch::start();
+    let caller = authenticate(app, request.headers(), Scope::Chat).await?;
+    let ask = parse(app, request.body_mut()).await?;
+    let pin = pin(request.headers(), &ask)?;
+    let relayed = app.gateway.chat(&caller, &ask, pin, request_id, arrived).await?;
+    Ok(answer(relayed))
+}
+
+/// The same for one account: `account_id` is required, `model` is not.
+pub async fn oauth_chat_completions(
+    app: &App,
+    request: &mut Request,
+    request_id: &str,
+) -> Result<Response, ApiError> {
+    let arrived = Stopwatch::start();
+    let caller = authenticate(app, request.headers(), Scope::Chat).await?;
+    let ask = parse(app, request.body_mut()).await?;
+    let Some(pin) = pin(request.headers(), &ask)? else {
+        let missing = BadRequest::field("account_id", "You must name the account.");
+        return Err(CallError::Bad(missing).into());
+    };
+    let relayed = app.gateway.chat(&caller, &ask, Some(pin), request_id, arrived).await?;
+    Ok(answer(relayed))
+}
+
+async fn parse(app: &App, incoming: &mut Incoming) -> Result<ChatRequest, ApiError> {
+    let bytes = body::read(app, incoming).await?;
+    ChatRequest::parse(bytes).map_err(|bad| CallError::Bad(bad).into())
+}
+
+/// The account that the body or the header pins.
+fn pin(headers: &HeaderMap, ask: &ChatRequest) -> Result<Option<AccountId>, ApiError> {
+    let header = match headers.get("x-account-id") {
+        None => None,
+        Some(value) => {
+            let id = value.to_str().ok().and_then(|text| text.trim().parse().ok());
+            Some(AccountId(id.ok_or(ApiError::BadAccountId)?))
+        }
+    };
+    let field = ask.account_id().map(AccountId);
+    match (header, field) {
+        (Some(one), Some(other)) if one != other => Err(ApiError::BadAccountId),
+        _ => Ok(field.or(header)),
+    }
+}
+
+fn answer(relayed: Relayed) -> Response {
+    let (body, kind) = match relayed.content {
+        Content::Whole(bytes) => (Body::Whole(bytes), JSON),
+        Content::Stream(stream) => (Body::Stream(stream), EVENTS),
+    };
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.reserve(10);
+    headers.insert(CONTENT_TYPE, kind);
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    headers.insert("x-tributary-account", HeaderValue::from(relayed.account.0));
+    if let Ok(platform) = HeaderValue::from_str(relayed.platform.as_str()) {
+        headers.insert("x-tributary-platform", platform);
+    }
+    if let Ok(model) = HeaderValue::from_str(&relayed.model) {
+        headers.insert("x-tributary-model", model);
+    }
+    headers.insert("x-tributary-attempts", HeaderValue::from(relayed.attempts));
+    headers.insert("x-tributary-billing", QUOTA);
+    response
+}

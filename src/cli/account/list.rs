@@ -1,0 +1,102 @@
+//! `tributary account list`: status, windows, what is leased.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::period;
+use crate::accounts::{AccountState, User, Window};
+use crate::cli::desk::users;
+use crate::cli::table::table;
+use crate::cli::{Desk, Failure, print};
+use crate::store::Directory;
+
+/// List accounts with what is used of their windows.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct List {
+    /// Of this user alone.
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+}
+
+impl List {
+    pub(in crate::cli) async fn run(self, desk: &Desk) -> Result<(), Failure> {
+        let directory = desk.directory().await?;
+        let users = users(&*directory, self.user.as_deref()).await?;
+        let states = states(desk, &*directory, &users).await?;
+        if desk.json {
+            return print::json(
+                &states.iter().map(|state| facts(state, &users)).collect::<Vec<_>>(),
+            );
+        }
+        let head = [
+            "ID", "USER", "PLATFORM", "NAME", "STATUS", "WINDOW", "USED", "LEASED", "LIMIT",
+            "RESETS", "REASON",
+        ];
+        print::line(&table(head, states.iter().flat_map(|state| rows(state, &users)).collect()))
+    }
+}
+
+/// The accounts of these users' pools, by id.
+pub(super) async fn states(
+    desk: &Desk,
+    directory: &dyn Directory,
+    users: &[User],
+) -> Result<Vec<AccountState>, Failure> {
+    let pools: Vec<_> = users.iter().map(|user| user.pool).collect();
+    let mut states = directory.accounts_in(&pools, &desk.resets()).await?;
+    states.sort_by_key(|state| state.account.id);
+    Ok(states)
+}
+
+fn facts(state: &AccountState, users: &[User]) -> Value {
+    let account = &state.account;
+    let window = |window: &Window| {
+        json!({
+            "period": period::word(&window.period),
+            "zone": period::zone(&window.period),
+            "limit": window.limit,
+            "used": window.used,
+            "leased": state.leased,
+            "resets_at": window.resets_at,
+        })
+    };
+    json!({
+        "id": account.id,
+        "user": owner(state, users),
+        "platform": account.platform,
+        "name": account.name,
+        "dialect": account.dialect,
+        "status": state.health.status(),
+        "reason": state.health.reason(),
+        "expires_at": account.expires_at,
+        "last_used_at": state.last_used_at,
+        "remaining": state.remaining(),
+        "windows": state.windows.iter().map(window).collect::<Vec<_>>(),
+    })
+}
+
+fn owner<'u>(state: &AccountState, users: &'u [User]) -> Option<&'u str> {
+    users.iter().find(|user| user.id == state.account.owner).map(|user| user.name.as_str())
+}
+
+/// A row for each window, the account's own facts in the first.
+fn rows(state: &AccountState, users: &[User]) -> Vec<[String; 11]> {
+    let account = &state.account;
+    let row = |(index, window): (usize, &Window)| {
+        let first = |text: String| if index == 0 { text } else { String::new() };
+        [
+            first(account.id.to_string()),
+            first(owner(state, users).unwrap_or_default().to_owned()),
+            first(account.platform.to_string()),
+            first(account.name.clone()),
+            first(state.health.status().to_owned()),
+            period::word(&window.period),
+            window.used.to_string(),
+            state.leased.to_string(),
+            window.limit.map_or("unknown".to_owned(), |limit| limit.to_string()),
+            window.resets_at.map_or("at first use".to_owned(), |at| at.to_string()),
+            first(state.health.reason().unwrap_or_default().to_owned()),
+        ]
+    };
+    state.windows.iter().enumerate().map(row).collect()
+}

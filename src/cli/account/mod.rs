@@ -1,0 +1,37 @@
+//! `tributary account add|list|check|enable|disable`: the logins that requests run on.
+
+mod add;
+mod check;
+mod key_file;
+mod list;
+mod period;
+mod switch;
+mod which;
+
+use clap::Subcommand;
+
+use super::{Desk, Failure};
+
+pub(super) use add::{New, bind, windows_of};
+
+/// The logins that requests run on.
+#[derive(Debug, Subcommand)]
+pub(super) enum Account {
+    Add(add::Add),
+    List(list::List),
+    Check(check::Check),
+    Enable(switch::Enable),
+    Disable(switch::Disable),
+}
+
+impl Account {
+    pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
+        match self {
+            Self::Add(add) => add.run(desk).await,
+            Self::List(list) => list.run(desk).await,
+            Self::Check(check) => check.run(desk).await,
+            Self::Enable(enable) => enable.run(desk).await,
+            Self::Disable(disable) => disable.run(desk).await,
+        }
+    }
+}

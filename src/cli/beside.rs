@@ -1,0 +1,175 @@
+//! A directory that lies with a live gateway: each verb travels to its operator
+//! listener, with a proof under the key ring.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use tokio::net::TcpStream;
+
+use crate::accounts::{
+    AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, NewAccount, PlatformId, PoolId,
+    Record, Resets, TokenId, User, UserId,
+};
+use crate::store::{Answer, Directory, Errand, Reply, StoreError, Verb, errand_proof};
+use crate::telemetry::clock;
+use crate::vault::{MacPurpose, Vault};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const MOST_BYTES: usize = 64 << 20;
+
+/// The directory of a gateway that runs.
+pub(super) struct Beside {
+    operator: SocketAddr,
+    vault: Arc<Vault>,
+}
+
+impl Beside {
+    /// The gateway whose operator listener is there.
+    pub(super) fn new(operator: SocketAddr, vault: Arc<Vault>) -> Self {
+        Self { operator, vault }
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, verb: Verb) -> Answer<T> {
+        let asked = tokio::time::timeout(PATIENCE, self.send(verb)).await;
+        let reply = asked.map_err(|_| self.unreachable("it does not answer"))??;
+        match reply {
+            Reply::Done(value) => serde_json::from_value(value)
+                .map_err(|error| self.unreachable(&format!("its answer can't be read: {error}"))),
+            Reply::Taken(what) => Err(StoreError::Taken(what)),
+            Reply::Failed(why) => Err(StoreError::Unavailable(why)),
+        }
+    }
+
+    async fn send(&self, verb: Verb) -> Answer<Reply> {
+        let failed = |error: &dyn std::fmt::Display| self.unreachable(&error.to_string());
+        let nonce = getrandom::u64().map_err(|error| failed(&error))?;
+        let nonce = URL_SAFE_NO_PAD.encode(nonce.to_be_bytes());
+        let errand = Errand { at_ms: clock::now_ms(), nonce, verb };
+        let text = serde_json::to_string(&errand).map_err(|error| failed(&error))?;
+        let proof = self.vault.mac(MacPurpose::Operator, &errand_proof(&text));
+        let request = http::Request::post("/operator/directory")
+            .header("host", self.operator.to_string())
+            .header(CONTENT_TYPE, "application/json")
+            .header("x-tributary-proof", proof)
+            .body(Full::new(Bytes::from(text)))
+            .map_err(|error| failed(&error))?;
+
+        let stream = TcpStream::connect(self.operator).await.map_err(|error| failed(&error))?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| failed(&error))?;
+        // Takes the sender along: the connection ends when that is dropped.
+        let exchange = async move {
+            let answer = sender.send_request(request).await?;
+            let status = answer.status();
+            let body = Limited::new(answer.into_body(), MOST_BYTES).collect().await;
+            Ok::<_, hyper::Error>((status, body.map(http_body_util::Collected::to_bytes)))
+        };
+        let (_, answered) = tokio::join!(connection, exchange);
+        let (status, body) = answered.map_err(|error| failed(&error))?;
+        let body = body.map_err(|error| failed(&error))?;
+        if !status.is_success() {
+            return Err(self.unreachable(&refusal(&body).unwrap_or_else(|| status.to_string())));
+        }
+        serde_json::from_slice(&body).map_err(|error| failed(&error))
+    }
+
+    fn unreachable(&self, why: &str) -> StoreError {
+        StoreError::Unavailable(format!(
+            "a gateway that holds the store listens for the operator on {}, but {why}",
+            self.operator
+        ))
+    }
+}
+
+/// The message of an error envelope.
+fn refusal(body: &[u8]) -> Option<String> {
+    let envelope: serde_json::Value = serde_json::from_slice(body).ok()?;
+    Some(envelope.pointer("/error/message")?.as_str()?.to_owned())
+}
+
+#[async_trait]
+impl Directory for Beside {
+    async fn add_user(&self, name: &str) -> Answer<User> {
+        self.ask(Verb::AddUser { name: name.into() }).await
+    }
+
+    async fn user_named(&self, name: &str) -> Answer<Option<User>> {
+        self.ask(Verb::UserNamed { name: name.into() }).await
+    }
+
+    async fn users(&self) -> Answer<Vec<User>> {
+        self.ask(Verb::Users).await
+    }
+
+    async fn reserve_token_id(&self) -> Answer<TokenId> {
+        self.ask(Verb::ReserveTokenId).await
+    }
+
+    async fn add_token(&self, row: GatewayTokenRow) -> Answer<()> {
+        self.ask(Verb::AddToken { row: Box::new(row) }).await
+    }
+
+    async fn tokens_of(&self, user: UserId) -> Answer<Vec<GatewayTokenRow>> {
+        self.ask(Verb::TokensOf { user }).await
+    }
+
+    async fn revoke_token(&self, token: TokenId) -> Answer<bool> {
+        self.ask(Verb::RevokeToken { token }).await
+    }
+
+    async fn reserve_account_id(&self) -> Answer<AccountId> {
+        self.ask(Verb::ReserveAccountId).await
+    }
+
+    async fn add_account(&self, account: NewAccount) -> Answer<()> {
+        self.ask(Verb::AddAccount { account: Box::new(account) }).await
+    }
+
+    /// The gateway's own zones are used: it rolls the windows.
+    async fn accounts_in(&self, pools: &[PoolId], _: &Resets) -> Answer<Vec<AccountState>> {
+        self.ask(Verb::AccountsIn { pools: pools.to_vec() }).await
+    }
+
+    async fn set_health(&self, account: AccountId, health: Health) -> Answer<Option<()>> {
+        let found: bool = self.ask(Verb::SetHealth { account, health }).await?;
+        Ok(found.then_some(()))
+    }
+
+    async fn records_of(
+        &self,
+        user: UserId,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Answer<Vec<Record>> {
+        self.ask(Verb::RecordsOf { user, before: before.map(Into::into), limit }).await
+    }
+
+    async fn charges(
+        &self,
+        pool: PoolId,
+        platform: &PlatformId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Answer<Vec<ChargeRow>> {
+        let platform = platform.clone();
+        self.ask(Verb::Charges { pool, platform, after: after.map(Into::into), limit }).await
+    }
+
+    async fn canaries(&self) -> Answer<Vec<String>> {
+        self.ask(Verb::Canaries).await
+    }
+
+    async fn add_canary(&self, canary: &str) -> Answer<()> {
+        self.ask(Verb::AddCanary { canary: canary.into() }).await
+    }
+}

@@ -1,0 +1,119 @@
+//! `tributary serve`: the gateway.
+
+use std::io;
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{Desk, Failure, print, ring};
+use crate::config::{Config, OwnRing};
+use crate::relay::{Books, Parts};
+use crate::server::{self, Running};
+use crate::store::{self, Store};
+use crate::telemetry::{Metrics, log};
+use crate::vault::Vault;
+
+/// Run the gateway, until SIGTERM or SIGINT.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// For trying out: make a key ring in your configuration folder where none is set.
+    #[arg(long)]
+    dev: bool,
+}
+
+impl Serve {
+    pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
+        begin_log(&desk.config)?;
+        let own = if self.dev { OwnRing::Make } else { OwnRing::Never };
+        let vault = desk.vault(own)?;
+        let store = store::open(&desk.config.settings.store).await?;
+        let running = begin(&desk.config, store, vault).await?;
+        tracing::info!(
+            public = %running.addresses.public,
+            operator = %running.addresses.operator,
+            "serving"
+        );
+        if desk.json {
+            print::line(&addresses(&running).to_string())?;
+        }
+        serve_until_told(running).await
+    }
+}
+
+/// Where a gateway answers, for scripts.
+pub(super) fn addresses(running: &Running) -> serde_json::Value {
+    json!({
+        "base_url": format!("http://{}/v1", running.addresses.public),
+        "operator_url": format!("http://{}", running.addresses.operator),
+    })
+}
+
+/// Begins to log as the configuration says.
+pub(super) fn begin_log(config: &Config) -> Result<(), Failure> {
+    log::start(&config.settings.log).map_err(|error| Failure::other(error, "See [log] filter."))
+}
+
+/// Begins to serve on an open store.
+pub(super) async fn begin(
+    config: &Config,
+    store: Arc<dyn Store>,
+    vault: Arc<Vault>,
+) -> Result<Running, Failure> {
+    if let Some(warning) = ring::prove(&*store, &vault).await? {
+        tracing::warn!("{warning}");
+    }
+    let settings = &config.settings;
+    let (books, keeper) = Books::open(settings.relay.queue);
+    let parts = Parts::new(
+        &settings.relay,
+        config.catalogue.clone(),
+        store.clone(),
+        vault,
+        Arc::new(Metrics::new()),
+        books,
+    )
+    .await?;
+    let running =
+        server::start(&settings.server, &settings.operator, &settings.upstream, parts, keeper)
+            .map_err(|error| Failure::Io { what: "the gateway can't start".into(), error })?;
+    store.tell_holder(&running.addresses.operator.to_string())?;
+    Ok(running)
+}
+
+/// Serves until SIGTERM or SIGINT, then drains. A second signal ends it at once.
+pub(super) async fn serve_until_told(running: Running) -> Result<(), Failure> {
+    let mut told = Told::listen()?;
+    told.next().await;
+    tokio::select! {
+        () = running.drain() => Ok(()),
+        () = told.next() => {
+            tracing::warn!("told twice to stop: open requests are cut");
+            Err(Failure::Told { config: false })
+        }
+    }
+}
+
+/// The signals that end a gateway.
+struct Told {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Told {
+    fn listen() -> Result<Self, Failure> {
+        let no_signals = |error: io::Error| Failure::Io { what: "signals".into(), error };
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(no_signals)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(no_signals)?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

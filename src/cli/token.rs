@@ -1,0 +1,227 @@
+//! `tributary token create|list|revoke`: what callers send as their API key.
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
+
+use super::desk::{user_named, users};
+use super::table::table;
+use super::{Desk, Failure, print};
+use crate::accounts::{GatewayTokenRow, Scope, TokenGrant, TokenId, User};
+use crate::relay::token_mac_parts;
+use crate::store::Directory;
+use crate::telemetry::clock;
+use crate::vault::{GatewayToken, MacPurpose, Vault};
+
+/// What callers send as their API key.
+#[derive(Debug, Subcommand)]
+pub(super) enum Token {
+    Create(Create),
+    List(List),
+    Revoke(Revoke),
+}
+
+/// Create a token and print it, once.
+#[derive(Debug, Args)]
+pub(super) struct Create {
+    /// Whose token.
+    #[arg(long, value_name = "NAME")]
+    user: String,
+    /// A name to know it by.
+    #[arg(long, default_value = "default")]
+    name: String,
+    /// What it may do; several with commas.
+    #[arg(long, value_delimiter = ',', default_values = ["chat", "accounts:read"])]
+    scopes: Vec<ScopeWord>,
+    /// The only model names that it may call; several with commas [default: all].
+    #[arg(long, value_delimiter = ',', value_name = "MODELS")]
+    models: Vec<String>,
+    /// The only platforms that it may reach; several with commas [default: all].
+    #[arg(long, value_delimiter = ',', value_name = "PLATFORMS")]
+    platforms: Vec<String>,
+    /// How long it is good, as `30d` or `12h` [default: until it is revoked].
+    #[arg(long, value_name = "TIME")]
+    expires: Option<jiff::Span>,
+}
+
+/// List tokens: their ends, never themselves.
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// Of this user alone.
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+}
+
+/// Revoke a token: it stops working within 5 seconds.
+#[derive(Debug, Args)]
+pub(super) struct Revoke {
+    /// Its id, as `token list` shows it.
+    id: i64,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ScopeWord {
+    Chat,
+    #[value(name = "accounts:read")]
+    AccountsRead,
+    #[value(name = "accounts:write")]
+    AccountsWrite,
+}
+
+impl Token {
+    pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
+        match self {
+            Self::Create(create) => create.run(desk).await,
+            Self::List(list) => list.run(desk).await,
+            Self::Revoke(revoke) => revoke.run(desk).await,
+        }
+    }
+}
+
+impl Create {
+    async fn run(self, desk: &Desk) -> Result<(), Failure> {
+        let catalogue = &desk.config.catalogue;
+        if let Some(unknown) = self.platforms.iter().find(|id| catalogue.platform(id).is_none()) {
+            let known: Vec<_> = catalogue.platforms().map(|known| known.id.as_str()).collect();
+            let fix = format!("Known are: {}.", known.join(", "));
+            return Err(Failure::usage(format!("there is no platform `{unknown}`"), fix));
+        }
+        let expires_at = self.expires.map(end_of).transpose()?;
+        let (directory, vault) = desk.sealing().await?;
+        let user = user_named(&*directory, &self.user).await?;
+        let grant = TokenGrant {
+            id: directory.reserve_token_id().await?,
+            user: user.id,
+            pools: vec![user.pool],
+            scopes: self.scopes.into_iter().map(Scope::from).collect(),
+            models: self.models,
+            platforms: self.platforms,
+            expires_at,
+        };
+        let (token, row) = create(&*directory, &vault, grant, self.name).await?;
+        if !desk.json {
+            eprintln!("Keep it: it is shown this once. OpenAI clients take it as their API key.");
+            return print::line(token.expose_secret());
+        }
+        let mut facts = facts(&row, &user);
+        facts["token"] = token.expose_secret().into();
+        print::json(&facts)
+    }
+}
+
+/// Creates a token with this grant.
+pub(super) async fn create(
+    directory: &dyn Directory,
+    vault: &Vault,
+    grant: TokenGrant,
+    name: String,
+) -> Result<(GatewayToken, GatewayTokenRow), Failure> {
+    let token = GatewayToken::generate()?;
+    let index = vault.token_index(&token).to_string();
+    let mac = vault.mac(MacPurpose::Row, &token_mac_parts(&index, &grant));
+    let row = GatewayTokenRow {
+        index,
+        grant,
+        mac,
+        name,
+        prefix: token.prefix().to_owned(),
+        last_four: token.last_four().to_owned(),
+        created_at: clock::now(),
+        revoked_at: None,
+    };
+    directory.add_token(row.clone()).await?;
+    Ok((token, row))
+}
+
+fn end_of(life: jiff::Span) -> Result<jiff::Timestamp, Failure> {
+    let now = clock::now().to_zoned_datetime(jiff::tz::TimeZone::UTC);
+    match now.checked_add(life) {
+        Ok(end) if life.is_positive() => Ok(end.timestamp()),
+        _ => Err(Failure::usage(
+            "--expires must be a time that lies ahead",
+            "Give a length, as `30d` or `12h`.",
+        )),
+    }
+}
+
+impl List {
+    async fn run(self, desk: &Desk) -> Result<(), Failure> {
+        let directory = desk.directory().await?;
+        let mut tokens = Vec::new();
+        for user in users(&*directory, self.user.as_deref()).await? {
+            for row in directory.tokens_of(user.id).await? {
+                tokens.push((row, user.clone()));
+            }
+        }
+        if desk.json {
+            let facts: Vec<_> = tokens.iter().map(|(row, user)| facts(row, user)).collect();
+            return print::json(&facts);
+        }
+        let row = |(row, user): (GatewayTokenRow, User)| {
+            [
+                row.grant.id.to_string(),
+                user.name,
+                row.name.clone(),
+                format!("{}***{}", row.prefix, row.last_four),
+                scopes(&row).join(" "),
+                row.created_at.to_string(),
+                state(&row),
+            ]
+        };
+        let head = ["ID", "USER", "NAME", "TOKEN", "SCOPES", "CREATED", "STATE"];
+        print::line(&table(head, tokens.into_iter().map(row).collect()))
+    }
+}
+
+fn facts(row: &GatewayTokenRow, user: &User) -> serde_json::Value {
+    json!({
+        "id": row.grant.id,
+        "user": user.name,
+        "name": row.name,
+        "prefix": row.prefix,
+        "last_four": row.last_four,
+        "scopes": row.grant.scopes,
+        "models": row.grant.models,
+        "platforms": row.grant.platforms,
+        "created_at": row.created_at,
+        "expires_at": row.grant.expires_at,
+        "revoked_at": row.revoked_at,
+    })
+}
+
+fn scopes(row: &GatewayTokenRow) -> Vec<String> {
+    let word = |scope: &Scope| serde_json::to_value(scope).ok()?.as_str().map(str::to_owned);
+    row.grant.scopes.iter().filter_map(word).collect()
+}
+
+fn state(row: &GatewayTokenRow) -> String {
+    match (row.revoked_at, row.grant.expires_at) {
+        (Some(at), _) => format!("revoked {at}"),
+        (None, Some(end)) if end <= clock::now() => format!("ended {end}"),
+        (None, Some(end)) => format!("until {end}"),
+        (None, None) => "good".to_owned(),
+    }
+}
+
+impl Revoke {
+    async fn run(self, desk: &Desk) -> Result<(), Failure> {
+        let directory = desk.directory().await?;
+        if !directory.revoke_token(TokenId(self.id)).await? {
+            let what = format!("there is no token {}", self.id);
+            return Err(Failure::other(what, "`tributary token list` shows all."));
+        }
+        if desk.json {
+            return print::json(&json!({ "id": self.id, "revoked": true }));
+        }
+        print::line(&format!("token {} is revoked: it stops working within 5 seconds", self.id))
+    }
+}
+
+impl From<ScopeWord> for Scope {
+    fn from(word: ScopeWord) -> Self {
+        match word {
+            ScopeWord::Chat => Self::Chat,
+            ScopeWord::AccountsRead => Self::AccountsRead,
+            ScopeWord::AccountsWrite => Self::AccountsWrite,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Where the key ring comes from: the operator's variable or file; for `demo` and
+//! `--dev`, a ring of their own in the user's configuration folder, never beside the
+//! database that it seals.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::environment::{Environment, MASTER_KEYS, MASTER_KEYS_FILE};
+use super::{Mistake, Mistakes, Where};
+use crate::vault::{KeyRing, RingError};
+
+/// Whether a ring that this program made itself will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnRing {
+    /// It will not: the operator's, or none.
+    Never,
+    /// It will, where there is one: commands beside a demo.
+    IfThere,
+    /// It will, and is made where there is none.
+    Make,
+}
+
+/// The key ring; `None` where nobody set one.
+///
+/// # Errors
+/// A ring that can't be read or used, or a file that others may read.
+pub fn key_ring(environment: &Environment, own: OwnRing) -> Result<Option<KeyRing>, Mistakes> {
+    match (&environment.master_keys, &environment.master_keys_file) {
+        (Some(_), Some(_)) => Err(wrong(
+            variable(MASTER_KEYS_FILE),
+            format!("{MASTER_KEYS} is set too"),
+            "set one of them",
+        )),
+        (Some(text), None) => parse(text, variable(MASTER_KEYS)).map(Some),
+        (None, Some(file)) => read(file).map(Some),
+        (None, None) => own_ring(environment, own),
+    }
+}
+
+fn own_ring(environment: &Environment, own: OwnRing) -> Result<Option<KeyRing>, Mistakes> {
+    let folder = environment.config_home.as_ref().map(|home| home.join("tributary"));
+    match (own, folder) {
+        (OwnRing::Never, _) | (OwnRing::IfThere, None) => Ok(None),
+        (OwnRing::Make, None) => Err(wrong(
+            Where::Default,
+            "there is no folder for a key ring of its own",
+            "set HOME, or TRIBUTARY_MASTER_KEYS",
+        )),
+        (own, Some(folder)) => {
+            let file = folder.join("keys");
+            if !file.exists() {
+                if own == OwnRing::IfThere {
+                    return Ok(None);
+                }
+                make(&folder, &file).map_err(|error| {
+                    let at = Where::File { file: file.clone(), line: None };
+                    wrong(at, format!("can't be made: {error}"), "set TRIBUTARY_MASTER_KEYS")
+                })?;
+            }
+            read(&file).map(Some)
+        }
+    }
+}
+
+fn read(file: &Path) -> Result<KeyRing, Mistakes> {
+    let at = || Where::File { file: file.to_owned(), line: None };
+    let unreadable = |error: io::Error| {
+        wrong(at(), format!("the key ring can't be read: {error}"), "check its path and its owner")
+    };
+    let readers = fs::metadata(file).map_err(unreadable).map(|about| others_that_read(&about))?;
+    if let Some(others) = readers {
+        let what = format!("{others} may read the key ring");
+        return Err(wrong(at(), what, format!("run: chmod 600 {}", file.display())));
+    }
+    let text = Zeroizing::new(fs::read_to_string(file).map_err(unreadable)?);
+    parse(&text, at())
+}
+
+/// Who else may read a file. Root's group is nobody else: a credential that systemd
+/// hands to a service by an access list shows its mask there.
+fn others_that_read(about: &fs::Metadata) -> Option<&'static str> {
+    match about.mode() & 0o077 {
+        mode if mode & 0o007 != 0 => Some("everybody"),
+        mode if mode & 0o070 != 0 && about.gid() != 0 => Some("its group"),
+        _ => None,
+    }
+}
+
+fn parse(text: &str, at: Where) -> Result<KeyRing, Mistakes> {
+    KeyRing::parse(text).map_err(|error| {
+        let fix = match error {
+            RingError::DuplicateKid { .. } | RingError::SameKey { .. } => "remove one of them",
+            _ => "`tributary keys generate` makes a good entry",
+        };
+        wrong(at, error.to_string(), fix)
+    })
+}
+
+/// Makes a ring that appears whole or not at all: two commands may start at once.
+fn make(folder: &Path, file: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let entry = KeyRing::generate().map_err(io::Error::other)?;
+    let draft = folder.join(format!(".keys-{}", std::process::id()));
+    let mut new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let written = new.write_all(entry.as_bytes()).and_then(|()| new.sync_all());
+    let linked = written.and_then(|()| match fs::hard_link(&draft, file) {
+        // The other command was first: its ring is as good.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        linked => linked,
+    });
+    fs::remove_file(&draft)?;
+    linked
+}
+
+fn variable(name: &str) -> Where {
+    Where::Variable { variable: name.to_owned() }
+}
+
+fn wrong(at: Where, what: impl Into<String>, fix: impl Into<String>) -> Mistakes {
+    Mistake { at, key: String::new(), what: what.into(), fix: fix.into() }.into()
+}

@@ -1,0 +1,18 @@
+//! What callers speak to us, and the pivot in which fronts and dialects meet.
+//!
+//! The pivot is an OpenAI chat request, answer or chunk. What arrives in that
+//! form is passed on as bytes; only what the gateway itself uses is looked at.
+//! The rules are those of OpenAI's chat completions API.
+
+mod census;
+mod error;
+pub mod object;
+mod places;
+mod request;
+pub mod sse;
+mod usage;
+
+pub use census::ByteCensus;
+pub use error::{BadRequest, ErrorBody};
+pub use request::{ChatRequest, Field};
+pub use usage::{CompletionDetails, PromptDetails, Usage, UsageReport};

@@ -1,0 +1,195 @@
+//! A JSON object whose values stay text.
+//!
+//! What is passed on is passed on as it came: a field that no rule touches is
+//! never parsed, and numbers, escapes and the order of keys survive.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// Enough for any message, chunk or request; keeps twins cheap to find.
+const MOST_FIELDS: usize = 200;
+
+/// An object's fields in order, each value as JSON text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Object<'a> {
+    fields: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
+impl<'a> Object<'a> {
+    /// Reads an object; of a field that comes twice the last one counts.
+    ///
+    /// # Errors
+    /// When the text is no JSON object, or one of more than 200 fields.
+    pub fn parse(json: &'a str) -> Result<Object<'a>, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+
+    /// A field's value.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(key, _)| key == name).map(|(_, json)| &**json)
+    }
+
+    /// A field's value, unless it is absent or null.
+    pub fn given(&self, name: &str) -> Option<&str> {
+        self.get(name).filter(|json| *json != "null")
+    }
+
+    /// Sets a field, in its old place if it was there.
+    pub fn set(&mut self, name: impl Into<Cow<'a, str>>, json: impl Into<Cow<'a, str>>) {
+        let (name, json) = (name.into(), json.into());
+        match self.fields.iter_mut().find(|(key, _)| *key == name) {
+            Some(field) => field.1 = json,
+            None => self.fields.push((name, json)),
+        }
+    }
+
+    /// Takes a field out.
+    pub fn remove(&mut self, name: &str) -> Option<Cow<'a, str>> {
+        let at = self.fields.iter().position(|(key, _)| key == name)?;
+        Some(self.fields.remove(at).1)
+    }
+
+    /// Keeps the fields whose name passes.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
+        self.fields.retain(|(name, _)| keep(name));
+    }
+
+    /// The fields in order: name, JSON text.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|(name, json)| (&**name, &**json))
+    }
+
+    /// Whether there is no field.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// Appends the object as JSON text.
+    pub fn write(&self, out: &mut String) {
+        out.push('{');
+        for (number, (name, json)) in self.fields.iter().enumerate() {
+            if number > 0 {
+                out.push(',');
+            }
+            write_text(out, name);
+            out.push(':');
+            out.push_str(json);
+        }
+        out.push('}');
+    }
+
+    /// The object as JSON text.
+    pub fn to_json(&self) -> String {
+        let room = self.fields.iter().map(|(name, json)| name.len() + json.len() + 4);
+        let mut out = String::with_capacity(room.sum::<usize>() + 2);
+        self.write(&mut out);
+        out
+    }
+}
+
+impl<'a> FromIterator<(&'a str, &'a str)> for Object<'a> {
+    fn from_iter<T: IntoIterator<Item = (&'a str, &'a str)>>(fields: T) -> Object<'a> {
+        let own = |(name, json)| (Cow::Borrowed(name), Cow::Borrowed(json));
+        Object { fields: fields.into_iter().map(own).collect() }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Object<'a>, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Object<'de>;
+
+            fn expecting(&self, form: &mut fmt::Formatter<'_>) -> fmt::Result {
+                form.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
+                let mut object = Object { fields: Vec::with_capacity(8) };
+                while let Some((name, value)) = map.next_entry::<&'de RawValue, &'de RawValue>()? {
+                    if object.fields.len() == MOST_FIELDS {
+                        return Err(A::Error::custom("too many fields"));
+                    }
+                    let name = read_text(name.get()).ok_or(A::Error::custom("a strange name"))?;
+                    object.set(name, value.get());
+                }
+                Ok(object)
+            }
+        }
+        from.deserialize_map(Fields)
+    }
+}
+
+/// The elements of a JSON array, each as JSON text.
+///
+/// # Errors
+/// When the text is no JSON array.
+pub fn elements(json: &str) -> Result<Vec<&str>, serde_json::Error> {
+    let values: Vec<&RawValue> = serde_json::from_str(json)?;
+    Ok(values.into_iter().map(RawValue::get).collect())
+}
+
+/// The text of a JSON string; borrowed when it has no escapes.
+pub fn read_text(json: &str) -> Option<Cow<'_, str>> {
+    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        serde_json::from_str(json).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
+    }
+}
+
+/// Appends text as a JSON string.
+pub fn write_text(out: &mut String, text: &str) {
+    if text.bytes().any(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)) {
+        out.push_str(&serde_json::to_string(text).expect("text always serialises"));
+    } else {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    }
+}
+
+/// Text as a JSON string.
+pub fn text_to_json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    write_text(&mut out, text);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_touched_survives() {
+        let json = r#"{"a":1.50,"b":"\u4f60","c":{"x":[1, 2]}}"#;
+        let mut object = Object::parse(json).unwrap();
+        object.set("a", "2");
+        assert_eq!(object.to_json(), r#"{"a":2,"b":"\u4f60","c":{"x":[1, 2]}}"#);
+        assert_eq!(object.remove("b").unwrap(), r#""\u4f60""#);
+        assert_eq!(object.get("b"), None);
+    }
+
+    #[test]
+    fn the_last_twin_counts_and_names_are_unescaped() {
+        let object = Object::parse(r#"{"a":1,"\u0061":null}"#).unwrap();
+        assert_eq!(object.to_json(), r#"{"a":null}"#);
+        assert_eq!(object.given("a"), None);
+    }
+
+    #[test]
+    fn text_goes_both_ways() {
+        for text in ["", "plain", "q\"\\\n\u{1}", "你好🙂"] {
+            let json = text_to_json(text);
+            assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+            assert_eq!(read_text(&json).unwrap(), text);
+        }
+        assert_eq!(read_text("\""), None);
+        assert_eq!(read_text("7"), None);
+    }
+}

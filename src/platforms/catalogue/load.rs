@@ -1,0 +1,307 @@
+//! From TOML to platforms: merge, read, check, join.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use toml::{Table, Value};
+use url::Url;
+
+use super::entry::{FaceEntry, ModelEntry, PlatformEntry, WindowEntry};
+use super::platform::family;
+use super::{CatalogueError, Face, Model, Platform, Reach, merge};
+use crate::accounts::{Period, Tokens, WindowSpec};
+use crate::platforms::DialectName;
+use crate::platforms::rules::ErrorRule;
+
+/// The built-in platforms, in the catalogue's order.
+const BUILT_IN: [(&str, &str); 6] = [
+    ("qwen", include_str!("qwen.toml")),
+    ("openai", include_str!("openai.toml")),
+    ("glm", include_str!("glm.toml")),
+    ("spark", include_str!("spark.toml")),
+    ("claude", include_str!("claude.toml")),
+    ("ernie", include_str!("ernie.toml")),
+];
+
+/// Every platform, and every mistake in the operator's tables.
+pub(super) fn platforms(
+    operator: &Table,
+    mistakes: &mut Vec<CatalogueError>,
+) -> Vec<Arc<Platform>> {
+    let built_in = built_in();
+    let common = common_errors(&built_in);
+    let mut tables = built_in.clone();
+    match operator.get("platforms") {
+        None => {}
+        Some(Value::Table(theirs)) => {
+            for (id, table) in theirs {
+                lay_over(&mut tables, id, table, mistakes);
+            }
+        }
+        Some(_) => mistakes.push(mistake("platforms", "expected a table of platforms")),
+    }
+    let read = |(id, table): (String, Value)| match read(&id, table, &common) {
+        Ok(platform) => Some(Arc::new(platform)),
+        Err(more) => {
+            mistakes.extend(more);
+            // So that aliases are judged by what is there without the mistake.
+            let (_, table) = built_in.iter().find(|(there, _)| *there == id)?;
+            self::read(&id, table.clone(), &common).ok().map(Arc::new)
+        }
+    };
+    tables.into_iter().filter_map(read).collect()
+}
+
+fn built_in() -> Vec<(String, Value)> {
+    let read = |(id, text): &(&str, &str)| {
+        let table = text.parse().expect("the built-in catalogue is TOML, as its test proves");
+        ((*id).to_owned(), Value::Table(table))
+    };
+    BUILT_IN.iter().map(read).collect()
+}
+
+/// OpenAI's error table, which holds for every platform that brings none.
+fn common_errors(tables: &[(String, Value)]) -> Vec<ErrorRule> {
+    let (_, openai) = tables.iter().find(|(id, _)| id == "openai").expect("openai is built in");
+    let entry: PlatformEntry = openai.clone().try_into().expect("the built-in catalogue reads");
+    let face = entry.faces.into_iter().find(|(dialect, _)| *dialect == DialectName::OpenaiChat);
+    face.and_then(|(_, face)| face.errors).unwrap_or_default()
+}
+
+fn lay_over(
+    tables: &mut Vec<(String, Value)>,
+    id: &str,
+    theirs: &Value,
+    mistakes: &mut Vec<CatalogueError>,
+) {
+    let path = format!("platforms.{id}");
+    let Value::Table(theirs) = theirs else {
+        return mistakes.push(mistake(path, "expected a table"));
+    };
+    // An id stands in model names (`ID/MODEL`), in Redis keys and in headers.
+    let fits = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-'
+    };
+    if id.is_empty() || id == "account" || !id.bytes().all(fits) {
+        return mistakes.push(mistake(path, "a platform's name is of a-z, 0-9, _ and -"));
+    }
+    let built_in = tables.iter_mut().find(|(there, _)| there == id);
+    let usual = built_in.as_ref().and_then(|(_, table)| usual_face(table));
+    let mut theirs = theirs.clone();
+    merge::spell_out(&mut theirs, usual.as_deref().unwrap_or("openai_chat"));
+    match built_in {
+        Some((_, base)) => merge::lay(base, Value::Table(theirs)),
+        None => tables.push((id.to_owned(), Value::Table(theirs))),
+    }
+}
+
+fn usual_face(table: &Value) -> Option<String> {
+    let named = table.get("default_face").and_then(Value::as_str);
+    let only = || table.get("faces")?.as_table()?.keys().next().map(String::as_str);
+    named.or_else(only).map(str::to_owned)
+}
+
+/// Reads one platform and notes every mistake in it.
+fn read(id: &str, table: Value, common: &[ErrorRule]) -> Result<Platform, Vec<CatalogueError>> {
+    let path = format!("platforms.{id}");
+    let mut entry: PlatformEntry = table
+        .try_into()
+        .map_err(|error: toml::de::Error| vec![mistake(&path, error.to_string().trim())])?;
+    let mut mistakes = Vec::new();
+    let faces = read_faces(&mut entry, &path, common, &mut mistakes);
+    let windows = read_windows(&entry.windows, &path, &mut mistakes);
+    let models = read_models(&mut entry, &faces, &path, &mut mistakes);
+    let mut retired = Vec::new();
+    for (name, successor) in entry.retired {
+        match models.iter().find(|model| model.name == successor) {
+            Some(model) => retired.push((Arc::from(name), Arc::clone(model))),
+            None => mistakes.push(mistake(
+                format!("{path}.retired.{name}"),
+                format!("no model is named `{successor}`"),
+            )),
+        }
+    }
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    Ok(Platform {
+        id: id.to_owned(),
+        name: entry.name.unwrap_or_else(|| id.to_owned()),
+        default_model: entry.default_model.or_else(|| Some(models.first()?.name.clone())),
+        windows,
+        on_hangup: entry.on_hangup,
+        faces,
+        models,
+        retired,
+        families: entry.families,
+    })
+}
+
+fn read_faces(
+    entry: &mut PlatformEntry,
+    path: &str,
+    common: &[ErrorRule],
+    mistakes: &mut Vec<CatalogueError>,
+) -> Vec<Arc<Face>> {
+    if entry.faces.is_empty() {
+        mistakes.push(mistake(path, "a platform needs a base_url, or faces"));
+    }
+    let mut faces = Vec::new();
+    for (dialect, face) in std::mem::take(&mut entry.faces) {
+        match read_face(dialect, face, common) {
+            Ok(face) => faces.push(Arc::new(face)),
+            Err(message) => {
+                mistakes.push(mistake(format!("{path}.faces.{}", dialect.as_str()), message));
+            }
+        }
+    }
+    if let Some(usual) = entry.default_face {
+        faces.sort_by_key(|face| face.dialect != usual);
+    }
+    faces
+}
+
+fn read_windows(
+    entries: &[WindowEntry],
+    path: &str,
+    mistakes: &mut Vec<CatalogueError>,
+) -> Vec<WindowSpec> {
+    let mut windows = Vec::new();
+    for window in entries {
+        match read_window(window) {
+            Ok(window) => windows.push(window),
+            Err(message) => mistakes.push(mistake(format!("{path}.windows"), message)),
+        }
+    }
+    if windows.is_empty() {
+        windows.push(WindowSpec { period: Period::Day { zone: "UTC".to_owned() }, limit: None });
+    }
+    windows
+}
+
+fn read_models(
+    entry: &mut PlatformEntry,
+    faces: &[Arc<Face>],
+    path: &str,
+    mistakes: &mut Vec<CatalogueError>,
+) -> Vec<Arc<Model>> {
+    let mut models = Vec::new();
+    for model in std::mem::take(&mut entry.models) {
+        let place = || format!("{path}.models.{}", model.name);
+        if model.name.is_empty() || model.name.starts_with("account:") {
+            let message = "a model's name is not empty and does not begin with `account:`";
+            mistakes.push(mistake(place(), message));
+        }
+        let traits = model.traits.over(&family(&entry.families, &model.name));
+        let mut reach = Vec::new();
+        for face in faces {
+            match address(&model, face) {
+                Ok(url) => reach.push(Reach::new(face, url, &traits)),
+                Err(message) => mistakes.push(mistake(place(), message)),
+            }
+        }
+        models.push(Arc::new(Model {
+            upstream: model.upstream.unwrap_or_else(|| model.name.clone()),
+            name: model.name,
+            context: model.context,
+            max_output: model.max_output,
+            sees: model.sees.or(traits.sees),
+            listed: true,
+            guest: model.guest,
+            reach,
+        }));
+    }
+    models
+}
+
+fn read_face(dialect: DialectName, face: FaceEntry, common: &[ErrorRule]) -> Result<Face, String> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in face.headers {
+        let name: HeaderName = name.parse().map_err(|_| format!("`{name}` is no header's name"))?;
+        if holds_secret(&name) {
+            return Err(format!(
+                "header `{name}` carries a credential, and files get copied: bind it to an \
+                 account by `tributary account add --key-file FILE`"
+            ));
+        }
+        let value: HeaderValue =
+            value.parse().map_err(|_| format!("the value of header `{name}` is none"))?;
+        headers.insert(name, value);
+    }
+    join(&face.base_url, dialect.path())?;
+    Ok(Face {
+        dialect,
+        base_url: face.base_url.parse().map_err(|_| "base_url is no URL".to_owned())?,
+        credential: face.credential,
+        headers,
+        request: face.request,
+        answer: face.answer,
+        own_codes: face.own_codes.unwrap_or(face.errors.is_none()),
+        errors: face.errors.unwrap_or_else(|| common.to_vec()),
+        param_names: face.param_names,
+    })
+}
+
+/// Whether a header's name says that its value is a secret: those are sealed, and never
+/// stand in a file.
+fn holds_secret(name: &HeaderName) -> bool {
+    const WORDS: [&str; 8] =
+        ["authorization", "auth-", "-auth", "cookie", "key", "token", "secret", "password"];
+    WORDS.iter().any(|word| name.as_str().contains(word))
+}
+
+fn read_window(window: &WindowEntry) -> Result<WindowSpec, String> {
+    let period = if window.period == "day" {
+        let zone = window.zone.clone().unwrap_or_else(|| "UTC".to_owned());
+        Period::Day { zone }
+    } else {
+        let length = length(&window.period);
+        let length = length.ok_or("a period is `day`, or a length as `5h` or `7d`")?;
+        if window.zone.is_some() {
+            return Err("a zone belongs to a `day`".to_owned());
+        }
+        Period::FromFirstUse { seconds: i64::try_from(length.as_secs()).unwrap_or(i64::MAX) }
+    };
+    Ok(WindowSpec { period, limit: window.limit.map(Tokens) })
+}
+
+fn length(text: &str) -> Option<Duration> {
+    let (count, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    let count: u64 = count.parse().ok().filter(|count| *count > 0)?;
+    Some(Duration::from_secs(count.checked_mul(seconds)?))
+}
+
+fn address(model: &ModelEntry, face: &Face) -> Result<Uri, String> {
+    let own = model.faces.get(&face.dialect).cloned().unwrap_or_default();
+    let faces = face.base_url.to_string();
+    let base = own.base_url.as_ref().or(model.base_url.as_ref()).unwrap_or(&faces);
+    let path = own.path.as_deref().or(model.path.as_deref());
+    join(base, path.unwrap_or(face.dialect.path()))
+}
+
+/// The address of a path under a base. A relative path may leave the base's last
+/// segment (`../v2/chat/completions`), so that a model moves with its platform when
+/// the operator sets another base.
+pub(super) fn join(base: &str, path: &str) -> Result<Uri, String> {
+    let wrong = |error: url::ParseError| format!("`{base}` is no base URL: {error}");
+    let base = Url::parse(&format!("{}/", base.trim_end_matches('/'))).map_err(wrong)?;
+    if !matches!(base.scheme(), "http" | "https" | "ws" | "wss") || !base.has_host() {
+        return Err(format!("`{base}` is no address of a platform"));
+    }
+    if !base.username().is_empty() || base.password().is_some() || base.query().is_some() {
+        return Err("a base URL has no user, password or query".to_owned());
+    }
+    let full = base.join(path.trim_start_matches('/')).map_err(|error| error.to_string())?;
+    full.as_str().parse().map_err(|_| format!("`{full}` is no address"))
+}
+
+fn mistake(path: impl Into<String>, message: impl Into<String>) -> CatalogueError {
+    CatalogueError { path: path.into(), message: message.into() }
+}

@@ -1,0 +1,172 @@
+//! A platform as the gateway uses it: checked, joined, ready.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Uri};
+
+use super::entry::Family;
+use crate::accounts::{Period, WindowSpec};
+use crate::platforms::DialectName;
+use crate::platforms::credential::CredentialSpec;
+use crate::platforms::rules::{AnswerRules, ErrorRule, RequestRules, Traits, fits};
+
+/// A service that accounts live on.
+#[derive(Debug)]
+pub struct Platform {
+    /// Its name everywhere: `qwen`.
+    pub id: String,
+    /// Its name for people: `Qwen`.
+    pub name: String,
+    /// The model of requests that name none.
+    pub default_model: Option<String>,
+    /// Token limits of an account, unless the account has its own.
+    pub windows: Vec<WindowSpec>,
+    /// What to do upstream when the caller hangs up.
+    pub on_hangup: Hangup,
+    /// The wire formats it can be reached in, the usual one first.
+    pub faces: Vec<Arc<Face>>,
+    /// Its models.
+    pub models: Vec<Arc<Model>>,
+    /// Retired names, each with the listed model that follows it.
+    pub retired: Vec<(Arc<str>, Arc<Model>)>,
+    pub(super) families: Vec<Family>,
+}
+
+/// What to do upstream when the caller hangs up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hangup {
+    /// Cancel: the platform stops, and so does its bill.
+    #[default]
+    Cancel,
+    /// Read to the end for the exact figure: the platform bills the whole answer anyway.
+    Drain,
+}
+
+/// One wire format at one address.
+#[derive(Debug)]
+pub struct Face {
+    /// The wire format.
+    pub dialect: DialectName,
+    /// Where it is served, without the dialect's path.
+    pub base_url: Uri,
+    /// What proves an account here, and where a person gets it.
+    pub credential: CredentialSpec,
+    /// Headers of every request, beside content type and authorization.
+    pub headers: HeaderMap,
+    /// What is changed in requests.
+    pub request: RequestRules,
+    /// What is put right in answers.
+    pub answer: AnswerRules,
+    /// What failures mean.
+    pub errors: Vec<ErrorRule>,
+    /// Codes of refused requests reach the caller as they are.
+    pub own_codes: bool,
+    /// Request fields that are looked for in the words of a refusal.
+    pub param_names: Vec<String>,
+}
+
+/// One model of a platform.
+#[derive(Debug)]
+pub struct Model {
+    /// What callers name.
+    pub name: String,
+    /// What the platform is told.
+    pub upstream: String,
+    /// Tokens of prompt and answer together.
+    pub context: Option<u64>,
+    /// Most tokens of an answer.
+    pub max_output: Option<u64>,
+    /// Whether it takes images, where that is known.
+    pub sees: Option<bool>,
+    /// Whether the catalogue lists it; a bare upstream name is not.
+    pub listed: bool,
+    /// Another vendor's model: its own platform comes first.
+    pub guest: bool,
+    /// How it is reached in each of its platform's dialects.
+    pub reach: Vec<Reach>,
+}
+
+/// How one model is reached in one dialect.
+#[derive(Debug)]
+pub struct Reach {
+    /// The dialect.
+    pub dialect: DialectName,
+    /// Where requests go.
+    pub url: Uri,
+    /// What is special about the model there.
+    pub traits: Traits,
+    /// Requests can be spliced: nothing else is changed.
+    pub is_plain: bool,
+}
+
+impl Platform {
+    /// The face of this dialect, or the usual one.
+    pub fn face(&self, dialect: Option<DialectName>) -> Option<&Arc<Face>> {
+        match dialect {
+            Some(dialect) => self.faces.iter().find(|face| face.dialect == dialect),
+            None => self.faces.first(),
+        }
+    }
+
+    /// Whether this build speaks one of its dialects.
+    pub fn is_available(&self) -> bool {
+        self.faces.iter().any(|face| face.dialect.is_spoken())
+    }
+
+    /// A listed model by the caller's or the platform's name.
+    pub fn model(&self, name: &str) -> Option<&Arc<Model>> {
+        let named = self.models.iter().find(|model| model.name == name);
+        named.or_else(|| self.models.iter().find(|model| model.upstream == name))
+    }
+
+    /// A model that nobody listed, with its family's traits.
+    pub fn unlisted(&self, name: &str) -> Model {
+        let traits = family(&self.families, name);
+        let reach = self.faces.iter().map(|face| {
+            // The address was proven when the face was loaded.
+            let url = super::load::join(&face.base_url.to_string(), face.dialect.path());
+            Reach::new(face, url.unwrap_or_default(), &traits)
+        });
+        Model {
+            name: name.to_owned(),
+            upstream: name.to_owned(),
+            context: None,
+            max_output: None,
+            sees: traits.sees,
+            listed: false,
+            guest: false,
+            reach: reach.collect(),
+        }
+    }
+
+    /// The zone of its daily window, for hints that name a local time.
+    pub fn zone(&self) -> &str {
+        let mut zones = self.windows.iter().filter_map(|window| match &window.period {
+            Period::Day { zone } => Some(zone.as_str()),
+            Period::FromFirstUse { .. } => None,
+        });
+        zones.next_back().unwrap_or("UTC")
+    }
+}
+
+impl Reach {
+    pub(super) fn new(face: &Face, url: Uri, traits: &Traits) -> Reach {
+        let traits = traits.over(&face.request.traits);
+        let is_plain = face.request.is_plain(&traits);
+        Reach { dialect: face.dialect, url, traits, is_plain }
+    }
+}
+
+impl Model {
+    /// How it is reached in a dialect.
+    pub fn reach(&self, dialect: DialectName) -> Option<&Reach> {
+        self.reach.iter().find(|reach| reach.dialect == dialect)
+    }
+}
+
+/// The traits of the first family that a name belongs to.
+pub(super) fn family(families: &[Family], name: &str) -> Traits {
+    let belongs = |family: &&Family| family.names.iter().any(|pattern| fits(pattern, name));
+    families.iter().find(belongs).map(|family| family.traits.clone()).unwrap_or_default()
+}

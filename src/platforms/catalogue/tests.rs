@@ -1,0 +1,200 @@
+use super::*;
+use crate::accounts::{Period, Tokens, WindowSpec};
+use crate::platforms::DialectName;
+
+fn load(operator: &str) -> Result<Catalogue, Vec<CatalogueError>> {
+    Catalogue::load(&operator.parse().unwrap())
+}
+
+fn built_in() -> Catalogue {
+    load("").unwrap_or_else(|mistakes| panic!("{mistakes:#?}"))
+}
+
+fn hops(catalogue: &Catalogue, name: &str) -> Vec<String> {
+    let Resolution::Hops(hops) = catalogue.resolve(name) else { return Vec::new() };
+    hops.iter().map(|hop| format!("{}/{}", hop.platform.id, hop.model.upstream)).collect()
+}
+
+#[test]
+fn every_built_in_platform_has_what_a_person_and_the_gateway_need() {
+    let catalogue = built_in();
+    let ids: Vec<&str> = catalogue.platforms().map(|platform| platform.id.as_str()).collect();
+    assert_eq!(ids, ["qwen", "openai", "glm", "spark", "claude", "ernie"]);
+    for platform in catalogue.platforms() {
+        let default = platform.default_model.as_deref().unwrap();
+        assert!(platform.model(default).is_some(), "{}: {default}", platform.id);
+        let face = platform.face(None).unwrap();
+        assert!(!face.credential.help.is_empty() && !face.credential.get.is_empty());
+        assert_eq!(platform.is_available(), platform.id != "claude");
+    }
+}
+
+#[test]
+fn every_name_of_the_guide_answers() {
+    let catalogue = built_in();
+    for (name, wanted) in [
+        ("qwen-turbo", "qwen/qwen-flash"),
+        ("qwen-plus", "qwen/qwen-plus"),
+        ("qwen-max", "qwen/qwen-max"),
+        ("gpt-3.5-turbo", "openai/gpt-5.4-mini"),
+        ("gpt-4", "openai/gpt-5.4"),
+        ("ernie-bot-turbo", "ernie/ernie-5.1"),
+        ("ernie-bot", "ernie/ernie-5.1"),
+        ("glm-3-turbo", "glm/glm-4.7-flash"),
+        ("glm-4", "glm/glm-4.7"),
+        ("spark-lite", "spark/lite"),
+        ("spark-pro", "spark/generalv3"),
+        ("claude-3-haiku", "claude/claude-haiku-4-5"),
+        ("claude-3-sonnet", "claude/claude-sonnet-4-6"),
+    ] {
+        assert_eq!(hops(&catalogue, name), [wanted], "{name}");
+        let Resolution::Hops(hops) = catalogue.resolve(name) else { unreachable!() };
+        let current = hops[0].model.name == name;
+        assert_eq!(hops[0].successor_of.as_deref(), (!current).then_some(name));
+    }
+}
+
+#[test]
+fn a_vendors_own_platform_comes_before_its_hosts() {
+    let catalogue = built_in();
+    assert_eq!(hops(&catalogue, "glm-5.1"), ["glm/glm-5.1", "ernie/glm-5.1"]);
+    assert_eq!(hops(&catalogue, "ernie/glm-5.1"), ["ernie/glm-5.1"]);
+}
+
+#[test]
+fn a_platforms_own_name_needs_no_listing_and_may_hold_slashes() {
+    let catalogue = built_in();
+    assert_eq!(hops(&catalogue, "qwen/vendor/new-model"), ["qwen/vendor/new-model"]);
+    assert_eq!(hops(&catalogue, "openai/gpt-4"), ["openai/gpt-5.4"]);
+    for unknown in ["nothing", "nowhere/model", "qwen/", "/x", ""] {
+        assert!(hops(&catalogue, unknown).is_empty(), "{unknown}");
+    }
+    let glm = Arc::clone(catalogue.platform("glm").unwrap());
+    let hop = catalogue.resolve_on(&glm, "glm-5.9-new");
+    assert!(!hop.model.listed && hop.model.reach(DialectName::OpenaiChat).is_some());
+}
+
+#[test]
+fn a_platform_in_gateway_toml_alone_works() {
+    let catalogue = load(
+        r#"
+        [platforms.deepseek]
+        dialect = "openai_chat"
+        base_url = "https://api.deepseek.com/v1"
+        models = [{ name = "deepseek-chat", context = 128000, max_output = 8192 }]
+        windows = [{ period = "day", limit = 1000000, zone = "Asia/Shanghai" }]
+        "#,
+    )
+    .unwrap();
+    let platform = catalogue.platform("deepseek").unwrap();
+    assert_eq!(platform.default_model.as_deref(), Some("deepseek-chat"));
+    assert!(platform.is_available());
+    let model = platform.model("deepseek-chat").unwrap();
+    let reach = model.reach(DialectName::OpenaiChat).unwrap();
+    assert_eq!(reach.url, "https://api.deepseek.com/v1/chat/completions");
+    assert!(reach.is_plain);
+    let zone = "Asia/Shanghai".to_owned();
+    let window = WindowSpec { period: Period::Day { zone }, limit: Some(Tokens(1_000_000)) };
+    assert_eq!(platform.windows, [window]);
+    let face = platform.face(None).unwrap();
+    assert!(!face.errors.is_empty() && face.own_codes);
+}
+
+#[test]
+fn a_base_url_alone_keeps_the_models_and_moves_all_of_them() {
+    let catalogue = load("[platforms.spark]\nbase_url = 'http://127.0.0.1:9/sim/v1'").unwrap();
+    let spark = catalogue.platform("spark").unwrap();
+    let url = |name: &str| {
+        spark.model(name).unwrap().reach(DialectName::OpenaiChat).unwrap().url.to_string()
+    };
+    assert_eq!(url("lite"), "http://127.0.0.1:9/sim/v1/chat/completions");
+    assert_eq!(url("spark-x"), "http://127.0.0.1:9/sim/v2/chat/completions");
+}
+
+#[test]
+fn an_entry_can_be_changed_in_part() {
+    let catalogue = load(
+        "[platforms.qwen]
+         windows = [{ period = '5h', limit = 5 }, { period = '7d' }]
+         on_hangup = 'drain'
+         models = [{ name = 'qwen-plus', max_output = 7 }, { name = 'mine', upstream = 'ft-1' }]",
+    )
+    .unwrap();
+    let qwen = catalogue.platform("qwen").unwrap();
+    assert_eq!(qwen.on_hangup, Hangup::Drain);
+    assert_eq!(qwen.windows.len(), 2);
+    let plus = qwen.model("qwen-plus").unwrap();
+    assert_eq!((plus.context, plus.max_output), (Some(1_000_000), Some(7)));
+    assert_eq!(hops(&catalogue, "mine"), ["qwen/ft-1"]);
+    assert_eq!(hops(&catalogue, "qwen-flash"), ["qwen/qwen-flash"]);
+}
+
+#[test]
+fn an_alias_is_an_ordered_chain() {
+    let catalogue = load(
+        "[aliases]
+         smart = ['qwen3-max', 'glm/glm-5.2', 'gpt-4']
+         fast = 'qwen-flash'
+         gpt-4 = 'glm-4.7'",
+    )
+    .unwrap();
+    assert_eq!(hops(&catalogue, "smart"), ["qwen/qwen3-max", "glm/glm-5.2", "openai/gpt-5.4"]);
+    assert_eq!(hops(&catalogue, "fast"), ["qwen/qwen-flash"]);
+    // The operator's word wins over a retired name.
+    assert_eq!(hops(&catalogue, "gpt-4"), ["glm/glm-4.7"]);
+    assert_eq!(catalogue.aliases().count(), 3);
+}
+
+#[test]
+fn a_header_that_carries_a_secret_is_refused_without_it() {
+    for name in
+        ["Authorization", "x-api-key", "Api-Key", "x-goog-api-key", "Cookie", "X-Auth-Token"]
+    {
+        let text = format!(
+            "[platforms.mine]\nbase_url = 'https://x.test/v1'\nheaders = {{ {name} = 'hunter2' }}"
+        );
+        let said = load(&text).unwrap_err()[0].to_string();
+        assert!(said.contains("account add --key-file") && !said.contains("hunter2"), "{said}");
+    }
+    load("[platforms.mine]\nbase_url = 'https://x.test/v1'\nheaders = { X-Region = 'cn' }")
+        .unwrap();
+}
+
+#[test]
+fn every_mistake_is_found_and_named() {
+    let mistakes = load(
+        "[platforms.qwen]
+         colour = 'blue'
+         [platforms.Bad]
+         base_url = 'https://x/v1'
+         [platforms.empty]
+         [platforms.glm]
+         base_url = 'ftp://x'
+         windows = [{ period = 'hourly' }]
+         [platforms.openai]
+         default_face = 'telepathy'
+         [platforms.spark]
+         retired = { old = 'nowhere' }
+         [aliases]
+         qwen-plus = 'qwen-flash'
+         lost = 'no-such-model'
+         none = []",
+    )
+    .unwrap_err();
+    let said: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    for (path, words) in [
+        ("platforms.qwen:", "colour"),
+        ("platforms.Bad:", "a-z"),
+        ("platforms.empty:", "base_url"),
+        ("platforms.glm.faces.openai_chat:", "ftp://x"),
+        ("platforms.glm.windows:", "5h"),
+        ("platforms.openai:", "telepathy"),
+        ("platforms.spark.retired.old:", "nowhere"),
+        ("aliases.qwen-plus:", "always win"),
+        ("aliases.lost:", "no-such-model"),
+        ("aliases.none:", "nowhere"),
+    ] {
+        let found = said.iter().any(|said| said.starts_with(path) && said.contains(words));
+        assert!(found, "{path} {words}: {said:#?}");
+    }
+}

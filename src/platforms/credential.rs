@@ -1,0 +1,206 @@
+//! Credentials: what proves an account to its platform.
+//!
+//! A credential is parsed from a key file, sealed as the JSON of
+//! [`Credential::to_sealed`], and written into a request's headers by
+//! [`Credential::authorize`]. Secrets are wiped from memory when dropped and can't
+//! be printed.
+
+use std::collections::BTreeMap;
+
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::Face;
+
+/// What proves an account.
+pub enum Credential {
+    /// A key, with the fields that some platforms want beside it.
+    Key {
+        /// The key itself.
+        key: Zeroizing<String>,
+        /// Other fields, by the names of the face's [`CredentialSpec`].
+        extra: BTreeMap<String, Zeroizing<String>>,
+    },
+}
+
+/// What a face takes as proof, and where a person gets it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CredentialSpec {
+    /// How the proof is written into a request.
+    pub scheme: Scheme,
+    /// What it is, for a person who binds an account.
+    pub help: String,
+    /// Where a person gets it.
+    pub get: String,
+    /// Fields that may stand beside the key, each with the header that carries it.
+    pub optional: BTreeMap<String, String>,
+}
+
+/// How a proof is written into a request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scheme {
+    /// `Authorization: Bearer KEY`.
+    #[default]
+    Bearer,
+}
+
+/// Why a credential can't be used. Never holds a part of the secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialError {
+    /// Nothing usable stands in the file.
+    #[error("the credential is empty")]
+    Empty,
+    /// A needed field is missing.
+    #[error("the credential lacks the field `{0}`")]
+    Missing(String),
+    /// A field that the platform doesn't know.
+    #[error("the credential has a field `{0}`, which this platform does not know")]
+    Unknown(String),
+    /// A field holds what no HTTP header may hold.
+    #[error("the credential's field `{0}` is no text that a header can carry")]
+    Unfit(String),
+    /// Not JSON, or not what was sealed.
+    #[error("the credential can't be read")]
+    Unreadable,
+}
+
+/// The sealed plaintext, and a key file's object; moved, never copied, into wiped memory.
+#[derive(Deserialize)]
+struct Fields {
+    key: Option<String>,
+    #[serde(flatten)]
+    extra: BTreeMap<String, String>,
+}
+
+impl Credential {
+    /// Reads a key file: the raw key, or a JSON object `{"key": …}` with other fields.
+    ///
+    /// # Errors
+    /// What is missing, too much, or unfit.
+    pub fn parse(face: &Face, file: &str) -> Result<Credential, CredentialError> {
+        let file = file.trim();
+        let (key, extra) = if file.starts_with('{') {
+            let fields: Fields =
+                serde_json::from_str(file).map_err(|_| CredentialError::Unreadable)?;
+            let key = fields.key.ok_or(CredentialError::Missing("key".to_owned()))?;
+            (Zeroizing::new(key), wiped(fields.extra))
+        } else {
+            (Zeroizing::new(file.to_owned()), BTreeMap::new())
+        };
+        if key.is_empty() {
+            return Err(CredentialError::Empty);
+        }
+        if let Some(name) = extra.keys().find(|name| !face.credential.optional.contains_key(*name))
+        {
+            return Err(CredentialError::Unknown(name.clone()));
+        }
+        let credential = Credential::Key { key, extra };
+        // Better refused when it is bound than when it is used.
+        credential.authorize(face, &mut HeaderMap::new())?;
+        Ok(credential)
+    }
+
+    /// The plaintext that is sealed.
+    pub fn to_sealed(&self) -> Zeroizing<Vec<u8>> {
+        let Credential::Key { key, extra } = self;
+        let mut fields: BTreeMap<&str, &str> =
+            extra.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        fields.insert("key", key);
+        Zeroizing::new(serde_json::to_vec(&fields).expect("texts always serialise"))
+    }
+
+    /// Reads back what [`to_sealed`](Self::to_sealed) wrote.
+    ///
+    /// # Errors
+    /// [`CredentialError::Unreadable`].
+    pub fn from_sealed(plain: &[u8]) -> Result<Credential, CredentialError> {
+        match serde_json::from_slice(plain) {
+            Ok(Fields { key: Some(key), extra }) => {
+                Ok(Credential::Key { key: Zeroizing::new(key), extra: wiped(extra) })
+            }
+            _ => Err(CredentialError::Unreadable),
+        }
+    }
+
+    /// Every secret in it, to be taken out of what a platform says.
+    pub fn secrets(&self) -> Vec<&str> {
+        let Credential::Key { key, extra } = self;
+        std::iter::once(key.as_str()).chain(extra.values().map(|value| value.as_str())).collect()
+    }
+
+    /// Adds what proves the account to a request's headers, marked as sensitive.
+    ///
+    /// # Errors
+    /// When a field can't stand in a header.
+    pub fn authorize(&self, face: &Face, headers: &mut HeaderMap) -> Result<(), CredentialError> {
+        let Credential::Key { key, extra } = self;
+        match face.credential.scheme {
+            Scheme::Bearer => {
+                let mut text = Zeroizing::new(String::with_capacity(7 + key.len()));
+                text.push_str("Bearer ");
+                text.push_str(key);
+                headers.insert(AUTHORIZATION, sensitive("key", &text)?);
+            }
+        }
+        for (name, value) in extra {
+            let header = face.credential.optional.get(name);
+            let header = header.ok_or_else(|| CredentialError::Unknown(name.clone()))?;
+            let header: HeaderName =
+                header.parse().map_err(|_| CredentialError::Unfit(name.clone()))?;
+            headers.insert(header, sensitive(name, value)?);
+        }
+        Ok(())
+    }
+}
+
+fn wiped(fields: BTreeMap<String, String>) -> BTreeMap<String, Zeroizing<String>> {
+    fields.into_iter().map(|(name, value)| (name, Zeroizing::new(value))).collect()
+}
+
+fn sensitive(name: &str, text: &str) -> Result<HeaderValue, CredentialError> {
+    let fits = text.bytes().all(|byte| (0x20..0x7F).contains(&byte));
+    let value = HeaderValue::from_str(text).ok().filter(|_| fits);
+    let mut value = value.ok_or_else(|| CredentialError::Unfit(name.to_owned()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platforms::Catalogue;
+
+    fn headers(platform: &str, file: &str) -> Result<HeaderMap, CredentialError> {
+        let catalogue = Catalogue::load(&toml::Table::new()).unwrap();
+        let platform = catalogue.platform(platform).unwrap();
+        let face = platform.face(None).unwrap();
+        let sealed = Credential::parse(face, file)?.to_sealed();
+        let mut headers = HeaderMap::new();
+        Credential::from_sealed(&sealed)?.authorize(face, &mut headers)?;
+        Ok(headers)
+    }
+
+    #[test]
+    fn a_raw_key_and_an_object_become_headers_that_are_not_logged() {
+        let headers_raw = headers("openai", " sk-1\n").unwrap();
+        assert_eq!(headers_raw["authorization"], "Bearer sk-1");
+        assert!(headers_raw["authorization"].is_sensitive());
+        let file = r#"{"key":"sk-1","organization":"org-2"}"#;
+        let both = headers("openai", file).unwrap();
+        assert_eq!(both["openai-organization"], "org-2");
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_when_it_is_bound() {
+        let error = |file| headers("openai", file).unwrap_err();
+        assert_eq!(error(" "), CredentialError::Empty);
+        assert_eq!(error("{}"), CredentialError::Missing("key".to_owned()));
+        assert_eq!(error("{\"key\":1}"), CredentialError::Unreadable);
+        assert_eq!(error(r#"{"key":"k","x":"y"}"#), CredentialError::Unknown("x".to_owned()));
+        assert_eq!(error("a\nb"), CredentialError::Unfit("key".to_owned()));
+    }
+}

@@ -1,0 +1,214 @@
+//! Putting right what breaks the front's rules in a chunk or an answer that else is
+//! passed on: a role that comes again, tool deltas, a finish reason, missing keys.
+
+use std::borrow::Cow;
+
+use super::Context;
+use super::calls::{CallStep, Calls};
+use super::chunk::read_calls;
+use super::chunks::put_calls;
+use super::finish::{Finish, finish};
+use crate::front::object::{Object, elements, read_text, text_to_json};
+use crate::platforms::PlatformError;
+
+/// OpenAI's most choices.
+const MOST_CHOICES: usize = 128;
+
+/// What a stream's choices have said so far.
+#[derive(Debug, Default)]
+pub(super) struct Tidy {
+    choices: Vec<Choice>,
+}
+
+#[derive(Debug, Default)]
+struct Choice {
+    index: u64,
+    has_role: bool,
+    calls: Calls,
+}
+
+/// What became of a chunk's choices.
+pub(super) enum Tidied {
+    /// They break no rule.
+    Same,
+    /// They add nothing.
+    Nothing,
+    /// This, as a JSON array.
+    Changed(String),
+}
+
+impl Tidy {
+    /// Whether a tool was called.
+    pub(super) fn called(&self) -> bool {
+        self.choices.iter().any(|choice| choice.calls.any())
+    }
+
+    /// Puts the choices of one chunk right.
+    pub(super) fn choices(
+        &mut self,
+        json: &str,
+        answer: &Object<'_>,
+        context: &Context,
+    ) -> Result<Tidied, PlatformError> {
+        let id = answer.get("id").and_then(read_text).unwrap_or_default();
+        let unreadable = |_| context.unreadable();
+        let parts = elements(json).map_err(unreadable)?;
+        let (mut out, mut changed) = (Vec::with_capacity(parts.len()), false);
+        for part in &parts {
+            let mut choice = Object::parse(part).map_err(unreadable)?;
+            match self.choice(&mut choice, &id, context)? {
+                Verdict::Same => out.push(Cow::Borrowed(*part)),
+                Verdict::Changed => {
+                    changed = true;
+                    out.push(Cow::Owned(choice.to_json()));
+                }
+                Verdict::Nothing => changed = true,
+            }
+        }
+        Ok(match (changed, out.is_empty()) {
+            (false, _) => Tidied::Same,
+            (true, true) => Tidied::Nothing,
+            (true, false) => Tidied::Changed(format!("[{}]", out.join(","))),
+        })
+    }
+
+    fn choice(
+        &mut self,
+        choice: &mut Object<'_>,
+        id: &str,
+        context: &Context,
+    ) -> Result<Verdict, PlatformError> {
+        let index = choice.get("index").and_then(|json| json.parse().ok()).unwrap_or(0);
+        let at = match self.choices.iter().position(|known| known.index == index) {
+            Some(at) => at,
+            None if self.choices.len() < MOST_CHOICES => {
+                self.choices.push(Choice { index, ..Choice::default() });
+                self.choices.len() - 1
+            }
+            None => return Ok(Verdict::Nothing),
+        };
+        let Some(known) = self.choices.get_mut(at) else { return Ok(Verdict::Nothing) };
+        let mut verdict = Verdict::Same;
+        let json = choice.get("delta").unwrap_or("{}").to_owned();
+        let mut delta = Object::parse(&json).map_err(|_| context.unreadable())?;
+        match (delta.given("role").is_some(), known.has_role) {
+            (true, true) => {
+                delta.remove("role");
+                verdict = Verdict::Changed;
+            }
+            (false, false) => {
+                delta.set("role", "\"assistant\"");
+                verdict = Verdict::Changed;
+            }
+            _ => {}
+        }
+        known.has_role = true;
+        if let Some(calls) = delta.get("tool_calls").map(str::to_owned) {
+            let steps: Vec<CallStep<'_>> = read_calls(&calls)
+                .into_iter()
+                .filter_map(|call| known.calls.take(call, id.trim_start_matches("chatcmpl-")))
+                .collect();
+            verdict = Verdict::Changed;
+            if steps.is_empty() {
+                delta.remove("tool_calls");
+            } else {
+                let mut out = Vec::with_capacity(calls.len());
+                put_calls(&mut out, &steps);
+                let text = String::from_utf8(out).map_err(|_| context.unreadable())?;
+                let list = text.strip_prefix("\"tool_calls\":").unwrap_or("[]");
+                delta.set("tool_calls", list.to_owned());
+            }
+        }
+        if let Some(now) = finished(choice, known.calls.any(), context)? {
+            choice.set("finish_reason", text_to_json(&now));
+            verdict = Verdict::Changed;
+        }
+        if verdict == Verdict::Changed {
+            if choice.given("finish_reason").is_none() && is_hollow(&delta) {
+                return Ok(Verdict::Nothing);
+            }
+            choice.set("delta", delta.to_json());
+        }
+        Ok(verdict)
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Verdict {
+    Same,
+    Changed,
+    Nothing,
+}
+
+/// Whether a delta adds nothing that a caller could see.
+pub(super) fn is_hollow(delta: &Object<'_>) -> bool {
+    delta.iter().all(|(name, json)| name == "role" || matches!(json, "null" | "\"\"" | "[]"))
+}
+
+/// The finish reason of a choice, where it must be another.
+fn finished(
+    choice: &Object<'_>,
+    calls: bool,
+    context: &Context,
+) -> Result<Option<String>, PlatformError> {
+    let Some(reason) = choice.given("finish_reason").and_then(read_text) else { return Ok(None) };
+    match finish(&context.face.answer, &reason, calls, false) {
+        Finish::Reason(ours) if ours == reason => Ok(None),
+        Finish::Reason(ours) => Ok(Some(ours.to_owned())),
+        Finish::Broken => Err(context.broken(&reason)),
+    }
+}
+
+/// Puts a whole answer right.
+pub(super) fn answer(top: &mut Object<'_>, context: &Context) -> Result<(), PlatformError> {
+    let unreadable = |_| context.unreadable();
+    let json = top.get("choices").unwrap_or("[]").to_owned();
+    let mut out = Vec::new();
+    for part in elements(&json).map_err(unreadable)? {
+        let mut choice = Object::parse(part).map_err(unreadable)?;
+        let json = choice.get("message").unwrap_or("{}").to_owned();
+        let mut message = Object::parse(&json).map_err(unreadable)?;
+        let calls = whole_calls(&mut message);
+        for (key, json) in [("role", "\"assistant\""), ("content", "null"), ("refusal", "null")] {
+            if message.get(key).is_none() {
+                message.set(key, json);
+            }
+        }
+        choice.set("message", message.to_json());
+        if let Some(now) = finished(&choice, calls, context)? {
+            choice.set("finish_reason", text_to_json(&now));
+        }
+        for (key, json) in [("index", "0"), ("logprobs", "null"), ("finish_reason", "\"stop\"")] {
+            let needed = if key == "logprobs" { choice.get(key) } else { choice.given(key) };
+            if needed.is_none() {
+                choice.set(key, json);
+            }
+        }
+        out.push(choice.to_json());
+    }
+    top.set("choices", format!("[{}]", out.join(",")));
+    Ok(())
+}
+
+/// Takes what only belongs into deltas out of a message's calls; tells whether there are any.
+fn whole_calls(message: &mut Object<'_>) -> bool {
+    let Some(json) = message.get("tool_calls").map(str::to_owned) else { return false };
+    let calls: Vec<Object<'_>> = elements(&json)
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|call| Object::parse(call).ok())
+        .collect();
+    if calls.is_empty() {
+        message.remove("tool_calls");
+        return false;
+    }
+    let written: Vec<String> = calls
+        .into_iter()
+        .map(|mut call| {
+            call.remove("index");
+            call.to_json()
+        })
+        .collect();
+    message.set("tool_calls", format!("[{}]", written.join(",")));
+    true
+}

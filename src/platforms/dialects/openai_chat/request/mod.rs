@@ -1,0 +1,131 @@
+//! The request: spliced where nothing else is to change, else put right rule by rule.
+//!
+//! Fields that no rule names go on byte for byte, in the caller's order.
+
+mod fields;
+mod legacy;
+mod messages;
+mod response_format;
+mod search;
+mod splice;
+mod thinking;
+mod tools;
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use crate::front::object::{Object, text_to_json};
+use crate::front::{BadRequest, ChatRequest};
+use crate::platforms::rules::{Legacy, RequestRules, StreamsOnly, Traits, UsageAsked};
+use crate::platforms::{Face, Model, Platform, Reach};
+
+/// A request as it goes upstream, and what its answer must then look like.
+pub(super) struct Built {
+    pub(super) body: Bytes,
+    /// Upstream was asked for a stream.
+    pub(super) streams: bool,
+    /// The caller speaks of `functions`: so must the answer.
+    pub(super) legacy: bool,
+}
+
+/// The request on its way through the rules.
+struct Draft<'a> {
+    fields: Object<'a>,
+    /// Over the field `messages`, once they were read.
+    messages: messages::Messages<'a>,
+    rules: &'a RequestRules,
+    traits: &'a Traits,
+    model: &'a Model,
+    platform: &'a str,
+}
+
+/// Writes the request for one model of one face.
+pub(super) fn build(
+    platform: &Platform,
+    face: &Face,
+    model: &Model,
+    reach: &Reach,
+    ask: &ChatRequest,
+) -> Result<Built, BadRequest> {
+    if reach.is_plain {
+        let body = splice::splice(ask, &model.upstream);
+        return Ok(Built { body, streams: ask.wants_stream(), legacy: false });
+    }
+    put_right(platform, face, model, reach, ask)
+}
+
+fn put_right(
+    platform: &Platform,
+    face: &Face,
+    model: &Model,
+    reach: &Reach,
+    ask: &ChatRequest,
+) -> Result<Built, BadRequest> {
+    let (rules, traits) = (&face.request, &reach.traits);
+    let mut json = "[]";
+    let noted = ask.fields().inspect(|field| {
+        if field.name == "messages" {
+            json = field.json;
+        }
+    });
+    let mut fields: Object<'_> = noted.map(|field| (field.name, field.json)).collect();
+    fields.retain(|name| !splice::is_ours(name));
+    fields.set("model", text_to_json(&model.upstream));
+    let mut draft = Draft {
+        fields,
+        messages: messages::Messages::Untouched,
+        rules,
+        traits,
+        model,
+        platform: &platform.id,
+    };
+    let legacy = rules.legacy == Legacy::AsTools && legacy::to_tools(&mut draft.fields)?;
+    fields::refuse(&draft)?;
+    for name in &rules.drop {
+        draft.fields.remove(name);
+    }
+    messages::put_right(&mut draft, json)?;
+    let thinking = thinking::put_right(&mut draft);
+    response_format::put_right(&mut draft, json)?;
+    tools::put_right(&mut draft, ask.wants_stream())?;
+    fields::put_right(&mut draft);
+    let streams = ask.wants_stream()
+        || match traits.streams_only {
+            Some(StreamsOnly::Always) => true,
+            Some(StreamsOnly::WhenThinking) => thinking.is_on,
+            None => false,
+        };
+    ask_for_usage(&mut draft.fields, rules, streams);
+    if let Some(json) = draft.messages.to_json() {
+        draft.fields.set("messages", json);
+    }
+    Ok(Built { body: draft.fields.to_json().into(), streams, legacy })
+}
+
+fn ask_for_usage(fields: &mut Object<'_>, rules: &RequestRules, streams: bool) {
+    if streams && fields.get("stream") != Some("true") {
+        fields.set("stream", "true");
+    }
+    match rules.usage {
+        UsageAsked::Comes => {
+            fields.remove("stream_options");
+        }
+        UsageAsked::Asked if streams => {
+            let options = splice::stream_options(fields.get("stream_options"));
+            fields.set("stream_options", options);
+        }
+        UsageAsked::Asked => {}
+    }
+}
+
+/// Sets fields that the caller did not set himself: his own word wins.
+fn set_all(fields: &mut Object<'_>, set: &Map<String, Value>) {
+    for (name, value) in set {
+        if fields.given(name).is_none() {
+            fields.set(name.clone(), value.to_string());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! `web_search_options`, where a platform calls it something else.
+
+use serde_json::Value;
+
+use super::{Draft, set_all};
+use crate::front::object::Object;
+
+/// Takes the caller's wish out and gives back the tool that says it, if one does.
+pub(super) fn put_right(draft: &mut Draft<'_>) -> Option<Value> {
+    let rules = &draft.rules.search;
+    if rules.is_plain() {
+        return None;
+    }
+    let can = draft.traits.searches;
+    let wish = draft.fields.remove("web_search_options").filter(|json| json != "null");
+    match wish {
+        Some(wish) if can != Some(false) => {
+            set_all(&mut draft.fields, &rules.fields);
+            let mut tool = rules.tool.clone()?;
+            if wants_large(&wish)
+                && let Some(Value::Object(search)) = tool.get_mut("web_search")
+            {
+                search.extend(rules.large.clone());
+            }
+            Some(tool)
+        }
+        // Its hits would be billed as prompt.
+        None if can == Some(true) => rules.silent_tool.clone(),
+        _ => None,
+    }
+}
+
+fn wants_large(wish: &str) -> bool {
+    let wish = Object::parse(wish).unwrap_or_default();
+    wish.get("search_context_size") == Some("\"high\"")
+}

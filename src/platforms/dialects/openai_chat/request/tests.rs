@@ -1,0 +1,202 @@
+//! Rules that the worked examples don't reach, one each.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::front::{BadRequest, ChatRequest};
+use crate::platforms::{Catalogue, DialectName};
+
+/// The request for a platform's model, of the caller's fields beside the model.
+fn sent(platform: &str, model: &str, ask: Value) -> Result<(Value, bool), BadRequest> {
+    let catalogue = Catalogue::load(&toml::Table::new()).unwrap();
+    let platform = Arc::clone(catalogue.platform(platform).unwrap());
+    let face = platform.face(Some(DialectName::OpenaiChat)).unwrap();
+    let hop = catalogue.resolve_on(&platform, model);
+    let mut body = json!({"model": model, "messages": [{"role": "user", "content": "hi"}]});
+    body.as_object_mut().unwrap().extend(ask.as_object().unwrap().clone());
+    let ask = ChatRequest::parse(Bytes::from(body.to_string())).unwrap();
+    let reach = hop.model.reach(DialectName::OpenaiChat).unwrap();
+    let built = super::build(&platform, face, &hop.model, reach, &ask)?;
+    Ok((serde_json::from_slice(&built.body).unwrap(), built.streams))
+}
+
+fn body(platform: &str, model: &str, ask: Value) -> Value {
+    sent(platform, model, ask).unwrap().0
+}
+
+fn refused(platform: &str, model: &str, ask: Value) -> Option<String> {
+    sent(platform, model, ask).unwrap_err().param
+}
+
+fn function(name: &str) -> Value {
+    json!({"type": "function", "function": {"name": name, "parameters": {}}})
+}
+
+#[test]
+fn what_would_be_another_answer_is_refused_with_its_name() {
+    assert_eq!(refused("glm", "glm-4.7", json!({"n": 2})).as_deref(), Some("n"));
+    assert_eq!(refused("ernie", "ernie-5.1", json!({"audio": {}})).as_deref(), Some("audio"));
+    let tools = json!({"tools": [function("f")]});
+    assert_eq!(refused("spark", "lite", tools).as_deref(), Some("tools"));
+    let image = json!({"messages": [{"role": "user", "content": [
+        {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]}]});
+    assert_eq!(refused("qwen", "qwen-plus", image.clone()).as_deref(), Some("messages"));
+    assert!(sent("qwen", "qwen3.7-plus", image).is_ok());
+}
+
+#[test]
+fn a_question_without_content_is_refused_and_an_answer_without_text_is_not() {
+    for (platform, model) in [("qwen", "qwen-plus"), ("glm", "glm-4.7"), ("spark", "4.0Ultra")] {
+        let question = json!({"messages": [{"role": "user"}]});
+        assert_eq!(refused(platform, model, question).as_deref(), Some("messages"), "{platform}");
+        let called = json!({"role": "assistant", "content": null, "tool_calls": [
+            {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]});
+        let result = json!({"role": "tool", "tool_call_id": "c", "content": "1"});
+        let body = body(platform, model, json!({"messages": [called, result]}));
+        assert_eq!(body["messages"][0]["content"], "", "{platform}");
+    }
+}
+
+#[test]
+fn unknown_fields_reach_the_platform_untouched() {
+    for (platform, model) in [("qwen", "qwen-plus"), ("glm", "glm-4.7"), ("spark", "lite")] {
+        let body = body(platform, model, json!({"x_new": {"a": [1.0]}, "account_id": 3}));
+        assert_eq!(body["x_new"], json!({"a": [1.0]}), "{platform}");
+        assert!(body.get("account_id").is_none());
+    }
+}
+
+#[test]
+fn a_zero_temperature_is_greedy_at_glm() {
+    let body = body("glm", "glm-4.7", json!({"temperature": 0, "top_p": 0.5}));
+    assert_eq!(body["do_sample"], json!(false));
+    assert!(body.get("temperature").is_none() && body.get("top_p").is_none());
+}
+
+#[test]
+fn the_second_name_of_a_user_stands_in_for_one_out_of_range() {
+    let body = body("glm", "glm-4.7", json!({"user": "me", "safety_identifier": "person-7"}));
+    assert_eq!(body["user_id"], "person-7");
+    assert!(body.get("user").is_none());
+}
+
+#[test]
+fn ranges_and_bits_of_single_fields() {
+    let body = body("qwen", "qwen-plus", json!({"top_p": 0, "seed": -1, "top_logprobs": 20}));
+    assert_eq!((&body["top_p"], &body["top_logprobs"]), (&json!(0.01), &json!(5)));
+    assert_eq!(body["seed"], json!(0x7fff_ffff));
+}
+
+#[test]
+fn a_plain_call_of_a_model_that_only_streams_is_streamed() {
+    for (model, ask, streams) in [
+        ("qwen-plus", json!({"reasoning_effort": "high"}), true),
+        ("qwen-plus", json!({"enable_thinking": true}), true),
+        ("qwen-plus", json!({}), false),
+        ("qwen3-8b", json!({}), true),
+        ("qwen3-8b", json!({"reasoning_effort": "none"}), false),
+        ("qwq-plus", json!({}), true),
+        ("qwen3.7-plus", json!({}), false),
+    ] {
+        let (body, streamed) = sent("qwen", model, ask.clone()).unwrap();
+        assert_eq!(streamed, streams, "{model} {ask}");
+        assert_eq!(body["stream"] == json!(true), streams);
+        assert_eq!(body.get("stream_options").is_some(), streams);
+    }
+}
+
+#[test]
+fn forced_tools_and_thinking_exclude_each_other_at_qwen() {
+    let forced = |effort: Value| {
+        let mut ask = json!({"tools": [function("f"), function("g")], "tool_choice": "required"});
+        ask.as_object_mut().unwrap().extend(effort.as_object().unwrap().clone());
+        ask
+    };
+    let silent = body("qwen", "qwen3.7-plus", forced(json!({})));
+    assert_eq!(
+        (&silent["enable_thinking"], &silent["tool_choice"]),
+        (&json!(false), &json!("required"))
+    );
+    let wants = body("qwen", "qwen3.7-plus", forced(json!({"reasoning_effort": "high"})));
+    assert_eq!((&wants["enable_thinking"], &wants["tool_choice"]), (&json!(true), &json!("auto")));
+    let never = body("qwen", "qwen3-max", forced(json!({})));
+    assert!(never.get("enable_thinking").is_none());
+    let schema = json!({"response_format": {"type": "json_object"}});
+    assert_eq!(body("qwen", "qwen4-max", schema)["enable_thinking"], json!(false));
+}
+
+#[test]
+fn a_schema_becomes_text_where_it_is_not_known() {
+    let format = json!({"response_format": {"type": "json_schema", "json_schema":
+        {"name": "n", "schema": {"type": "object"}}}, "messages": [
+        {"role": "system", "content": "Be brief."}, {"role": "user", "content": "json?"}]});
+    let text = "Be brief.\n\nAnswer with one JSON object that conforms to this JSON Schema:\n{\"type\":\"object\"}";
+    for (platform, model, kept) in [
+        ("glm", "glm-4.7", Some("json_object")),
+        ("qwen", "qwen3.7-max", Some("json_object")),
+        ("spark", "lite", None),
+    ] {
+        let body = body(platform, model, format.clone());
+        assert_eq!(body["messages"][0]["content"], text, "{platform}");
+        assert_eq!(body["response_format"]["type"].as_str(), kept, "{platform}");
+    }
+    let broken = json!({"response_format": {"type": "json_schema"}});
+    assert!(refused("glm", "glm-4.7", broken).unwrap().starts_with("response_format"));
+}
+
+#[test]
+fn tool_choice_is_narrowed_or_left_out_at_glm() {
+    let tools = json!([function("f"), function("g")]);
+    let none = body("glm", "glm-4.7", json!({"tools": tools, "tool_choice": "none"}));
+    assert!(none.get("tools").is_none() && none.get("tool_choice").is_none());
+    let allowed = json!({"tools": tools, "tool_choice": {"type": "allowed_tools",
+        "allowed_tools": {"mode": "auto", "tools": [function("g")]}}});
+    let body = body("glm", "glm-4.7", allowed);
+    assert_eq!(body["tools"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&body["tools"][0]["function"]["name"], &body["tool_choice"]),
+        (&json!("g"), &json!("auto"))
+    );
+}
+
+#[test]
+fn a_web_search_is_asked_for_in_the_platforms_words() {
+    let wish = || json!({"web_search_options": {"search_context_size": "high"}});
+    let glm = body("glm", "glm-4.7", wish());
+    assert_eq!(glm["tools"][0]["web_search"]["content_size"], "high");
+    assert_eq!(body("ernie", "ernie-5.1", wish())["web_search"], json!({"enable": true}));
+    assert_eq!(body("spark", "4.0Ultra", wish())["tools"][0]["web_search"]["enable"], json!(true));
+    for body in [glm, body("spark", "lite", wish()), body("qwen", "qwen-plus", wish())] {
+        assert!(body.get("web_search_options").is_none());
+    }
+}
+
+#[test]
+fn the_old_form_of_tools_is_read_as_tools() {
+    let ask = json!({
+        "functions": [{"name": "f"}],
+        "function_call": {"name": "f"},
+        "messages": [
+            {"role": "user", "content": "?"},
+            {"role": "assistant", "content": null, "function_call": {"name": "f", "arguments": "{}"}},
+            {"role": "function", "name": "f", "content": "7"},
+        ],
+    });
+    let body = body("qwen", "qwen-plus", ask);
+    assert_eq!(body["tools"], json!([{"type": "function", "function": {"name": "f"}}]));
+    assert_eq!(body["tool_choice"]["function"]["name"], "f");
+    assert_eq!(body["messages"][1]["tool_calls"][0]["id"], "call_1");
+    assert_eq!(
+        body["messages"][2],
+        json!({"role": "tool", "content": "7", "tool_call_id": "call_1"})
+    );
+    assert!(body.get("functions").is_none() && body.get("function_call").is_none());
+}
+
+#[test]
+fn the_callers_own_word_for_thinking_wins() {
+    let ask = json!({"reasoning_effort": "high", "thinking": {"type": "disabled"}});
+    assert_eq!(body("glm", "glm-4.7", ask)["thinking"]["type"], "disabled");
+}

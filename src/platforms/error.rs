@@ -1,0 +1,192 @@
+//! A platform's failure, understood: what it means for the account, and what the
+//! caller sees if nobody else can answer.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use crate::front::ErrorBody;
+
+/// What a failure means for the account and for fail-over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorClass {
+    /// The caller's request is wrong: account untouched, no fail-over.
+    InvalidRequest,
+    /// Refused for its content: account untouched, no fail-over.
+    ContentFiltered,
+    /// The account has no such model: account untouched, next platform of the chain.
+    NotFound,
+    /// The credential is no longer good: refresh once, then the account is expired.
+    AuthExpired,
+    /// The platform closed the account.
+    Banned,
+    /// No tokens left until a reset, which may not be known.
+    QuotaExhausted,
+    /// Too many requests or tokens at once: the account cools.
+    RateLimited,
+    /// The platform has no room: elsewhere; the account cools if it repeats.
+    Overloaded,
+    /// The platform broke: elsewhere; the account cools if it repeats.
+    UpstreamFault,
+}
+
+/// When a used-up quota comes back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reset {
+    /// At this instant.
+    At(jiff::Timestamp),
+    /// At the next midnight in this time zone.
+    Midnight {
+        /// An IANA name.
+        zone: String,
+    },
+    /// At the next Monday's midnight in this time zone.
+    Monday {
+        /// An IANA name.
+        zone: String,
+    },
+    /// After this long, counted from now, at the latest.
+    Within(Duration),
+    /// Not by waiting: a person must pay, order or unlock.
+    Person,
+}
+
+/// A failure as a platform told it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct PlatformError {
+    /// What it means.
+    pub class: ErrorClass,
+    /// The HTTP status, where there was one.
+    pub status: Option<u16>,
+    /// The platform's own code.
+    pub code: Option<String>,
+    /// The platform's own words, secrets redacted; never empty.
+    pub message: String,
+    /// The request field it is about.
+    pub param: Option<String>,
+    /// When to come back: the platform's word, else the catalogue's hint.
+    pub retry_after: Option<Duration>,
+    /// When a used-up quota comes back.
+    pub reset: Option<Reset>,
+    /// The failure concerns this model of the account alone.
+    pub this_model_only: bool,
+    /// The code that the caller sees instead of the class's own.
+    pub front_code: Option<Cow<'static, str>>,
+}
+
+impl PlatformError {
+    /// A failure that has nothing but a class and words.
+    pub fn new(class: ErrorClass, message: impl Into<String>) -> PlatformError {
+        PlatformError {
+            class,
+            status: None,
+            code: None,
+            message: message.into(),
+            param: None,
+            retry_after: None,
+            reset: None,
+            this_model_only: false,
+            front_code: None,
+        }
+    }
+
+    /// A platform that broke.
+    pub fn fault(message: impl Into<String>) -> PlatformError {
+        PlatformError::new(ErrorClass::UpstreamFault, message)
+    }
+
+    /// What the caller sees when no other account can answer, in the platform's words.
+    pub fn refusal(&self) -> Refusal {
+        let (status, kind, code, param) = self.class.in_front();
+        let own = self.front_code.clone();
+        let in_front = Refusal {
+            status,
+            body: ErrorBody {
+                message: self.message.clone(),
+                kind: Cow::Borrowed(kind),
+                param: self.param.clone().or_else(|| param.map(str::to_owned)),
+                code: Some(own.unwrap_or(Cow::Borrowed(code))),
+            },
+            retry_after: self.retry_after.filter(|_| self.class.heals()),
+            never_retry: self.class.is_beyond_retry(),
+        };
+        match self.class {
+            // Their codes mean one thing each; a finer one would only mislead an SDK.
+            ErrorClass::InvalidRequest | ErrorClass::ContentFiltered => in_front,
+            _ => Refusal {
+                body: ErrorBody {
+                    code: Some(Cow::Borrowed(code)),
+                    param: param.map(str::to_owned),
+                    ..in_front.body
+                },
+                ..in_front
+            },
+        }
+    }
+}
+
+impl ErrorClass {
+    /// Status, `type`, `code` and `param` of the answer to the caller.
+    ///
+    /// A platform's 401 or 403 is never the caller's: the caller's token was good.
+    pub fn in_front(self) -> (StatusCode, &'static str, &'static str, Option<&'static str>) {
+        use ErrorClass as Class;
+        const BAD: &str = "invalid_request_error";
+        match self {
+            Class::InvalidRequest => (StatusCode::BAD_REQUEST, BAD, BAD, None),
+            Class::ContentFiltered => (StatusCode::BAD_REQUEST, BAD, "content_filter", None),
+            Class::NotFound => (StatusCode::NOT_FOUND, BAD, "model_not_found", Some("model")),
+            Class::AuthExpired | Class::Banned => {
+                (StatusCode::BAD_GATEWAY, "server_error", "account_unauthorized", None)
+            }
+            Class::QuotaExhausted => {
+                let word = "insufficient_quota";
+                (StatusCode::TOO_MANY_REQUESTS, word, word, None)
+            }
+            Class::RateLimited => {
+                (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "rate_limit_exceeded", None)
+            }
+            Class::Overloaded | Class::UpstreamFault => {
+                (StatusCode::BAD_GATEWAY, "server_error", "upstream_error", None)
+            }
+        }
+    }
+
+    /// Whether waiting helps.
+    fn heals(self) -> bool {
+        use ErrorClass as Class;
+        match self {
+            Class::QuotaExhausted
+            | Class::RateLimited
+            | Class::Overloaded
+            | Class::UpstreamFault => true,
+            Class::InvalidRequest
+            | Class::ContentFiltered
+            | Class::NotFound
+            | Class::AuthExpired
+            | Class::Banned => false,
+        }
+    }
+
+    /// Whether an SDK that tried again could only fail again (`x-should-retry: false`).
+    pub fn is_beyond_retry(self) -> bool {
+        matches!(self, ErrorClass::AuthExpired | ErrorClass::Banned | ErrorClass::QuotaExhausted)
+    }
+}
+
+/// An error answer to the caller, before anything is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The envelope.
+    pub body: ErrorBody,
+    /// For `Retry-After`, to be rounded up to seconds.
+    pub retry_after: Option<Duration>,
+    /// `x-should-retry: false` goes with it.
+    pub never_retry: bool,
+}

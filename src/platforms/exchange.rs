@@ -1,0 +1,162 @@
+//! One attempt's translation: the request out, and whatever comes back in.
+//!
+//! An `Exchange` is made for each attempt and thrown away with it. It never does
+//! I/O: the relay hands it bytes as they come and writes what it gives back.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, Uri};
+
+use super::dialects::openai_chat::OpenaiChat;
+use super::{DialectName, Face, Model, Platform, PlatformError};
+use crate::front::{BadRequest, ByteCensus, ChatRequest, Usage};
+
+/// The translation of one attempt.
+pub struct Exchange {
+    dialect: Dialect,
+}
+
+/// One arm a dialect.
+enum Dialect {
+    OpenaiChat(Box<OpenaiChat>),
+}
+
+/// What to send upstream.
+#[derive(Debug)]
+pub struct UpstreamRequest {
+    /// Where to.
+    pub url: Uri,
+    /// The JSON body.
+    pub body: Bytes,
+    /// Whether the platform was asked for a stream (it may be, though the caller was not).
+    pub streams: bool,
+    /// Headers of the platform's own, beside content type and authorization.
+    pub headers: HeaderMap,
+}
+
+/// A whole answer in the front's form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The JSON body for the caller.
+    pub body: Bytes,
+    /// The platform's own count, if it gave one that can be believed.
+    pub usage: Option<Usage>,
+    /// The text produced, for an estimate where no count was given.
+    pub produced: ByteCensus,
+}
+
+/// What comes of streamed bytes.
+#[derive(Debug, Default)]
+pub struct Fed {
+    /// Whole events for the caller; empty when none is ready.
+    pub out: Bytes,
+    /// Set once: nothing comes after it.
+    pub end: Option<StreamEnd>,
+}
+
+/// How a stream ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StreamEnd {
+    /// Completely; `[DONE]` is in `out`.
+    Done,
+    /// Broken. Before output ([`Exchange::began`] is false) another account may be
+    /// tried; after it, the relay writes [`crate::front::ErrorBody::event`] and ends
+    /// the stream without `[DONE]`.
+    Failed(PlatformError),
+}
+
+impl Exchange {
+    /// Translates the request.
+    ///
+    /// `created` is our clock in Unix seconds, for platforms that send none.
+    ///
+    /// # Errors
+    /// When this platform cannot do what is asked: the caller must change it.
+    pub fn begin(
+        platform: &Arc<Platform>,
+        face: &Arc<Face>,
+        model: &Arc<Model>,
+        ask: &ChatRequest,
+        created: i64,
+    ) -> Result<(Exchange, UpstreamRequest), BadRequest> {
+        let unspoken = || {
+            let message =
+                format!("{} can't be reached by {} yet.", platform.id, face.dialect.as_str());
+            BadRequest::field("model", message)
+        };
+        let reach = model.reach(face.dialect).ok_or_else(unspoken)?;
+        let (dialect, request) = match face.dialect {
+            DialectName::OpenaiChat => {
+                let (chat, request) =
+                    OpenaiChat::begin(platform, face, model, reach, ask, created)?;
+                (Dialect::OpenaiChat(Box::new(chat)), request)
+            }
+            DialectName::OpenaiResponses
+            | DialectName::AnthropicMessages
+            | DialectName::Dashscope
+            | DialectName::SparkWs => return Err(unspoken()),
+        };
+        Ok((Exchange { dialect }, request))
+    }
+
+    /// Understands an answer whose status is not 2xx.
+    pub fn classify(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> PlatformError {
+        match &self.dialect {
+            Dialect::OpenaiChat(chat) => chat.classify(status, headers, body),
+        }
+    }
+
+    /// Translates a whole 2xx answer.
+    ///
+    /// # Errors
+    /// When the answer is none: an error inside a 200, HTML, an empty body.
+    pub fn whole(&mut self, _headers: &HeaderMap, body: Bytes) -> Result<Answer, PlatformError> {
+        match &mut self.dialect {
+            Dialect::OpenaiChat(chat) => chat.whole(body),
+        }
+    }
+
+    /// Takes streamed bytes, cut anywhere.
+    pub fn feed(&mut self, bytes: Bytes) -> Fed {
+        match &mut self.dialect {
+            Dialect::OpenaiChat(chat) => chat.feed(bytes),
+        }
+    }
+
+    /// Upstream closed the stream.
+    pub fn end(&mut self) -> Fed {
+        match &mut self.dialect {
+            Dialect::OpenaiChat(chat) => chat.end(),
+        }
+    }
+
+    /// The platform's count, once it came, if it can be believed.
+    pub fn usage(&self) -> Option<Usage> {
+        match &self.dialect {
+            Dialect::OpenaiChat(chat) => chat.usage(),
+        }
+    }
+
+    /// Whether anything was given out for the caller.
+    pub fn began(&self) -> bool {
+        match &self.dialect {
+            Dialect::OpenaiChat(chat) => chat.began(),
+        }
+    }
+
+    /// The text produced so far, for an estimate when a stream breaks.
+    pub fn produced(&self) -> ByteCensus {
+        match &self.dialect {
+            Dialect::OpenaiChat(chat) => chat.produced(),
+        }
+    }
+
+    /// The whole answer, after `Done`, of a stream whose caller did not ask for one:
+    /// [`feed`](Self::feed) gives no output then.
+    pub fn gathered(&mut self) -> Option<Answer> {
+        match &self.dialect {
+            Dialect::OpenaiChat(chat) => chat.gathered(),
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! One attempt: lease, open the credential, translate, send, and hold the answer
+//! until the platform has really begun.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, USER_AGENT};
+use http::{HeaderMap, Request};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use jiff::Timestamp;
+
+use super::call::Call;
+use super::caller::Caller;
+use super::error::CallError;
+use super::failure::{Consequence, Failure, later};
+use super::gateway::Gateway;
+use super::ids::lease_id;
+use super::lease::OpenLease;
+use super::tried::Tried;
+use crate::accounts::{Account, AccountId, Health, LeaseAsk};
+use crate::front::{ByteCensus, ChatRequest};
+use crate::platforms::{
+    Answer, Credential, DialectName, ErrorClass, Exchange, Fed, Hop, PlatformError, StreamEnd,
+    UpstreamRequest,
+};
+use crate::store::StoreError;
+use crate::telemetry::clock;
+use crate::telemetry::events::{HealthMoved, LeaseGranted, LeaseRefused, StoreFailed};
+use crate::upstream::{Reply, SendFailure};
+use crate::vault::{OpenError, Place, mask};
+
+/// The field of a sealed credential that its seal is bound to.
+pub const CREDENTIAL_FIELD: &str = "credential";
+
+const USER_AGENT_VALUE: HeaderValue =
+    HeaderValue::from_static(concat!("tributary/", env!("CARGO_PKG_VERSION")));
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
+
+/// An answer that has begun.
+pub(super) enum Begun {
+    Whole(Answer),
+    Stream(OpenedStream),
+}
+
+/// A stream that has begun.
+pub(super) struct OpenedStream {
+    pub(super) exchange: Exchange,
+    pub(super) body: Incoming,
+    /// What it has given so far.
+    pub(super) first: Bytes,
+    /// To take out of the platform's words, should it repeat it.
+    pub(super) credential: Credential,
+    /// It has ended already.
+    pub(super) end: Option<StreamEnd>,
+}
+
+impl Gateway {
+    /// Leases the account with the most left, from the caller's pools in order.
+    ///
+    /// `None`: no pool grants one; why is noted in `tried`.
+    pub(super) async fn lease(
+        &self,
+        caller: &Caller,
+        hop: &Hop,
+        pin: Option<AccountId>,
+        call: &mut Call,
+        tried: &mut Tried,
+    ) -> Result<Option<Arc<Account>>, CallError> {
+        let parts = &self.parts;
+        let lane = parts.lanes.of(hop, &parts.metrics);
+        let prompt = lane.learned.prompt(call.prompt);
+        let resets = parts.zones.resets();
+        for &pool in caller.pools() {
+            let place = tokio::time::timeout(parts.lease_wait, call.place()).await;
+            let place = place.map_err(|_| books_are_full())?.ok_or(CallError::ShuttingDown)?;
+            let ask = LeaseAsk {
+                id: lease_id(),
+                user: caller.user(),
+                pool,
+                platform: &lane.platform,
+                model: &hop.model.upstream,
+                estimate: lane.learned.call(call.prompt, call.max_tokens),
+                only: pin,
+                except: tried.accounts(),
+                resets: &resets,
+            };
+            let lease = OpenLease::ask(&ask, prompt, parts.books.clone(), place);
+            match parts.store.lease(ask).await.inspect_err(|error| self.store_failed(error))? {
+                Err(refusal) => {
+                    call.give_back(lease.was_refused());
+                    LeaseRefused {
+                        metrics: &parts.metrics,
+                        platform: lane.platform.as_str(),
+                        answer: refusal.name(),
+                    }
+                    .emit();
+                    tried.refused(&lane.platform, refusal);
+                }
+                Ok(grant) => {
+                    let lease = lease.granted(grant);
+                    LeaseGranted { meter: &lane.meter }.emit();
+                    let account = parts.store.account(grant.account).await;
+                    // Gone between the two calls: it was deleted.
+                    let Some(account) = account.inspect_err(|error| self.store_failed(error))?
+                    else {
+                        continue;
+                    };
+                    call.begin_attempt(lease, lane.clone(), &hop.model.upstream);
+                    return Ok(Some(account));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Tries a leased account.
+    pub(super) async fn attempt(
+        &self,
+        ask: &ChatRequest,
+        hop: &Hop,
+        account: &Account,
+        call: &mut Call,
+    ) -> Result<Begun, Failure> {
+        let dialect = account.dialect.as_deref().and_then(DialectName::named);
+        let face = hop.platform.face(dialect).ok_or_else(|| no_face(account))?;
+        let credential = self.open_credential(account)?;
+        let created = clock::now().as_second();
+        let (mut exchange, upstream) =
+            Exchange::begin(&hop.platform, face, &hop.model, ask, created)
+                .map_err(Failure::Request)?;
+        let streams = upstream.streams;
+        let mut request = to_request(upstream);
+        credential.authorize(face, request.headers_mut()).map_err(|error| unfit(&error))?;
+        call.sending();
+        let answered = if streams {
+            self.client.open_stream(request).await
+        } else {
+            self.client.open_whole(request).await
+        };
+        let reply = answered.map_err(Failure::Send)?;
+        let begun = if !reply.status.is_success() {
+            Err(self.refusal(&exchange, &credential, reply).await)
+        } else if !streams {
+            self.whole(&mut exchange, reply).await.map(FirstOutput::Whole)
+        } else if is_json(&reply.headers) {
+            // JSON where events were due: an error, whatever the status says.
+            Err(self.refusal(&exchange, &credential, reply).await)
+        } else {
+            self.first_output(&mut exchange, reply).await
+        };
+        match begun {
+            Ok(FirstOutput::Whole(answer)) => Ok(Begun::Whole(answer)),
+            Ok(FirstOutput::Flows { body, first, end }) => {
+                Ok(Begun::Stream(OpenedStream { exchange, body, first, credential, end }))
+            }
+            Err(failure) => Err(failure.without(&credential)),
+        }
+    }
+
+    fn open_credential(&self, account: &Account) -> Result<Credential, Failure> {
+        let place = Place {
+            pool: account.pool.0,
+            account: account.id.0,
+            platform: account.platform.as_str(),
+            field: CREDENTIAL_FIELD,
+            generation: account.generation,
+        };
+        let plain = self.parts.vault.open_credential(&place, &account.sealed).map_err(|error| {
+            let reason = error.to_string();
+            Failure::Credential(match error {
+                OpenError::UnknownKid { .. } => Health::Locked { reason },
+                _ => Health::Disabled { reason },
+            })
+        })?;
+        Credential::from_sealed(plain.expose_secret()).map_err(|error| unfit(&error))
+    }
+
+    /// Reads why a platform refused.
+    ///
+    /// Secrets are taken out before anything reads the words: what looks like a key to a
+    /// dialect may be but a part of one.
+    async fn refusal(&self, exchange: &Exchange, credential: &Credential, reply: Reply) -> Failure {
+        let body = self.client.glance(reply.body).await;
+        let said = std::str::from_utf8(&body).unwrap_or_default();
+        let said = mask(said, &credential.secrets());
+        Failure::Platform(exchange.classify(reply.status, &reply.headers, said.as_bytes()))
+    }
+
+    async fn whole(&self, exchange: &mut Exchange, reply: Reply) -> Result<Answer, Failure> {
+        let body = self.client.collect(reply.body).await.map_err(Failure::Send)?;
+        exchange.whole(&reply.headers, body).map_err(|error| verdict_or_broken(error, exchange))
+    }
+
+    /// Reads a stream until it gives output, or to its end for a caller who wants none.
+    async fn first_output(
+        &self,
+        exchange: &mut Exchange,
+        mut reply: Reply,
+    ) -> Result<FirstOutput, Failure> {
+        loop {
+            let frame = self.client.frame(&mut reply.body).await;
+            let frame = frame.map_err(|failure| broke_off(failure, exchange))?;
+            let fed = match frame.map(hyper::body::Frame::into_data) {
+                Some(Ok(data)) => exchange.feed(data),
+                Some(Err(_trailers)) => continue,
+                None => exchange.end(),
+            };
+            if let Some(StreamEnd::Failed(error)) = &fed.end
+                && fed.out.is_empty()
+            {
+                return Err(verdict_or_broken(error.clone(), exchange));
+            }
+            if fed.end.is_some()
+                && let Some(gathered) = exchange.gathered()
+            {
+                return Ok(FirstOutput::Whole(gathered));
+            }
+            if fed.end.is_some() || !fed.out.is_empty() {
+                let Fed { out: first, end } = fed;
+                return Ok(FirstOutput::Flows { body: reply.body, first, end });
+            }
+        }
+    }
+
+    /// Lets a failure take effect on the account.
+    pub(super) async fn bear(
+        &self,
+        failure: &Failure,
+        hop: &Hop,
+        account: &Account,
+        took: Duration,
+        now: Timestamp,
+    ) {
+        let store = &self.parts.store;
+        let done = match failure.consequence(now) {
+            Consequence::None => Ok(()),
+            Consequence::BlockModel { until } => {
+                store.block_model(account.id, &hop.model.upstream, until).await
+            }
+            Consequence::Move(health) => self.move_health(account, health).await,
+            Consequence::Strike => match self.parts.strikes.count(account.id, took) {
+                None => Ok(()),
+                Some(pause) => {
+                    let until = later(now, pause);
+                    let reason = format!("failed repeatedly: {}", failure.class());
+                    let health = Health::Cooling { until, reason, out_of_quota: false };
+                    self.move_health(account, health).await
+                }
+            },
+        };
+        if let Err(error) = done {
+            self.store_failed(&error);
+        }
+    }
+
+    /// An account answered: a rest that failures sent it to is over.
+    pub(super) async fn cleared(&self, account: AccountId) {
+        if self.parts.strikes.clear(account)
+            && let Err(error) = self.parts.store.recovered(account).await
+        {
+            self.store_failed(&error);
+        }
+    }
+
+    async fn move_health(&self, account: &Account, health: Health) -> crate::store::Answer<()> {
+        HealthMoved { account: account.id.0, status: health.status() }.emit();
+        self.parts.store.worsen(account.id, health).await
+    }
+
+    fn store_failed(&self, error: &crate::store::StoreError) {
+        StoreFailed { metrics: &self.parts.metrics, why: &error.to_string() }.emit();
+    }
+}
+
+enum FirstOutput {
+    Whole(Answer),
+    Flows { body: Incoming, first: Bytes, end: Option<StreamEnd> },
+}
+
+/// Headers are ours alone: nothing that the caller sent is copied.
+fn to_request(upstream: UpstreamRequest) -> Request<Full<Bytes>> {
+    let accept = if upstream.streams { EVENTS } else { JSON };
+    let mut request = Request::new(Full::new(upstream.body));
+    *request.method_mut() = http::Method::POST;
+    *request.uri_mut() = upstream.url;
+    *request.headers_mut() = upstream.headers;
+    let headers = request.headers_mut();
+    headers.insert(CONTENT_TYPE, JSON);
+    headers.insert(ACCEPT, accept);
+    headers.insert(USER_AGENT, USER_AGENT_VALUE);
+    request
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
+}
+
+fn no_face(account: &Account) -> Failure {
+    let dialect = account.dialect.as_deref().unwrap_or("any dialect");
+    let reason = format!("this build does not speak {dialect} with {}", account.platform);
+    Failure::Unusable(reason)
+}
+
+fn unfit(error: &dyn std::fmt::Display) -> Failure {
+    Failure::Unusable(error.to_string())
+}
+
+/// A platform's own words are a verdict; an answer that can't be read, or that broke off,
+/// is none.
+fn verdict_or_broken(error: PlatformError, exchange: &Exchange) -> Failure {
+    let produced = exchange.produced();
+    let said = error.class != ErrorClass::UpstreamFault || error.code.is_some();
+    if said && produced == ByteCensus::NOTHING {
+        return Failure::Platform(error);
+    }
+    Failure::Broken { error, usage: exchange.usage(), produced }
+}
+
+/// A stream that broke on the way.
+fn broke_off(failure: SendFailure, exchange: &Exchange) -> Failure {
+    let produced = exchange.produced();
+    if produced == ByteCensus::NOTHING {
+        return Failure::Send(failure);
+    }
+    let error = PlatformError::fault(format!("the stream broke: {failure}"));
+    Failure::Broken { error, usage: exchange.usage(), produced }
+}
+
+fn books_are_full() -> CallError {
+    CallError::Store(StoreError::Unavailable("the books wait for the store".into()))
+}

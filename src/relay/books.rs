@@ -1,0 +1,185 @@
+//! Bookkeeping behind the answer: settlements and records travel to the store
+//! through one bounded queue.
+//!
+//! A place in the queue is taken before a request is sent, so that a settlement
+//! always has one; when the store falls behind, new requests wait. Nobody who holds a
+//! place waits for another: a call's record travels with its last settlement. A batch that the
+//! store refuses is tried again until it is taken: until then nothing is lost, and
+//! after a kill the leases' deadlines charge the estimates.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+
+use super::zones::Zones;
+use crate::accounts::{LeaseId, LeaseKey, Record, Settlement};
+use crate::store::{Store, StoreError};
+use crate::telemetry::Metrics;
+use crate::telemetry::events::StoreFailed;
+
+const BATCH: usize = 1024;
+/// Entries gather for this long: a batch costs two thread switches, whatever its size.
+const GATHER: Duration = Duration::from_millis(2);
+/// A lease is renewed so many times before its deadline, so that a renewal may fail.
+const RENEWALS: u32 = 4;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What the books take in, in one place of the queue.
+pub(super) struct Entry {
+    pub(super) settlement: Option<Settlement>,
+    pub(super) record: Option<Box<Record>>,
+}
+
+/// A place in the queue.
+pub(super) type Place = mpsc::OwnedPermit<Entry>;
+
+/// The gateway's side of the queue, and the leases that it has open.
+#[derive(Clone)]
+pub struct Books {
+    queue: mpsc::Sender<Entry>,
+    open: Arc<Mutex<HashMap<LeaseId, LeaseKey>>>,
+    settled: Arc<Notify>,
+}
+
+/// The store's side: run it with [`Bookkeeper::keep`].
+pub struct Bookkeeper {
+    queue: mpsc::Receiver<Entry>,
+    books: Books,
+}
+
+impl Books {
+    /// Books over a queue of so many places.
+    pub fn open(places: usize) -> (Books, Bookkeeper) {
+        let (sender, receiver) = mpsc::channel(places.max(1));
+        let books = Books { queue: sender, open: Arc::default(), settled: Arc::new(Notify::new()) };
+        // The keeper must not hold a sender, or the queue would never end.
+        let keeper = Bookkeeper { queue: receiver, books: books.clone() };
+        (books, keeper)
+    }
+
+    /// Waits for a place. `None` once the books are shut.
+    pub(super) async fn place(&self) -> Option<Place> {
+        self.queue.clone().reserve_owned().await.ok()
+    }
+
+    /// A place if one is free just now.
+    pub(super) fn free_place(&self) -> Option<Place> {
+        self.queue.clone().try_reserve_owned().ok()
+    }
+
+    pub(super) fn lease_opened(&self, lease: LeaseKey) {
+        self.leases().insert(lease.id, lease);
+    }
+
+    pub(super) fn lease_ended(&self, lease: LeaseId) {
+        self.leases().remove(&lease);
+    }
+
+    /// Completes when some lease is settled.
+    pub(super) fn settled(&self) -> tokio::sync::futures::Notified<'_> {
+        self.settled.notified()
+    }
+
+    fn leases(&self) -> MutexGuard<'_, HashMap<LeaseId, LeaseKey>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Bookkeeper {
+    /// Carries entries to the store until every [`Books`] is dropped and the queue is
+    /// empty.
+    pub async fn keep(self, store: Arc<dyn Store>, zones: Arc<Zones>, metrics: Arc<Metrics>) {
+        let Bookkeeper { mut queue, books } = self;
+        let settled = books.settled.clone();
+        drop(books);
+        let mut batch = Vec::with_capacity(BATCH);
+        while queue.recv_many(&mut batch, BATCH).await > 0 {
+            if batch.len() < BATCH {
+                tokio::time::sleep(GATHER).await;
+                while let Some(entry) =
+                    (batch.len() < BATCH).then(|| queue.try_recv().ok()).flatten()
+                {
+                    batch.push(entry);
+                }
+            }
+            let (mut settlements, mut records) = (Vec::new(), Vec::new());
+            for entry in batch.drain(..) {
+                settlements.extend(entry.settlement);
+                records.extend(entry.record.map(|record| *record));
+            }
+            if !settlements.is_empty() {
+                let settle = |batch| settle(&*store, batch, &zones);
+                insist(&metrics, settlements, settle).await;
+                settled.notify_waiters();
+            }
+            if !records.is_empty() {
+                insist(&metrics, records, |batch| store.record(batch)).await;
+            }
+        }
+    }
+}
+
+async fn settle(
+    store: &dyn Store,
+    batch: Vec<Settlement>,
+    zones: &Zones,
+) -> crate::store::Answer<()> {
+    store.settle(batch, &zones.resets()).await
+}
+
+/// Tries until the store takes a batch. What a working store can't take, it can't take
+/// later either: then the batch is given entry by entry, so that one does not hold up all.
+async fn insist<T, F>(metrics: &Metrics, batch: Vec<T>, mut give: impl FnMut(Vec<T>) -> F)
+where
+    T: Clone,
+    F: Future<Output = crate::store::Answer<()>>,
+{
+    let mut given = vec![batch];
+    while let Some(batch) = given.pop() {
+        let mut pause = FIRST_PAUSE;
+        while let Err(error) = give(batch.clone()).await {
+            StoreFailed { metrics, why: &error.to_string() }.emit();
+            if !matches!(error, StoreError::Unavailable(_)) {
+                // An entry that is refused alone is lost: its lease's deadline charges it.
+                if batch.len() > 1 {
+                    given.extend(batch.into_iter().map(|entry| vec![entry]).rev());
+                }
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+/// Prolongs this gateway's open leases, all in one batch, for as long as it lives.
+pub async fn renew(books: Books, store: Arc<dyn Store>, metrics: Arc<Metrics>) {
+    let mut every = tokio::time::interval(store.lease_deadline() / RENEWALS);
+    every.tick().await;
+    loop {
+        every.tick().await;
+        let open: Vec<LeaseKey> = books.leases().values().cloned().collect();
+        if open.is_empty() {
+            continue;
+        }
+        if let Err(error) = store.renew(&open).await {
+            StoreFailed { metrics: &metrics, why: &error.to_string() }.emit();
+        }
+    }
+}
+
+/// Charges leases past their deadline, each second.
+pub async fn sweep(store: Arc<dyn Store>, zones: Arc<Zones>, metrics: Arc<Metrics>) {
+    let mut every = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        every.tick().await;
+        match store.sweep(&zones.resets()).await {
+            Ok(0) => {}
+            Ok(count) => tracing::warn!(count, "leases past their deadline were charged"),
+            Err(error) => StoreFailed { metrics: &metrics, why: &error.to_string() }.emit(),
+        }
+    }
+}

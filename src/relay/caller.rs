@@ -1,0 +1,128 @@
+//! Who calls: a gateway token found by its keyed hash.
+//!
+//! What was found is kept for seconds, so a revoked token stops working within them
+//! on every replica.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::accounts::{GatewayTokenRow, PoolId, Scope, TokenGrant, TokenId, UserId};
+use crate::store::{Store, StoreError};
+use crate::telemetry::clock;
+use crate::vault::{GatewayToken, MacParts, MacPurpose, TokenIndex, Vault};
+
+/// A caller that has proved itself.
+#[derive(Debug)]
+pub struct Caller {
+    grant: TokenGrant,
+}
+
+impl Caller {
+    /// Who it is.
+    pub fn user(&self) -> UserId {
+        self.grant.user
+    }
+
+    /// With which token it came.
+    pub fn token(&self) -> TokenId {
+        self.grant.id
+    }
+
+    /// The pools that it draws from, in order.
+    pub fn pools(&self) -> &[PoolId] {
+        &self.grant.pools
+    }
+
+    /// Whether its token may do this.
+    pub fn may(&self, scope: Scope) -> bool {
+        self.grant.scopes.contains(&scope)
+    }
+
+    /// Whether its token is for this model name.
+    pub fn may_call(&self, model: &str) -> bool {
+        self.grant.models.is_empty() || self.grant.models.iter().any(|allowed| allowed == model)
+    }
+
+    /// Whether its token is for this platform.
+    pub fn may_reach(&self, platform: &str) -> bool {
+        self.grant.platforms.is_empty()
+            || self.grant.platforms.iter().any(|allowed| allowed == platform)
+    }
+}
+
+/// What a token's MAC covers.
+pub fn token_mac_parts(index: &str, grant: &TokenGrant) -> MacParts {
+    let grant = serde_json::to_string(grant).expect("a grant is plain data");
+    MacParts::new("gateway_token").text(index).text(&grant)
+}
+
+const MOST_CALLERS: usize = 20_000;
+
+/// Callers that were found lately.
+pub struct Callers {
+    store: Arc<dyn Store>,
+    vault: Arc<Vault>,
+    keep_ms: i64,
+    known: RwLock<HashMap<TokenIndex, Known>>,
+}
+
+struct Known {
+    caller: Arc<Caller>,
+    until_ms: i64,
+}
+
+impl Callers {
+    /// Nobody is known yet; a caller is kept for `keep_ms` milliseconds.
+    pub fn new(store: Arc<dyn Store>, vault: Arc<Vault>, keep_ms: i64) -> Self {
+        Self { store, vault, keep_ms, known: RwLock::default() }
+    }
+
+    /// The caller whose token this is; `None` for no or unknown, ended, revoked or
+    /// tampered ones alike.
+    pub async fn find(&self, token: &str) -> Result<Option<Arc<Caller>>, StoreError> {
+        let Some(token) = GatewayToken::parse(token) else { return Ok(None) };
+        let now_ms = clock::now_ms();
+        let index = self.vault.token_index(&token);
+        if let Some(caller) = self.known(&index, now_ms) {
+            return Ok(Some(caller));
+        }
+        let Some(caller) = self.look_up(&token).await? else { return Ok(None) };
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_CALLERS {
+            known.retain(|_, known| known.until_ms > now_ms);
+        }
+        if known.len() < MOST_CALLERS {
+            let until_ms = now_ms + self.keep_ms;
+            known.insert(index, Known { caller: caller.clone(), until_ms });
+        }
+        Ok(Some(caller))
+    }
+
+    fn known(&self, index: &TokenIndex, now_ms: i64) -> Option<Arc<Caller>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let known = known.get(index)?;
+        (known.until_ms > now_ms && !has_ended(&known.caller.grant)).then(|| known.caller.clone())
+    }
+
+    async fn look_up(&self, token: &GatewayToken) -> Result<Option<Arc<Caller>>, StoreError> {
+        for index in self.vault.token_indexes(token) {
+            let Some(row) = self.store.token(index.as_str()).await? else { continue };
+            return Ok(self.admit(&row).map(Arc::new));
+        }
+        Ok(None)
+    }
+
+    fn admit(&self, row: &GatewayTokenRow) -> Option<Caller> {
+        let parts = token_mac_parts(&row.index, &row.grant);
+        if let Err(error) = self.vault.check_mac(MacPurpose::Row, &parts, &row.mac) {
+            tracing::error!(token = row.grant.id.0, %error, "a token's row does not carry our MAC");
+            return None;
+        }
+        let live = row.revoked_at.is_none() && !has_ended(&row.grant);
+        live.then(|| Caller { grant: row.grant.clone() })
+    }
+}
+
+fn has_ended(grant: &TokenGrant) -> bool {
+    grant.expires_at.is_some_and(|end| end <= clock::now())
+}

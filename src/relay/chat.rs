@@ -1,0 +1,170 @@
+//! The straight line: one chat request from a parsed body to an answer.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::attempt::Begun;
+use super::call::{Call, Ending};
+use super::caller::Caller;
+use super::error::CallError;
+use super::failure::{Failure, Next};
+use super::gateway::Gateway;
+use super::route::Route;
+use super::stream::RelayStream;
+use super::tried::Tried;
+use crate::accounts::{Account, AccountId, PlatformId};
+use crate::front::ChatRequest;
+use crate::platforms::{Answer, Hop};
+use crate::telemetry::clock::{self, Stopwatch};
+
+/// An answer to relay.
+pub struct Relayed {
+    /// The account that answers.
+    pub account: AccountId,
+    /// Its platform.
+    pub platform: PlatformId,
+    /// The model's name upstream.
+    pub model: String,
+    /// How many attempts it took.
+    pub attempts: usize,
+    /// The answer.
+    pub content: Content,
+}
+
+/// An answer's body.
+pub enum Content {
+    /// JSON, complete.
+    Whole(Bytes),
+    /// Server-sent events.
+    Stream(Box<RelayStream>),
+}
+
+/// While tokens are leased to others, look again at least this often: another
+/// gateway's settlements are not heard here.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+impl Gateway {
+    /// Answers a chat request, on the account with the most quota left.
+    ///
+    /// Dropping the future before it is done is the caller's hang-up: the upstream
+    /// request is cancelled and the lease settled.
+    pub async fn chat(
+        &self,
+        caller: &Caller,
+        ask: &ChatRequest,
+        pin: Option<AccountId>,
+        request_id: &str,
+        arrived: Stopwatch,
+    ) -> Result<Relayed, CallError> {
+        let parts = &self.parts;
+        let route = Route::find(&parts.catalogue, &*parts.store, caller, ask.model(), pin).await?;
+        let mut call = Call::begin(parts, caller, ask, request_id, arrived);
+        match self.first_answer(caller, ask, &route, &mut call).await {
+            Ok(first) => Ok(self.relay(first, call)),
+            Err(error) => {
+                call.close(error.outcome(), Ending::NOTHING);
+                Err(error)
+            }
+        }
+    }
+
+    /// Tries the route's platforms, and on each its accounts, until one answers.
+    async fn first_answer(
+        &self,
+        caller: &Caller,
+        ask: &ChatRequest,
+        route: &Route,
+        call: &mut Call,
+    ) -> Result<First, CallError> {
+        let mut tried = Tried::default();
+        let waited = Stopwatch::start();
+        // One answer's patience for all attempts together: an SDK has no more.
+        let patience = if ask.wants_stream() {
+            self.client.first_byte_timeout()
+        } else {
+            self.client.whole_answer_timeout()
+        };
+        loop {
+            for hop in route.hops.iter() {
+                while call.attempts() < self.parts.max_attempts && waited.elapsed() < patience {
+                    let leased = self.lease(caller, hop, route.pin, call, &mut tried).await?;
+                    let Some(account) = leased else { break };
+                    match self.attempt(ask, hop, &account, call).await {
+                        Ok(begun) => {
+                            self.cleared(account.id).await;
+                            return Ok(First { begun, hop: hop.clone(), account: account.id });
+                        }
+                        Err(failure) => {
+                            match self.fail_over(failure, hop, &account, call, &mut tried).await {
+                                Next::Account => {}
+                                Next::Platform => break,
+                                Next::Never => return Err(tried.verdict(route)),
+                            }
+                        }
+                    }
+                }
+            }
+            if !tried.is_busy() || waited.elapsed() >= self.parts.lease_wait {
+                return Err(tried.verdict(route));
+            }
+            let _ = tokio::time::timeout(LOOK_AGAIN, self.parts.books.settled()).await;
+            tried.look_again();
+        }
+    }
+
+    /// Takes in a failed attempt: for the account, the books, and the way on.
+    async fn fail_over(
+        &self,
+        failure: Failure,
+        hop: &Hop,
+        account: &Account,
+        call: &mut Call,
+        tried: &mut Tried,
+    ) -> Next {
+        let next = failure.next();
+        let now = clock::now();
+        let took = call.attempt_failed(&failure);
+        self.bear(&failure, hop, account, took, now).await;
+        let to_owner = account.owner == call.user();
+        let platform = account.platform.clone();
+        tried.failed(account.id, failure.into_call_error(platform, account.id, to_owner, now));
+        next
+    }
+
+    fn relay(&self, first: First, mut call: Call) -> Relayed {
+        let First { begun, hop, account } = first;
+        let attempts = call.attempts();
+        let content = match begun {
+            Begun::Whole(answer) => {
+                let Answer { body, usage, produced } = answer;
+                call.close("ok", Ending::Complete { usage, produced });
+                Content::Whole(body)
+            }
+            Begun::Stream(opened) => {
+                call.stream_opened();
+                let gap = self.client.gap();
+                Content::Stream(Box::new(RelayStream::new(
+                    opened,
+                    call,
+                    gap,
+                    self.parts.keep_alive,
+                )))
+            }
+        };
+        Relayed {
+            account,
+            platform: hop.platform.id.as_str().into(),
+            model: hop.model.upstream.clone(),
+            attempts,
+            content,
+        }
+    }
+}
+
+/// The first answer, on its way.
+struct First {
+    begun: Begun,
+    hop: Hop,
+    account: AccountId,
+}

@@ -1,0 +1,260 @@
+//! A failed attempt: who failed, and what may be tried next.
+
+use std::time::Duration;
+
+use jiff::civil::Weekday;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
+
+use super::error::CallError;
+use super::estimate::Learned;
+use crate::accounts::{AccountId, Charge, Health, PlatformId, Resets, Tokens};
+use crate::front::{BadRequest, ByteCensus, Usage};
+use crate::platforms::{Credential, ErrorClass, PlatformError, Reset};
+use crate::upstream::SendFailure;
+use crate::vault::mask;
+
+/// Why an attempt failed, by its source.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The caller: this platform can't do what is asked.
+    Request(BadRequest),
+    /// The account: its credential can't be opened or used.
+    Credential(Health),
+    /// The platform or the account, as the platform tells.
+    Platform(PlatformError),
+    /// The network.
+    Send(SendFailure),
+    /// The platform broke after it had begun to answer: no verdict, and it may bill.
+    Broken {
+        /// What went wrong.
+        error: PlatformError,
+        /// Its own figure so far, if it gave one.
+        usage: Option<Usage>,
+        /// What it had produced.
+        produced: ByteCensus,
+    },
+    /// Us: this configuration or build can't use the account. Another gateway may.
+    Unusable(String),
+}
+
+/// What may be tried after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Nothing: it would fail everywhere.
+    Never,
+    /// Another account of the platform, then the next platform.
+    Account,
+    /// The next platform of the chain.
+    Platform,
+}
+
+impl Failure {
+    /// With the platform's words made fit to be repeated.
+    pub(super) fn without(mut self, credential: &Credential) -> Self {
+        if let Self::Platform(error) | Self::Broken { error, .. } = &mut self {
+            cleanse(&mut error.message, credential);
+        }
+        self
+    }
+
+    pub(super) fn next(&self) -> Next {
+        match self {
+            Self::Request(_) => Next::Platform,
+            Self::Credential(_) | Self::Send(_) | Self::Broken { .. } | Self::Unusable(_) => {
+                Next::Account
+            }
+            Self::Platform(error) => match error.class {
+                ErrorClass::InvalidRequest | ErrorClass::ContentFiltered => Next::Never,
+                ErrorClass::NotFound => Next::Platform,
+                _ => Next::Account,
+            },
+        }
+    }
+
+    /// What the lease comes to: a verdict costs nothing; a request that was sent whole
+    /// and got none is charged its prompt's estimate, and what was produced.
+    pub(super) fn charge(&self, prompt: Tokens, learned: &Learned) -> Charge {
+        match self {
+            Self::Send(failure) if failure.was_sent() => Charge::Estimated(prompt),
+            Self::Broken { usage, produced, .. } => {
+                let told = usage.map_or(Tokens::ZERO, |usage| Tokens(usage.total()));
+                Charge::Estimated((prompt + learned.answer(*produced)).max(told))
+            }
+            _ => Charge::Release,
+        }
+    }
+
+    /// The word in records and metrics.
+    pub(super) fn class(&self) -> &'static str {
+        match self {
+            Self::Request(_) => "invalid_request",
+            Self::Credential(_) => "credential",
+            Self::Send(SendFailure::TimedOut { .. }) => "timed_out",
+            Self::Send(_) => "network",
+            Self::Broken { .. } => "upstream_fault",
+            Self::Unusable(_) => "unusable",
+            Self::Platform(error) => match error.class {
+                ErrorClass::InvalidRequest => "invalid_request",
+                ErrorClass::ContentFiltered => "content_filtered",
+                ErrorClass::NotFound => "not_found",
+                ErrorClass::AuthExpired => "auth_expired",
+                ErrorClass::Banned => "banned",
+                ErrorClass::QuotaExhausted => "quota_exhausted",
+                ErrorClass::RateLimited => "rate_limited",
+                ErrorClass::Overloaded => "overloaded",
+                ErrorClass::UpstreamFault => "upstream_fault",
+            },
+        }
+    }
+
+    /// The platform's status, if it answered.
+    pub(super) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Platform(error) => error.status,
+            _ => None,
+        }
+    }
+
+    /// What happened on the way, for the log. None of it comes from a platform.
+    pub(super) fn network_words(&self) -> Option<String> {
+        match self {
+            Self::Send(failure) => Some(failure.to_string()),
+            Self::Unusable(why) => Some(why.clone()),
+            _ => None,
+        }
+    }
+
+    /// What it does to the account.
+    pub(super) fn consequence(&self, now: Timestamp) -> Consequence {
+        let error = match self {
+            Self::Request(_) | Self::Unusable(_) => return Consequence::None,
+            Self::Credential(health) => return Consequence::Move(health.clone()),
+            // Our own name server or cable, or a platform that is down: not the account's.
+            Self::Send(SendFailure::NotConnected(_)) => return Consequence::None,
+            Self::Send(_) | Self::Broken { .. } => return Consequence::Strike,
+            Self::Platform(error) => error,
+        };
+        let reason = error.message.clone();
+        let until = until(error, now);
+        match error.class {
+            ErrorClass::InvalidRequest | ErrorClass::ContentFiltered | ErrorClass::NotFound => {
+                Consequence::None
+            }
+            ErrorClass::AuthExpired => Consequence::Move(Health::Expired { reason }),
+            ErrorClass::Banned => Consequence::Move(Health::Banned { reason }),
+            ErrorClass::QuotaExhausted if error.this_model_only => {
+                Consequence::BlockModel { until }
+            }
+            ErrorClass::QuotaExhausted => {
+                Consequence::Move(Health::Cooling { until, reason, out_of_quota: true })
+            }
+            ErrorClass::RateLimited => {
+                Consequence::Move(Health::Cooling { until, reason, out_of_quota: false })
+            }
+            ErrorClass::Overloaded | ErrorClass::UpstreamFault => Consequence::Strike,
+        }
+    }
+
+    /// What the caller hears if nobody else can answer.
+    pub(super) fn into_call_error(
+        self,
+        platform: PlatformId,
+        account: AccountId,
+        to_owner: bool,
+        now: Timestamp,
+    ) -> CallError {
+        match self {
+            Self::Request(bad) => CallError::Bad(bad),
+            Self::Credential(health) => {
+                CallError::Unauthorized { platform, account, status: health.status() }
+            }
+            Self::Platform(mut error) => {
+                if matches!(error.class, ErrorClass::QuotaExhausted | ErrorClass::RateLimited) {
+                    let wait = until(&error, now).duration_since(now);
+                    error.retry_after = wait.try_into().ok();
+                }
+                CallError::Platform { platform, account, error, to_owner }
+            }
+            Self::Broken { error, .. } => {
+                CallError::Platform { platform, account, error, to_owner }
+            }
+            Self::Unusable(_) => {
+                CallError::Unauthorized { platform, account, status: "not usable by this gateway" }
+            }
+            Self::Send(SendFailure::TimedOut { seconds }) => {
+                CallError::TimedOut { platform, seconds }
+            }
+            Self::Send(_) => CallError::Unreachable { platform },
+        }
+    }
+}
+
+/// What a failure does to the account.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Consequence {
+    /// Nothing.
+    None,
+    /// It cools if this repeats.
+    Strike,
+    /// Its health moves.
+    Move(Health),
+    /// One model is shut on it.
+    BlockModel {
+        /// Until then.
+        until: Timestamp,
+    },
+}
+
+/// A platform's longer words are cut: they go into answers, an account's reason and records.
+const MOST_WORDS: usize = 1000;
+
+/// Makes a platform's words fit to be repeated: some repeat the key that they refuse, and
+/// some send a page.
+pub(super) fn cleanse(words: &mut String, credential: &Credential) {
+    // Cut last: half a key would not be known as one.
+    *words = mask(words, &credential.secrets()).into_owned();
+    if words.len() > MOST_WORDS {
+        words.truncate(words.floor_char_boundary(MOST_WORDS));
+        words.push('…');
+    }
+}
+
+const PAUSE_WITHOUT_HINT: Duration = Duration::from_secs(10);
+/// No hint to come back later than this is believed, nor a reset after the other.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+const LATEST_RESET: Duration = Duration::from_secs(40 * 24 * 3600);
+/// A used-up quota whose reset nobody told is probed after this.
+const PROBE_AFTER: Duration = Duration::from_secs(3600);
+
+/// When the account, or its model, is worth another try.
+fn until(error: &PlatformError, now: Timestamp) -> Timestamp {
+    if error.class != ErrorClass::QuotaExhausted {
+        return later(now, error.retry_after.unwrap_or(PAUSE_WITHOUT_HINT).min(LONGEST_PAUSE));
+    }
+    let told = match &error.reset {
+        Some(Reset::At(instant)) => Some(*instant),
+        Some(Reset::Midnight { zone }) => Resets::after(now, [zone.as_str()]).next(zone, now),
+        Some(Reset::Monday { zone }) => next_monday(zone, now),
+        Some(Reset::Within(wait)) => Some(later(now, *wait)),
+        Some(Reset::Person) | None => error.retry_after.map(|wait| later(now, wait)),
+    };
+    let told = told.map(|reset| reset.min(later(now, LATEST_RESET)));
+    told.filter(|&reset| reset > now).unwrap_or_else(|| later(now, PROBE_AFTER))
+}
+
+fn next_monday(zone: &str, now: Timestamp) -> Option<Timestamp> {
+    let zone = TimeZone::get(zone).ok()?;
+    let today = now.to_zoned_datetime(zone.clone()).date();
+    let days = 7 - i64::from(today.weekday().since(Weekday::Monday));
+    let monday = today.checked_add(days.days()).ok()?;
+    Some(monday.to_zoned_datetime(zone).ok()?.timestamp())
+}
+
+/// `now` and a pause. A pause beyond the calendar's end becomes a day.
+pub(super) fn later(now: Timestamp, pause: Duration) -> Timestamp {
+    SignedDuration::try_from(pause)
+        .ok()
+        .and_then(|pause| now.checked_add(pause).ok())
+        .unwrap_or(now + SignedDuration::from_hours(24))
+}

@@ -1,0 +1,91 @@
+//! What every request shares.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::books::Books;
+use super::caller::Callers;
+use super::lane::Lanes;
+use super::settings::Settings;
+use super::strikes::Strikes;
+use super::zones::Zones;
+use crate::platforms::Catalogue;
+use crate::store::{Answer, Store};
+use crate::telemetry::Metrics;
+use crate::upstream::Client;
+use crate::vault::Vault;
+
+/// The parts of a gateway that its threads share.
+#[derive(Clone)]
+pub struct Parts {
+    /// The platforms.
+    pub catalogue: Arc<Catalogue>,
+    /// The state.
+    pub store: Arc<dyn Store>,
+    /// The seals.
+    pub vault: Arc<Vault>,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// The queue to the store.
+    pub books: Books,
+    /// The zones' resets.
+    pub zones: Arc<Zones>,
+    /// The callers that were found lately.
+    pub callers: Arc<Callers>,
+    pub(super) lanes: Arc<Lanes>,
+    pub(super) strikes: Arc<Strikes>,
+    pub(super) lease_wait: Duration,
+    pub(super) keep_alive: Duration,
+    pub(super) max_attempts: usize,
+}
+
+/// One thread's gateway: the shared parts and a client with connections of its own.
+pub struct Gateway {
+    /// What threads share.
+    pub parts: Parts,
+    pub(super) client: Client,
+}
+
+impl Parts {
+    /// A gateway's shared parts.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn new(
+        settings: &Settings,
+        catalogue: Arc<Catalogue>,
+        store: Arc<dyn Store>,
+        vault: Arc<Vault>,
+        metrics: Arc<Metrics>,
+        books: Books,
+    ) -> Answer<Self> {
+        // An account's windows keep the zone that it was bound with.
+        let mut zones = catalogue.zones();
+        zones.extend(store.zones().await?);
+        zones.sort_unstable();
+        zones.dedup();
+        let zones = Arc::new(Zones::new(zones));
+        let keep_ms = settings.token_cache.as_millis().try_into().unwrap_or(0);
+        Ok(Self {
+            callers: Arc::new(Callers::new(store.clone(), vault.clone(), keep_ms)),
+            catalogue,
+            store,
+            vault,
+            metrics,
+            books,
+            zones,
+            lanes: Arc::default(),
+            strikes: Arc::default(),
+            lease_wait: settings.lease_wait.unsigned_abs(),
+            keep_alive: settings.keep_alive.unsigned_abs(),
+            max_attempts: settings.max_attempts.max(1),
+        })
+    }
+}
+
+impl Gateway {
+    /// A thread's gateway.
+    pub fn new(parts: Parts, client: Client) -> Self {
+        Self { parts, client }
+    }
+}

@@ -1,0 +1,34 @@
+//! The request's way: route, lease, open, translate, send, fail over, relay, settle.
+//!
+//! [`Gateway::chat`] in `chat.rs` is the straight line; each step has a file.
+
+mod attempt;
+mod books;
+mod call;
+mod caller;
+mod chat;
+mod error;
+mod estimate;
+mod failure;
+mod gateway;
+mod ids;
+mod lane;
+mod lease;
+mod route;
+mod settings;
+mod stream;
+mod strikes;
+mod tried;
+mod zones;
+
+pub use attempt::CREDENTIAL_FIELD;
+pub use books::{Bookkeeper, Books, renew, sweep};
+pub use caller::{Caller, Callers, token_mac_parts};
+pub use chat::{Content, Relayed};
+pub use error::CallError;
+pub use gateway::{Gateway, Parts};
+pub use ids::request_id;
+pub use route::AccountRef;
+pub use settings::Settings;
+pub use stream::RelayStream;
+pub use zones::Zones;

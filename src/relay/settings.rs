@@ -1,0 +1,39 @@
+//! `[relay]`
+
+use jiff::SignedDuration;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How a request finds an account and how its answer is relayed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// How long a request waits for tokens that are leased to other requests.
+    #[schemars(with = "String")]
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    pub lease_wait: SignedDuration,
+    /// After this long without output a stream carries an SSE comment.
+    #[schemars(with = "String")]
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    pub keep_alive: SignedDuration,
+    /// The most accounts that one request is tried on.
+    pub max_attempts: usize,
+    /// How long a token's row may be used without asking the store again.
+    #[schemars(with = "String")]
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    pub token_cache: SignedDuration,
+    /// Settlements and records that may wait for the store before requests wait too.
+    pub queue: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            lease_wait: SignedDuration::from_secs(2),
+            keep_alive: SignedDuration::from_secs(15),
+            max_attempts: 8,
+            token_cache: SignedDuration::from_secs(3),
+            queue: 16_384,
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Listening sockets that several threads can share.
+
+use std::io;
+use std::net::SocketAddr;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
+
+const BACKLOG: i32 = 1024;
+
+/// Binds one address `count` times; the kernel spreads connections over the sockets.
+///
+/// Port 0 takes a free port, the same for every socket. The address must be free:
+/// `SO_REUSEPORT` alone would let a second gateway take half of the first one's callers.
+pub(super) fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<std::net::TcpListener>> {
+    drop(socket(address, Sharing::Refused)?);
+    let first = socket(address, Sharing::Allowed)?;
+    let address = first.local_addr()?.as_socket().unwrap_or(address);
+    let mut all = vec![first];
+    for _ in 1..count {
+        all.push(socket(address, Sharing::Allowed)?);
+    }
+    Ok(all.into_iter().map(Into::into).collect())
+}
+
+enum Sharing {
+    Refused,
+    Allowed,
+}
+
+fn socket(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(matches!(sharing, Sharing::Allowed))?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    if matches!(sharing, Sharing::Allowed) {
+        socket.listen(BACKLOG)?;
+    }
+    Ok(socket)
+}
+
+/// Hands a bound socket to the runtime of the calling thread.
+pub(super) fn register(listener: std::net::TcpListener) -> io::Result<TcpListener> {
+    TcpListener::from_std(listener)
+}

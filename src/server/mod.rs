@@ -1,0 +1,11 @@
+//! Listeners, HTTP versions, limits, graceful drain, and the one route table.
+
+mod connection;
+mod listen;
+mod routes;
+mod run;
+mod settings;
+
+pub use routes::{Handler, ROUTES, Role, Route};
+pub use run::{Addresses, Running, start};
+pub use settings::{OperatorSettings, Settings};

@@ -1,0 +1,186 @@
+//! From bound sockets to a finished drain.
+//!
+//! Each core has a thread with a runtime, a listener and upstream connections of its
+//! own: a request never leaves its core (docs/decisions/0002). The calling thread's
+//! runtime is the office: the operator's listener, bookkeeping, sweeps.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::connection::accept;
+use super::routes::{Listener, answer};
+use super::{OperatorSettings, Settings, listen};
+use crate::api::{self, App, Health};
+use crate::relay::{self, Bookkeeper, Gateway, Parts};
+use crate::upstream::Client;
+
+/// Where a gateway listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    /// For callers.
+    pub public: SocketAddr,
+    /// For the operator.
+    pub operator: SocketAddr,
+}
+
+/// A gateway that serves. [`Running::drain`] ends it well.
+pub struct Running {
+    /// Where it listens.
+    pub addresses: Addresses,
+    settings: Settings,
+    health: Arc<Health>,
+    drain: CancellationToken,
+    workers: Vec<JoinHandle<()>>,
+    office: TaskTracker,
+    shut_office: CancellationToken,
+}
+
+/// Begins to serve. Call it in a runtime: the office's tasks run there.
+///
+/// # Errors
+/// An address that can't be bound; an upstream setting that can't be used.
+pub fn start(
+    settings: &Settings,
+    operator: &OperatorSettings,
+    upstream: &crate::upstream::Settings,
+    parts: Parts,
+    keeper: Bookkeeper,
+) -> io::Result<Running> {
+    let threads = match settings.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    };
+    let health = Arc::new(Health::default());
+    let app = |parts: Parts| -> io::Result<App> {
+        let client = Client::new(upstream).map_err(io::Error::other)?;
+        Ok(App {
+            gateway: Gateway::new(parts, client),
+            health: health.clone(),
+            errands: api::Errands::default(),
+            max_body_bytes: settings.max_body_bytes,
+            body_timeout: settings.body_timeout.unsigned_abs(),
+        })
+    };
+    let in_use = |what: &str, address, error: io::Error| {
+        io::Error::new(error.kind(), format!("[{what}] listen {address}: {error}"))
+    };
+    let sockets = listen::bind(settings.listen, threads)
+        .map_err(|error| in_use("server", settings.listen, error))?;
+    let operator_socket = listen::bind(operator.listen, 1)
+        .map_err(|error| in_use("operator", operator.listen, error))?
+        .remove(0);
+    let addresses = Addresses {
+        public: sockets.first().map_or(Ok(settings.listen), std::net::TcpListener::local_addr)?,
+        operator: operator_socket.local_addr()?,
+    };
+
+    let drain = CancellationToken::new();
+    let mut workers = Vec::with_capacity(threads);
+    for (number, socket) in sockets.into_iter().enumerate() {
+        let worker = Worker {
+            socket,
+            app: Arc::new(app(parts.clone())?),
+            settings: settings.clone(),
+            drain: drain.clone(),
+        };
+        let name = format!("worker-{number}");
+        workers.push(std::thread::Builder::new().name(name).spawn(move || worker.run())?);
+    }
+
+    let office = TaskTracker::new();
+    let shut_office = CancellationToken::new();
+    let until_shut = |task| {
+        let shut = shut_office.clone();
+        office.spawn(async move { shut.run_until_cancelled_owned(task).await });
+    };
+    let Parts { store, zones, metrics, books, .. } = parts.clone();
+    office.spawn(keeper.keep(store.clone(), zones.clone(), metrics.clone()));
+    until_shut(Box::pin(relay::sweep(store.clone(), zones, metrics.clone())) as Task);
+    until_shut(Box::pin(relay::renew(books, store, metrics)));
+    let app = Arc::new(app(parts)?);
+    let listener = listen::register(operator_socket)?;
+    let serve = move |request| {
+        let app = app.clone();
+        async move { answer(&app, Listener::Operator, request).await }
+    };
+    let tasks = TaskTracker::new();
+    let operators = accept(listener, settings.clone(), tasks, shut_office.clone(), serve);
+    office.spawn(operators);
+    office.close();
+    Ok(Running {
+        addresses,
+        settings: settings.clone(),
+        health,
+        drain,
+        workers,
+        office,
+        shut_office,
+    })
+}
+
+type Task = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Running {
+    /// Ends the gateway: `/readyz` says 503, then the listener shuts, requests finish or
+    /// are cut at the drain's end, and the books are carried to the store.
+    pub async fn drain(self) {
+        self.health.begin_drain();
+        tracing::info!("draining");
+        tokio::time::sleep(self.settings.drain_notice.unsigned_abs()).await;
+        self.drain.cancel();
+        let workers = self.workers;
+        let joined = tokio::task::spawn_blocking(move || {
+            for worker in workers {
+                let _ = worker.join(); // A worker that panicked has ended too.
+            }
+        });
+        let _ = joined.await;
+        self.shut_office.cancel();
+        let patience = self.settings.drain_timeout.unsigned_abs();
+        if tokio::time::timeout(patience, self.office.wait()).await.is_err() {
+            // Their leases are charged by estimate when their deadline passes.
+            return tracing::error!("the store did not take the last settlements and records");
+        }
+        tracing::info!("drained");
+    }
+}
+
+/// One core's thread.
+struct Worker {
+    socket: std::net::TcpListener,
+    app: Arc<App>,
+    settings: Settings,
+    drain: CancellationToken,
+}
+
+impl Worker {
+    fn run(self) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("the system has a thread's worth of resources");
+        runtime.block_on(self.serve());
+        // What connections that were cut left behind is dropped here: their calls settle.
+    }
+
+    async fn serve(self) {
+        let listener = match listen::register(self.socket) {
+            Ok(listener) => listener,
+            Err(error) => return tracing::error!(%error, "a listener can't be used"),
+        };
+        let app = self.app;
+        let serve = move |request| {
+            let app = app.clone();
+            async move { answer(&app, Listener::Public, request).await }
+        };
+        let tasks = TaskTracker::new();
+        accept(listener, self.settings, tasks.clone(), self.drain, serve).await;
+        tasks.close();
+        tasks.wait().await;
+    }
+}

@@ -1,0 +1,63 @@
+//! `[server]` and `[operator]`
+
+use std::net::SocketAddr;
+
+use jiff::SignedDuration;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The callers' listener and its limits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Where callers connect.
+    pub listen: SocketAddr,
+    /// Threads that serve, each with a listener of its own; 0: one a core.
+    pub threads: usize,
+    /// The longest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// Time for a request's head to arrive, and for a connection to wait for one.
+    #[schemars(with = "String")]
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    pub head_timeout: SignedDuration,
+    /// The longest silence inside a request's body.
+    #[schemars(with = "String")]
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    pub body_timeout: SignedDuration,
+    /// How long `/readyz` says 503 before the listener shuts, so that a balancer sees it.
+    #[schemars(with = "String")]
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    pub drain_notice: SignedDuration,
+    /// How long requests may go on after that.
+    #[schemars(with = "String")]
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    pub drain_timeout: SignedDuration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: ([127, 0, 0, 1], 8080).into(),
+            threads: 0,
+            max_body_bytes: 32 << 20,
+            head_timeout: SignedDuration::from_secs(75),
+            body_timeout: SignedDuration::from_secs(15),
+            drain_notice: SignedDuration::from_secs(1),
+            drain_timeout: SignedDuration::from_secs(30),
+        }
+    }
+}
+
+/// The operator's listener: health, metrics, and commands that run beside the gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct OperatorSettings {
+    /// Where it listens; keep it off the internet.
+    pub listen: SocketAddr,
+}
+
+impl Default for OperatorSettings {
+    fn default() -> Self {
+        Self { listen: ([127, 0, 0, 1], 8081).into() }
+    }
+}

@@ -1,0 +1,59 @@
+//! Listeners: one for each platform, HTTP/1.1 and HTTP/2 in the clear.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::body::AnswerBody;
+use super::chat::{self, Closed};
+use super::operator;
+use super::site::Site;
+
+/// The longest request.
+const MOST_BODY_BYTES: usize = 64 << 20;
+
+/// Serves one platform until it is aborted; its connections end with it.
+pub(super) async fn serve(listener: TcpListener, site: Arc<Site>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                // Out of file descriptors, or gone before we came: the next may do.
+                let Ok((stream, _)) = accepted else { continue };
+                let _ = stream.set_nodelay(true);
+                let site = Arc::clone(&site);
+                connections.spawn(async move {
+                    let service = service_fn(move |request| answer(Arc::clone(&site), request));
+                    let builder = auto::Builder::new(TokioExecutor::new());
+                    // A connection that breaks is the caller's affair, or a fault's.
+                    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+                });
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn answer(
+    site: Arc<Site>,
+    request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, Closed> {
+    let (head, body) = request.into_parts();
+    let body = match Limited::new(body, MOST_BODY_BYTES).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => return Err(Closed),
+    };
+    if head.uri.path().starts_with(operator::PREFIX) {
+        return Ok(operator::answer(&site, &head, &body));
+    }
+    let body: Bytes = body;
+    chat::answer(&site, head, body).await
+}

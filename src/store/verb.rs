@@ -1,0 +1,113 @@
+//! A directory's verbs as data, so that a command can send them to a live gateway.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Answer, Directory, StoreError};
+use crate::accounts::{
+    AccountId, GatewayTokenRow, Health, NewAccount, PlatformId, PoolId, Resets, TokenId, UserId,
+};
+use crate::vault::MacParts;
+
+/// One call of a [`Directory`].
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each is the method of that name")]
+pub enum Verb {
+    AddUser { name: String },
+    UserNamed { name: String },
+    Users,
+    ReserveTokenId,
+    AddToken { row: Box<GatewayTokenRow> },
+    TokensOf { user: UserId },
+    RevokeToken { token: TokenId },
+    ReserveAccountId,
+    AddAccount { account: Box<NewAccount> },
+    AccountsIn { pools: Vec<PoolId> },
+    SetHealth { account: AccountId, health: Health },
+    Charges { pool: PoolId, platform: PlatformId, after: Option<String>, limit: usize },
+    RecordsOf { user: UserId, before: Option<String>, limit: usize },
+    Canaries,
+    AddCanary { canary: String },
+}
+
+/// What a gateway answers to a verb.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// The verb's answer, as JSON.
+    Done(Value),
+    /// [`StoreError::Taken`].
+    Taken(String),
+    /// Any other failure, in words.
+    Failed(String),
+}
+
+/// A proof is good for this long, in milliseconds.
+pub const PROOF_LIFE_MS: i64 = 30_000;
+
+/// A verb on its way, with what its proof is bound to.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Errand {
+    /// When it was written, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    /// Random; each is taken once.
+    pub nonce: String,
+    /// What to do.
+    pub verb: Verb,
+}
+
+impl Verb {
+    /// Does it.
+    pub async fn carry_out(self, directory: &dyn Directory, resets: &Resets) -> Reply {
+        match self.answer(directory, resets).await {
+            Ok(value) => Reply::Done(value),
+            Err(StoreError::Taken(what)) => Reply::Taken(what),
+            Err(error) => Reply::Failed(error.to_string()),
+        }
+    }
+
+    async fn answer(self, directory: &dyn Directory, resets: &Resets) -> Answer<Value> {
+        match self {
+            Self::AddUser { name } => to_json(directory.add_user(&name).await?),
+            Self::UserNamed { name } => to_json(directory.user_named(&name).await?),
+            Self::Users => to_json(directory.users().await?),
+            Self::ReserveTokenId => to_json(directory.reserve_token_id().await?),
+            Self::AddToken { row } => to_json(directory.add_token(*row).await?),
+            Self::TokensOf { user } => to_json(directory.tokens_of(user).await?),
+            Self::RevokeToken { token } => to_json(directory.revoke_token(token).await?),
+            Self::ReserveAccountId => to_json(directory.reserve_account_id().await?),
+            Self::AddAccount { account } => to_json(directory.add_account(*account).await?),
+            Self::AccountsIn { pools } => to_json(directory.accounts_in(&pools, resets).await?),
+            Self::SetHealth { account, health } => {
+                to_json(directory.set_health(account, health).await?.is_some())
+            }
+            Self::RecordsOf { user, before, limit } => {
+                to_json(directory.records_of(user, before.as_deref(), limit).await?)
+            }
+            Self::Charges { pool, platform, after, limit } => {
+                to_json(directory.charges(pool, &platform, after.as_deref(), limit).await?)
+            }
+            Self::Canaries => to_json(directory.canaries().await?),
+            Self::AddCanary { canary } => to_json(directory.add_canary(&canary).await?),
+        }
+    }
+}
+
+impl Errand {
+    /// Whether its time is near enough to `now`.
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        (now.as_millisecond() - self.at_ms).abs() <= PROOF_LIFE_MS
+    }
+}
+
+/// What an errand's proof is over: its JSON text.
+pub fn errand_proof(text: &str) -> MacParts {
+    MacParts::new("operator_errand").text(text)
+}
+
+fn to_json(answer: impl Serialize) -> Answer<Value> {
+    serde_json::to_value(answer)
+        .map_err(|error| StoreError::Corrupt { what: "answer", why: error.to_string() })
+}

@@ -1,0 +1,177 @@
+//! Sending one request, and reading its answer.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use super::connect::Timed;
+use super::resolve::CheckedResolver;
+use super::{SendFailure, Settings};
+
+/// Of a refusal, this much is read within this time: its status says enough, and another
+/// account is to be tried.
+const REFUSAL_BYTES: usize = 64 << 10;
+const REFUSAL_WITHIN: Duration = Duration::from_secs(5);
+
+/// A pool of connections to platforms.
+#[derive(Clone)]
+pub struct Client {
+    pool: legacy::Client<Timed<HttpsConnector<HttpConnector<CheckedResolver>>>, Full<Bytes>>,
+    first_byte: Duration,
+    whole_answer: Duration,
+    gap: Duration,
+    max_answer_bytes: usize,
+}
+
+/// An answer's head, with its body still to come.
+pub struct Reply {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// What follows; dropping it cancels the request.
+    pub body: Incoming,
+}
+
+impl Client {
+    /// A client with an empty pool.
+    ///
+    /// # Errors
+    /// When `ca_file` can't be read: the text names the file.
+    pub fn new(settings: &Settings) -> Result<Self, String> {
+        let mut tcp =
+            HttpConnector::new_with_resolver(CheckedResolver::new(&settings.allow_private));
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls(settings)?)
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(tcp);
+        let pool = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(settings.idle_timeout.unsigned_abs())
+            .build(Timed::new(connector, settings.connect_timeout.unsigned_abs()));
+        Ok(Self {
+            pool,
+            first_byte: settings.first_byte_timeout.unsigned_abs(),
+            whole_answer: settings.whole_answer_timeout.unsigned_abs(),
+            gap: settings.gap_timeout.unsigned_abs(),
+            max_answer_bytes: settings.max_answer_bytes,
+        })
+    }
+
+    /// Sends a request whose answer is to be streamed; returns with its head.
+    pub async fn open_stream(&self, request: Request<Full<Bytes>>) -> Result<Reply, SendFailure> {
+        self.head(request, self.first_byte).await
+    }
+
+    /// Sends a request whose answer is read whole; returns with its head.
+    pub async fn open_whole(&self, request: Request<Full<Bytes>>) -> Result<Reply, SendFailure> {
+        self.head(request, self.whole_answer).await
+    }
+
+    async fn head(
+        &self,
+        request: Request<Full<Bytes>>,
+        within: Duration,
+    ) -> Result<Reply, SendFailure> {
+        let answer = tokio::time::timeout(within, self.pool.request(request)).await;
+        let (head, body) =
+            answer.map_err(|_| SendFailure::TimedOut { seconds: within.as_secs() })??.into_parts();
+        Ok(Reply { status: head.status, headers: head.headers, body })
+    }
+
+    /// Reads a body to its end.
+    pub async fn collect(&self, mut body: Incoming) -> Result<Bytes, SendFailure> {
+        let mut first = Bytes::new();
+        let mut joined = BytesMut::new();
+        while let Some(frame) = self.frame(&mut body).await? {
+            let Ok(data) = frame.into_data() else { continue };
+            if first.len().max(joined.len()) + data.len() > self.max_answer_bytes {
+                return Err(SendFailure::TooLong { limit: self.max_answer_bytes });
+            }
+            if first.is_empty() && joined.is_empty() {
+                first = data; // Most answers come in one piece, which is then not copied.
+            } else {
+                if joined.is_empty() {
+                    joined.extend_from_slice(&first);
+                }
+                joined.extend_from_slice(&data);
+            }
+        }
+        Ok(if joined.is_empty() { first } else { joined.freeze() })
+    }
+
+    /// Reads why a platform refuses: what comes soon, of what is not too long.
+    pub async fn glance(&self, mut body: Incoming) -> Bytes {
+        let mut read = BytesMut::new();
+        let reading = async {
+            while let Some(Ok(frame)) = body.frame().await {
+                let Ok(data) = frame.into_data() else { continue };
+                let room = REFUSAL_BYTES - read.len();
+                read.extend_from_slice(&data[..data.len().min(room)]);
+                if data.len() >= room {
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(REFUSAL_WITHIN, reading).await; // What came is enough.
+        read.freeze()
+    }
+
+    /// A body's next frame, within the longest silence allowed.
+    pub async fn frame(
+        &self,
+        body: &mut Incoming,
+    ) -> Result<Option<hyper::body::Frame<Bytes>>, SendFailure> {
+        let next = tokio::time::timeout(self.gap, body.frame()).await;
+        let next = next.map_err(|_| SendFailure::TimedOut { seconds: self.gap.as_secs() })?;
+        Ok(next.transpose()?)
+    }
+
+    /// Time to the first byte of a streamed answer.
+    pub fn first_byte_timeout(&self) -> Duration {
+        self.first_byte
+    }
+
+    /// Time to the first byte of a whole answer.
+    pub fn whole_answer_timeout(&self) -> Duration {
+        self.whole_answer
+    }
+
+    /// The longest silence allowed inside an answer.
+    pub fn gap(&self) -> Duration {
+        self.gap
+    }
+}
+
+/// Trusts the system's authorities and `ca_file`'s.
+fn tls(settings: &Settings) -> Result<rustls::ClientConfig, String> {
+    let mut roots = rustls::RootCertStore::empty();
+    let system = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(system.certs);
+    if let Some(file) = &settings.ca_file {
+        let unreadable =
+            |why: &dyn std::fmt::Display| format!("[upstream] ca_file {}: {why}", file.display());
+        for certificate in CertificateDer::pem_file_iter(file).map_err(|e| unreadable(&e))? {
+            roots.add(certificate.map_err(|e| unreadable(&e))?).map_err(|e| unreadable(&e))?;
+        }
+    }
+    Ok(rustls::ClientConfig::builder_with_provider(
+        rustls::crypto::aws_lc_rs::default_provider().into(),
+    )
+    .with_safe_default_protocol_versions()
+    .expect("the provider has the default versions")
+    .with_root_certificates(roots)
+    .with_no_client_auth())
+}

@@ -1,0 +1,14 @@
+//! The client to platforms: pooled connections, TLS, address checks, deadlines.
+//!
+//! Nothing is followed, kept or added on the way: no redirects, no cookies, no
+//! header that the caller sent.
+
+mod client;
+mod connect;
+mod failure;
+mod resolve;
+mod settings;
+
+pub use client::{Client, Reply};
+pub use failure::SendFailure;
+pub use settings::Settings;

@@ -1,0 +1,8 @@
+//! The commands as scripts and people use them: the binary itself, its output, its exit
+//! codes.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod refusals;
+mod rig;
+mod walk;

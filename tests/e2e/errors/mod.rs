@@ -1,0 +1,7 @@
+//! Every row of the error table: status, `type`, `code`, `param`, and the headers that
+//! tell a client whether and when to come back.
+
+mod caller;
+mod quota;
+mod store_down;
+mod upstream;

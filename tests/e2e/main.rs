@@ -1,0 +1,21 @@
+//! The gateway end to end: real sockets, simulated platforms. What doesn't hang on one
+//! store runs on both: `…::on_sqlite`, `…::on_redis`. `redis-server` must be on the path;
+//! the tests start their own.
+
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a test's tasks need no drain")]
+
+mod rig;
+#[allow(dead_code, reason = "the commands' own tests use the rest")]
+#[path = "../cli/rig.rs"]
+mod shell;
+
+mod books;
+mod crash;
+mod errors;
+mod failover;
+mod hangup;
+mod hygiene;
+mod line;
+mod models;
+mod server;

@@ -1,0 +1,168 @@
+//! Users, their tokens and accounts.
+
+use jiff::Timestamp;
+use tributary::accounts::{
+    AccountId, AccountState, ChargeRow, GatewayTokenRow, NewAccount, Period, PlatformId, Record,
+    Resets, Scope, TokenGrant, TokenId, Tokens, User, WindowSpec,
+};
+use tributary::platforms::Credential;
+use tributary::relay::{CREDENTIAL_FIELD, token_mac_parts};
+use tributary::telemetry::clock;
+use tributary::vault::{GatewayToken, MacPurpose, Place, Plain};
+
+use super::{Answer, Rig};
+
+/// What a token is for, beside its user.
+pub struct Grants {
+    pub scopes: Vec<Scope>,
+    pub models: Vec<String>,
+    pub platforms: Vec<String>,
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Default for Grants {
+    fn default() -> Self {
+        Self {
+            scopes: vec![Scope::Chat, Scope::AccountsRead],
+            models: Vec::new(),
+            platforms: Vec::new(),
+            expires_at: None,
+        }
+    }
+}
+
+impl Rig {
+    pub async fn token(&self, user: &User, grants: Grants) -> (TokenId, String) {
+        let token = GatewayToken::generate().unwrap();
+        let grant = TokenGrant {
+            id: self.store.reserve_token_id().await.unwrap(),
+            user: user.id,
+            pools: vec![user.pool],
+            scopes: grants.scopes,
+            models: grants.models,
+            platforms: grants.platforms,
+            expires_at: grants.expires_at,
+        };
+        let id = grant.id;
+        let index = self.vault.token_index(&token).to_string();
+        let mac = self.vault.mac(MacPurpose::Row, &token_mac_parts(&index, &grant));
+        let row = GatewayTokenRow {
+            index,
+            grant,
+            mac,
+            name: format!("test {id}"),
+            prefix: token.prefix().into(),
+            last_four: token.last_four().into(),
+            created_at: clock::now(),
+            revoked_at: None,
+        };
+        self.store.add_token(row).await.unwrap();
+        (id, token.expose_secret().to_owned())
+    }
+
+    /// A second user, with nothing bound.
+    pub async fn stranger(&self) -> (User, String) {
+        let stranger = self.store.add_user("stranger").await.unwrap();
+        let (_, token) = self.token(&stranger, Grants::default()).await;
+        (stranger, token)
+    }
+
+    pub async fn bind(
+        &self,
+        user: &User,
+        platform: &str,
+        name: &str,
+        key: &str,
+        limit: u64,
+    ) -> AccountId {
+        let entry = self.catalogue.platform(platform).unwrap();
+        let credential = Credential::parse(entry.face(None).unwrap(), key).unwrap();
+        let id = self.store.reserve_account_id().await.unwrap();
+        let place = Place {
+            pool: user.pool.0,
+            account: id.0,
+            platform,
+            field: CREDENTIAL_FIELD,
+            generation: 1,
+        };
+        let plain = Plain::from(credential.to_sealed().to_vec());
+        let account = NewAccount {
+            id,
+            pool: user.pool,
+            owner: user.id,
+            platform: PlatformId::from(platform),
+            name: name.into(),
+            dialect: None,
+            windows: vec![WindowSpec {
+                period: Period::Day { zone: "UTC".into() },
+                limit: Some(Tokens(limit)),
+            }],
+            sealed: self.vault.seal_credential(&place, &plain).unwrap(),
+            generation: 1,
+            expires_at: None,
+        };
+        self.store.add_account(account).await.unwrap();
+        id
+    }
+
+    /// The user's accounts on a platform, by id.
+    pub async fn accounts(&self, platform: &str) -> Vec<AccountState> {
+        self.accounts_of(&self.user, platform).await
+    }
+
+    pub async fn accounts_of(&self, user: &User, platform: &str) -> Vec<AccountState> {
+        let resets = Resets::after(clock::now(), ["UTC"]);
+        let mut all = self.store.accounts_in(&[user.pool], &resets).await.unwrap();
+        all.retain(|state| state.account.platform.as_str() == platform);
+        all
+    }
+
+    /// One of the user's accounts on a platform: 0 is the first.
+    pub async fn account(&self, platform: &str, number: usize) -> AccountState {
+        self.accounts(platform).await.swap_remove(number)
+    }
+
+    /// The record of a call, once it is written.
+    pub async fn record(&self, answer: &Answer) -> Record {
+        self.record_named(answer.header("x-request-id")).await
+    }
+
+    pub async fn record_named(&self, id: &str) -> Record {
+        let mut found = None;
+        self.until(async || {
+            let records = self.records().await;
+            found = records.into_iter().find(|record| record.id == id);
+            found.is_some()
+        })
+        .await;
+        found.unwrap()
+    }
+
+    /// The user's records, newest first.
+    pub async fn records(&self) -> Vec<Record> {
+        self.store.records_of(self.user.id, None, 10_000).await.unwrap()
+    }
+
+    /// Every charge on the user's accounts on a platform.
+    pub async fn charges(&self, platform: &str) -> Vec<ChargeRow> {
+        let platform = PlatformId::from(platform);
+        let mut all: Vec<ChargeRow> = Vec::new();
+        loop {
+            let after = all.last().map(|row| row.cursor.clone());
+            let page = self.store.charges(self.user.pool, &platform, after.as_deref(), 500).await;
+            let page = page.unwrap();
+            if page.is_empty() {
+                return all;
+            }
+            all.extend(page);
+        }
+    }
+
+    /// Waits until no lease is open on the user's accounts on a platform.
+    pub async fn all_settled(&self, platform: &str) {
+        self.until(async || {
+            self.accounts(platform).await.iter().all(|state| state.leased == Tokens::ZERO)
+        })
+        .await;
+    }
+}

@@ -1,0 +1,158 @@
+// Starts what the tests talk to: `tributary demo`, and a Redis of its own where a store needs one.
+
+import { spawn } from "node:child_process";
+import { mkdtemp, open, readFile, rm } from "node:fs/promises";
+import net from "node:net";
+import os from "node:os";
+import path from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import OpenAI from "openai";
+
+const repository = fileURLToPath(new URL("../../../", import.meta.url));
+const binary = process.env.TRIBUTARY ?? path.join(repository, "target/debug/tributary");
+
+export const stores = ["sqlite", "redis"];
+export const platforms = ["openai", "qwen", "glm", "ernie", "spark"];
+
+/** Looks until it sees something true, and answers that. */
+export async function until(look, what, seconds = 15) {
+  const deadline = performance.now() + seconds * 1000;
+  for (let wait = 5; ; wait = Math.min(wait * 1.5, 100)) {
+    const seen = await look();
+    if (seen) return seen;
+    if (performance.now() > deadline) throw new Error(`waited ${seconds} s for ${what}`);
+    await pause(wait);
+  }
+}
+
+/** A gateway on an empty store, and the platforms behind it. `stop()` ends all of it. */
+export async function startDemo(store) {
+  const folder = await mkdtemp(path.join(os.tmpdir(), "tributary-js-"));
+  const redis = store === "redis" ? await startRedis(folder) : undefined;
+  const url = redis?.url ?? `sqlite:${path.join(folder, "tributary.db")}`;
+  const child = await Child.start(
+    "gateway",
+    [binary, "demo", "--json", "--listen", "127.0.0.1:0", "--store", url],
+    folder,
+    { PATH: process.env.PATH, HOME: folder, XDG_CONFIG_HOME: folder },
+  );
+  const facts = JSON.parse(await until(() => child.firstLine(), "the demo to print its line", 60));
+
+  return {
+    token: facts.token,
+    baseURL: facts.base_url,
+    platform: (name) => new Simulated(name, facts.platforms[name]),
+    // No retries unless a test asks for them: what the gateway does must show.
+    client: (options = {}) =>
+      new OpenAI({ baseURL: facts.base_url, apiKey: facts.token, maxRetries: 0, timeout: 30_000, ...options }),
+    /** How many accounts are bound on a platform, by the list of models. */
+    async accountsOn({ model }) {
+      const listed = await this.client().models.list();
+      return listed.data.filter(({ id }) => id.startsWith("account:") && id.endsWith(`/${model}`)).length;
+    },
+    async stop() {
+      const status = await child.stop();
+      await redis?.child.stop();
+      await rm(folder, { recursive: true, force: true });
+      if (status !== 0) throw new Error(`the gateway ended with ${status}`);
+    },
+  };
+}
+
+/** A process of the tests' own, its output in files. */
+class Child {
+  static async start(name, [program, ...words], folder, env) {
+    const out = path.join(folder, `${name}.out`);
+    const err = path.join(folder, `${name}.err`);
+    const files = await Promise.all([open(out, "w"), open(err, "w")]);
+    const process = spawn(program, words, { cwd: folder, env, stdio: ["ignore", files[0].fd, files[1].fd] });
+    const ended = new Promise((done, failed) => process.once("exit", (code, signal) => done(code ?? signal)).once("error", failed));
+    ended.catch(() => {}); // told by whoever waits for it
+    await Promise.all(files.map((file) => file.close()));
+    return new Child(name, process, ended, out, err);
+  }
+
+  constructor(name, process, ended, out, err) {
+    Object.assign(this, { name, process, ended, out, err });
+  }
+
+  async firstLine() {
+    if (this.process.exitCode !== null) {
+      const words = await readFile(this.err, "utf8");
+      throw new Error(`${this.name} ended with ${this.process.exitCode} before it was up:\n${words.slice(-4000)}`);
+    }
+    const text = await readFile(this.out, "utf8");
+    return text.includes("\n") ? text.slice(0, text.indexOf("\n")) : undefined;
+  }
+
+  async stop() {
+    this.process.kill("SIGTERM");
+    return this.ended;
+  }
+}
+
+async function startRedis(folder) {
+  const port = await freePort();
+  const words = ["--port", port, "--bind", "127.0.0.1", "--dir", folder, "--save", ""].map(String);
+  const child = await Child.start("redis", ["redis-server", ...words], folder, process.env);
+  await until(async () => {
+    await child.firstLine(); // throws if it has ended
+    return answers(port);
+  }, "redis-server to listen");
+  return { child, url: `redis://127.0.0.1:${port}` };
+}
+
+function freePort() {
+  return new Promise((done) => {
+    const probe = net.createServer().listen(0, "127.0.0.1", () => {
+      const { port } = probe.address();
+      probe.close(() => done(port));
+    });
+  });
+}
+
+function answers(port) {
+  return new Promise((done) => {
+    const probe = net.connect(port, "127.0.0.1");
+    probe.once("connect", () => done(true)).once("error", () => done(false));
+    probe.once("connect", () => probe.end());
+  });
+}
+
+/** One platform that the demo simulates: its books, and how to make it misbehave. */
+class Simulated {
+  constructor(name, { url, model }) {
+    Object.assign(this, { name, url: url.replace(/\/$/, ""), model });
+  }
+
+  /** What it did since it was started. */
+  async totals() {
+    const answer = await fetch(`${this.url}/_sim/ledger`);
+    const { credentials, requests } = await answer.json();
+    return {
+      requests: Object.values(credentials).reduce((sum, one) => sum + one.requests, 0),
+      cancelled: requests.filter((request) => request.cancelled).length,
+    };
+  }
+
+  /** Answers with its own error of a class: as many `times`, 0 for good. */
+  fail(trouble, { times = 0 } = {}) {
+    return this.#misbehave({ kind: "class", class: trouble, times });
+  }
+
+  /** Pauses before each event of a stream from now on. */
+  slowDown() {
+    return this.#misbehave({ kind: "delay", where: "chunk", ms: 20, times: 0 });
+  }
+
+  /** Misbehaves no more. */
+  async mend() {
+    await fetch(`${this.url}/_sim/faults`, { method: "DELETE" });
+  }
+
+  async #misbehave(fault) {
+    const answer = await fetch(`${this.url}/_sim/faults`, { method: "POST", body: JSON.stringify(fault) });
+    if (!answer.ok) throw new Error(`${this.name} refused a fault: ${await answer.text()}`);
+  }
+}

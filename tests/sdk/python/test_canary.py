@@ -1,0 +1,196 @@
+"""No credential, no token and no prompt ever gets to where it has no business.
+
+A gateway is set up with secrets that are easy to find, logs all that it can, and goes through
+successes, refusals, platforms that repeat the credential in their errors, and callers that hang up.
+Then every place is searched, in every dress that text may wear.
+"""
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from conftest import PLATFORMS, STORES, running_demo
+from harness import Demo, RedisServer, Served, Simulated, until
+from harness.secrets import dresses, traces
+from harness.words import user
+
+PROMPT = "CANARY-PROMPT-白鸽/7f+Q"
+STRANGE_TOKEN = "CANARY-STRANGE-TOKEN-91+/aaBB"
+
+# What each account's key file holds, and the part of it that is secret: GLM and ERNIE begin a key with its id.
+KEYS = {
+    "openai": ("", "sk-proj-CANARY_o1+/Zq==xK7"),
+    "qwen": ("", "sk-CANARY_q2+/Wm==hT4dfe1"),
+    "glm": ("c0ffee00c0ffee00c0ffee00c0ffee00.", "CANARYglmS3cr3tX"),
+    "ernie": ("bce-v3/ALTAK-CANARYernieAk0001/", "CANARYernieSk9f8e7d"),
+    "spark": ("", "CANARY-spark+/passw0rd==9"),
+}
+SECRETS = [secret for _, secret in KEYS.values()]
+
+
+class Trial:
+    """All that happened: what was answered, what was logged, what was stored."""
+
+    def __init__(self) -> None:
+        self.token = ""
+        self.answers: dict[str, bytes] = {}
+        self.errors: dict[str, bytes] = {}
+        self.logs: dict[str, bytes] = {}
+        self.stored: dict[str, bytes] = {}
+
+    def ask(self, http: httpx2.Client, what: str, **request: Any) -> httpx2.Response:
+        answer = http.post("/chat/completions", **request)
+        seen = f"{answer.status_code} {dict(answer.headers)}\n".encode() + answer.content
+        (self.errors if answer.status_code >= 400 or b'"error"' in answer.content else self.answers)[what] = seen
+        return answer
+
+
+@pytest.fixture(scope="module", params=STORES)
+def trial(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
+    folder = tmp_path_factory.mktemp("canary")
+    for name in ("demo", "redis"):
+        (folder / name).mkdir()
+    redis = RedisServer(folder / "redis") if request.param == "redis" else None
+    try:
+        with running_demo("sqlite", folder / "demo") as demo:
+            store = redis.url if redis else f"sqlite:{folder / 'tributary.db'}"
+            yield run(demo, store, folder, redis)
+    finally:
+        if redis:
+            redis.stop()
+
+
+def run(demo: Demo, store: str, folder: Path, redis: RedisServer | None) -> Trial:
+    """Goes through all of it, and gathers what there is to search."""
+    trial = Trial()
+    platforms = [demo.platforms[name] for name in PLATFORMS]
+    served = Served(store, folder, platforms, RUST_LOG="trace")
+    served.command("user", "add", "canary-owner")
+    for name, (public, secret) in KEYS.items():
+        served.bind("canary-owner", name, f"canary-{name}", public + secret)
+    trial.token = served.command("token", "create", "--user", "canary-owner")["token"]
+    served.start()
+    try:
+        headers = {"Authorization": f"Bearer {trial.token}"}
+        with httpx2.Client(base_url=served.base_url, headers=headers, timeout=30) as http:
+            strangers(trial, http)
+            for platform in platforms:
+                successes(trial, http, platform)
+                troubles(trial, http, platform, served)
+                hang_up(trial, http, platform)
+        trial.logs["metrics"] = httpx2.get(f"{served.operator_url}/metrics").content
+        trial.logs["account list"] = json.dumps(served.command("account", "list")).encode()
+        trial.logs["usage"] = json.dumps(served.command("usage")).encode()
+        trial.logs |= served.printed
+        in_wal = wal_of(folder)  # read while it is open: closing folds it into the database
+    finally:
+        served.stop()
+    trial.logs["standard output"] = served.child.out.read_bytes()
+    trial.logs["standard error"] = served.child.err.read_bytes()
+    trial.stored = redis.written() if redis else in_wal | database_of(folder)
+    return trial
+
+
+def wal_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("tributary.db-*")}
+
+
+def database_of(folder: Path) -> dict[str, bytes]:
+    return {"tributary.db": (folder / "tributary.db").read_bytes()}
+
+
+def strangers(trial: Trial, http: httpx2.Client) -> None:
+    """Calls with tokens that nobody has, in both headers and where no token belongs."""
+    body = {"model": "qwen-plus", "messages": user(PROMPT)}
+    trial.ask(http, "unknown token", json=body, headers={"Authorization": f"Bearer {STRANGE_TOKEN}"})
+    trial.ask(http, "unknown key", json=body, headers={"Authorization": "", "x-api-key": STRANGE_TOKEN})
+    trial.ask(http, "basic", json=body, headers={"Authorization": f"Basic {STRANGE_TOKEN}"})
+    trial.ask(http, "token in the query", json=body, params={"api_key": trial.token, "prompt": PROMPT})
+    trial.ask(http, "token as account", json=body, headers={"X-Account-Id": trial.token})
+
+
+def successes(trial: Trial, http: httpx2.Client, platform: Simulated) -> None:
+    body = {"model": platform.model, "messages": user(PROMPT)}
+    assert trial.ask(http, f"{platform.name} whole", json=body).status_code == 200
+    assert trial.ask(http, f"{platform.name} streamed", json=body | {"stream": True}).status_code == 200
+
+
+def troubles(trial: Trial, http: httpx2.Client, platform: Simulated, served: Served) -> None:
+    """The caller's mistakes, then the platform's, the worst for the account last."""
+    name, body = platform.name, {"model": platform.model, "messages": user(PROMPT)}
+    trial.ask(http, f"{name} cut JSON", content=json.dumps(body).encode()[:-2])
+    trial.ask(http, f"{name} bad role", json=body | {"messages": [{"role": "wizard", "content": PROMPT}]})
+    trial.ask(http, f"{name} bad type", json=body | {"temperature": "hot"})
+    trial.ask(http, f"{name} too long", json=body | {"messages": user(PROMPT * 20_000)})
+
+    platform.break_streams()
+    trial.ask(http, f"{name} broken stream", json=body | {"messages": long(), "stream": True})
+    platform.mend()
+    platform.cut_streams()
+    trial.ask(http, f"{name} cut stream", json=body | {"messages": long(), "stream": True})
+    platform.mend()
+
+    for status in (400, 500, 429, 401):
+        platform.repeat_credential(status, "".join(KEYS[name]))
+        for stream in (False, True):
+            trial.ask(http, f"{name} repeats its key in a {status}, stream {stream}", json=body | {"stream": stream})
+        platform.mend()
+        served.command("account", "check", "--user", "canary-owner", f"canary-{name}")  # back to work
+
+
+def hang_up(trial: Trial, http: httpx2.Client, platform: Simulated) -> None:
+    platform.slow_down()
+    body = {"model": platform.model, "messages": long(), "stream": True}
+    with http.stream("POST", "/chat/completions", json=body) as answer:
+        next(answer.iter_raw(), None)
+    platform.mend()
+
+
+def long() -> list[dict[str, Any]]:
+    return user(f"Please say 3000 words. {PROMPT}")
+
+
+def check_nothing_of(secrets: list[str], *places: dict[str, bytes]) -> None:
+    hits = [f"{secret}: {trace}" for secret in secrets for held in places for trace in traces(secret, held)]
+    assert not hits, f"{len(hits)} hits:\n" + "\n".join(hits)
+
+
+def test_no_credential_is_anywhere(trial: Trial) -> None:
+    check_nothing_of(SECRETS, trial.logs, trial.answers, trial.errors, trial.stored)
+
+
+def test_no_token_is_anywhere(trial: Trial) -> None:
+    check_nothing_of([trial.token, STRANGE_TOKEN], trial.logs, trial.answers, trial.errors, trial.stored)
+
+
+def test_no_prompt_is_in_a_log_a_metric_an_error_or_the_store(trial: Trial) -> None:
+    check_nothing_of([PROMPT], trial.logs, trial.errors, trial.stored)
+
+
+def test_there_was_something_to_find(trial: Trial) -> None:
+    """The search would be worth nothing if nothing had been logged, stored or sent."""
+    assert b"DEBUG" in trial.logs["standard error"] + trial.logs["standard output"]
+    assert len(trial.answers) >= 2 * len(PLATFORMS)
+    assert len(trial.errors) >= 10 * len(PLATFORMS)
+    assert b"# TYPE" in trial.logs["metrics"]
+    assert any(b"canary-openai" in held for held in trial.stored.values()), "the account's name is stored as it is"
+    for status in (400, 500, 429, 401):
+        repeated = [held for name, held in trial.errors.items() if f"repeats its key in a {status}" in name]
+        assert len(repeated) == 2 * len(PLATFORMS)
+
+
+@pytest.mark.parametrize("way", dresses("x"))
+def test_the_search_finds_a_secret_in_every_dress(way: str) -> None:
+    secret = 'CANARY-"x"/7f+\\é'
+    assert list(traces(secret, {"place": b"before " + dresses(secret)[way] + b" after"}))
+
+
+@pytest.mark.parametrize("before", [b"", b"a", b"ab", b"abc"])
+def test_the_search_finds_a_secret_inside_base64(before: bytes) -> None:
+    held = base64.b64encode(before + b"CANARY-7f+/" + b"zz")
+    assert list(traces("CANARY-7f+/", {"place": held}))

@@ -1,0 +1,35 @@
+"""Pictures: seen by the models that see, refused by name for those that don't."""
+
+import pytest
+from openai import BadRequestError, OpenAI
+
+from harness import Demo, Simulated
+from harness.words import look_at, picture
+
+SEES = {
+    "openai": "gpt-5.4-mini",
+    "qwen": "qwen3-vl-plus",
+    "glm": "glm-4.6v",
+    "ernie": "ernie-4.5-vl-28b-a3b",
+}
+BLIND = {"qwen": "qwen-plus", "glm": "glm-4.7", "ernie": "ernie-5.1", "spark": "4.0Ultra"}
+
+
+@pytest.mark.parametrize("platform", SEES, indirect=True)
+def test_a_model_that_sees_answers_about_a_picture(client: OpenAI, platform: Simulated) -> None:
+    answer = client.chat.completions.create(model=SEES[platform.name], messages=look_at(picture(48, 32)))
+
+    assert "image/png 48x32" in (answer.choices[0].message.content or "")
+
+
+@pytest.mark.parametrize("name", BLIND)
+def test_a_picture_for_a_model_that_does_not_see_is_refused_by_name(client: OpenAI, gateway: Demo, name: str) -> None:
+    platform = gateway.platforms[name]
+    before = platform.total()
+
+    with pytest.raises(BadRequestError) as refused:
+        client.chat.completions.create(model=BLIND[name], messages=look_at(picture(48, 32)))
+
+    assert refused.value.param and refused.value.param.startswith("messages")
+    assert refused.value.type == "invalid_request_error"
+    assert platform.total() == before, "the platform was not asked"
