@@ -90,8 +90,6 @@ pub trait Ledger: Send + Sync + 'static {
     async fn token(&self, index: &str) -> Answer<Option<Arc<GatewayTokenRow>>>;
     /// An account's fixed part; may be up to 5 s old.
     async fn account(&self, id: AccountId) -> Answer<Option<Arc<Account>>>;
-    /// The platforms on which these pools have accounts, for the list of models.
-    async fn platforms_in(&self, pools: &[PoolId]) -> Answer<Vec<PlatformId>>;
 
     /// Sets tokens aside on the account with the most left: one atomic step, durable
     /// before it answers.

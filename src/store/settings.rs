@@ -30,6 +30,10 @@ impl Default for Settings {
 /// What tells the time, where tests must set it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
+/// The shortest that a lease lives: below this no gateway can renew in time, and a part
+/// of it may be no time at all.
+pub(super) const SHORTEST_DEADLINE: Duration = Duration::from_millis(100);
+
 /// How much a store keeps of what it could keep for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keep {

@@ -106,7 +106,7 @@ mod tests {
             tracing::trace!(target: "h2::codec::framed_read", "a frame's bytes");
             tracing::debug!(target: "hyper_util::client", "a header");
             tracing::info!(target: "h2", "news");
-            tracing::trace!(target: "tributary::relay", "ours");
+            tracing::trace!(target: "tributary", "ours");
         });
         let page = page.0.lock().unwrap();
         String::from_utf8(page.clone()).unwrap()

@@ -5,6 +5,7 @@
 
 mod rig;
 
+mod bounds;
 mod crash;
 mod crowd;
 mod ends;

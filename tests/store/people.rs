@@ -1,7 +1,7 @@
 //! Users, tokens, accounts and the key ring's canaries.
 
 use tributary::accounts::{
-    GatewayTokenRow, Health, Period, PlatformId, Scope, TokenGrant, TokenId, User, WindowSpec,
+    GatewayTokenRow, Health, Period, Scope, TokenGrant, TokenId, User, WindowSpec,
 };
 use tributary::store::StoreError;
 
@@ -102,8 +102,6 @@ contract! {
             assert_eq!(rig.store.account(id).await.unwrap().is_some(), free);
         }
         let pools = [ann.pool, ben.pool];
-        let platforms = rig.store.platforms_in(&pools).await.unwrap();
-        assert_eq!(platforms, [PlatformId::from("glm"), PlatformId::from("qwen")]);
         let states = rig.store.accounts_in(&pools, &rig.resets()).await.unwrap();
         let ids: Vec<_> = states.iter().map(|state| state.account.id).collect();
         assert!(ids.len() == 3 && ids.is_sorted(), "{ids:?}");

@@ -11,7 +11,7 @@ use redis::Value;
 
 use crate::accounts::{
     Account, AccountId, Charge, ChargeKind, GatewayTokenRow, Grant, Health, LeaseAsk, LeaseId,
-    LeaseKey, PlatformId, PoolId, Record, Refusal, Resets, Settlement, UserId,
+    LeaseKey, Record, Refusal, Resets, Settlement, UserId,
 };
 
 use super::super::{Answer, Ledger, StoreError};
@@ -32,13 +32,6 @@ impl Ledger for RedisStore {
 
     async fn account(&self, id: AccountId) -> Answer<Option<Arc<Account>>> {
         self.fixed_part(id).await
-    }
-
-    async fn platforms_in(&self, pools: &[PoolId]) -> Answer<Vec<PlatformId>> {
-        let families = self.families_in(pools).await?;
-        let platforms: std::collections::BTreeSet<_> =
-            families.into_iter().map(|family| family.platform).collect();
-        Ok(platforms.into_iter().collect())
     }
 
     async fn lease(&self, ask: LeaseAsk<'_>) -> Answer<Result<Grant, Refusal>> {

@@ -123,7 +123,7 @@ pub(super) fn failure(error: &RedisError) -> StoreError {
 /// Whether what was asked fails however often it is asked: a key holds something else
 /// than it should, or is not ours. A server's state may pass.
 fn fails_for_good(code: &str, detail: &str) -> bool {
-    // Older servers put what a script met behind a code of their own.
+    // Before version 7 a server puts what a script met behind a code of its own.
     const PASSING: [&str; 7] =
         ["LOADING", "READONLY", "OOM", "MISCONF", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS"];
     match code {

@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::settings::SHORTEST_DEADLINE;
 use super::{Answer, Clock, Keep, StoreError};
 use crate::accounts::LeaseAsk;
 use keys::FamilyKeys;
@@ -65,13 +66,14 @@ impl RedisStore {
     /// `StoreError::Unusable` for a URL that is none, `StoreError::Unavailable` when the
     /// server does not answer.
     pub async fn open(url: &str, options: Options) -> Answer<Self> {
+        let deadline = options.deadline.max(SHORTEST_DEADLINE);
         Ok(Self {
             link: Link::open(url).await?,
             scripts: Scripts::new(),
             family_keys: FamilyKeys::default(),
             places: Places::default(),
             roster: Roster::default(),
-            options,
+            options: Options { deadline, ..options },
         })
     }
 

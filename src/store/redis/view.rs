@@ -18,7 +18,7 @@ type Packed = (String, String, i64, i64, i64);
 type Shown = (String, String, i64, i64, Vec<Packed>);
 
 impl RedisStore {
-    pub(super) async fn families_in(&self, pools: &[PoolId]) -> Answer<Vec<Family>> {
+    async fn families_in(&self, pools: &[PoolId]) -> Answer<Vec<Family>> {
         let members = pools.iter().map(|&pool| async move {
             let set: Vec<String> =
                 self.link.ask(&redis::cmd("SMEMBERS").arg(platforms(pool)).take()).await?;

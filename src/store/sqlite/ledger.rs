@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::accounts::{
-    Account, AccountId, GatewayTokenRow, Grant, Health, LeaseAsk, LeaseId, LeaseKey, PlatformId,
-    PoolId, Record, Refusal, Resets, Settlement,
+    Account, AccountId, GatewayTokenRow, Grant, Health, LeaseAsk, LeaseId, LeaseKey, Record,
+    Refusal, Resets, Settlement,
 };
 
 use super::super::{Answer, Ledger};
@@ -24,10 +24,6 @@ impl Ledger for SqliteStore {
 
     async fn account(&self, id: AccountId) -> Answer<Option<Arc<Account>>> {
         self.desk.read(|books, _| books.account(id).map(|entry| entry.fixed.clone()))
-    }
-
-    async fn platforms_in(&self, pools: &[PoolId]) -> Answer<Vec<PlatformId>> {
-        self.desk.read(|books, _| books.platforms_in(pools))
     }
 
     async fn lease(&self, ask: LeaseAsk<'_>) -> Answer<Result<Grant, Refusal>> {

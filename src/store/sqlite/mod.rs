@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::settings::SHORTEST_DEADLINE;
 use super::{Answer, Clock, Keep, StoreError};
 use crate::accounts::LeaseAsk;
 use crate::telemetry::clock;
@@ -86,7 +87,8 @@ impl SqliteStore {
         let desk = Arc::new(Desk::new(books, options.clock));
         let retention = Retention::new(options.keep);
         let writer = start_writer(desk.clone(), conn, retention)?;
-        Ok(Self { desk, writer: Some(writer), reader, deadline: options.deadline, lock })
+        let deadline = options.deadline.max(SHORTEST_DEADLINE);
+        Ok(Self { desk, writer: Some(writer), reader, deadline, lock })
     }
 
     /// What the process that holds a file says of itself; `None` when nobody holds it.

@@ -45,7 +45,7 @@ impl Retention {
             return Ok(());
         };
         *count += 1;
-        if *count >= self.keep.records_a_user + slack {
+        if *count >= self.keep.records_a_user.saturating_add(slack) {
             let excess = *count - self.keep.records_a_user;
             *count = self.keep.records_a_user;
             conn.prepare_cached(

@@ -86,7 +86,7 @@ CREATE TABLE charges (
   row INTEGER,
   windows TEXT
 );
-CREATE INDEX charges_that_may_change ON charges (at) WHERE windows IS NOT NULL OR kind = 3;
+CREATE INDEX charges_that_may_change ON charges (at) WHERE kind >= 2;
 
 -- In the order they came: a new row goes to the end, whoever's it is.
 CREATE TABLE records (

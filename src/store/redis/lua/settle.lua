@@ -69,5 +69,7 @@ for i = first, #ARGV, fields do
   local done, why = pcall(settle, id, account, user, granted_at, kind, tokens)
   if not done then failed = failed or why end
 end
-if failed then error(failed) end
-return 0
+if not failed then return 0 end
+-- What the server said begins with its code; what Lua said has none.
+local text = type(failed) == 'table' and failed.err or tostring(failed)
+return { err = string.match(text, '^%u+ ') and text or 'ERR script: ' .. text }

@@ -138,12 +138,6 @@ impl Books {
         self.accounts.get(&id)
     }
 
-    pub(super) fn platforms_in(&self, pools: &[PoolId]) -> Vec<PlatformId> {
-        let all: BTreeSet<&PlatformId> =
-            pools.iter().filter_map(|pool| self.pools.get(pool)).flat_map(BTreeMap::keys).collect();
-        all.into_iter().cloned().collect()
-    }
-
     /// The accounts of some pools, by id, as they are at `now`.
     pub(super) fn accounts_in(
         &self,
