@@ -10,6 +10,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tributary::accounts::{
     Attempt, Billing, Charge, LeaseAsk, LeaseId, LeaseKey, NewAccount, Period, PlatformId, Record,
@@ -58,24 +59,29 @@ async fn measure(url: &str, accounts: usize) {
 }
 
 async fn bind(store: &dyn Store, user: &User, accounts: usize) {
-    for index in 0..accounts {
-        let account = NewAccount {
-            id: store.reserve_account_id().await.unwrap(),
-            pool: user.pool,
-            owner: user.id,
-            platform: "qwen".into(),
-            name: index.to_string(),
-            dialect: None,
-            windows: vec![WindowSpec {
-                period: Period::Day { zone: "Asia/Shanghai".into() },
-                limit: Some(Tokens(1_000_000_000)),
-            }],
-            sealed: SealedCredential { wrapped_key: "k".repeat(80), body: "c".repeat(300) },
-            generation: 1,
-            expires_at: None,
-        };
-        store.add_account(account).await.unwrap();
+    let all: Vec<usize> = (0..accounts).collect();
+    for some in all.chunks(500) {
+        join_all(some.iter().map(|&index| bind_one(store, user, index))).await;
     }
+}
+
+async fn bind_one(store: &dyn Store, user: &User, index: usize) {
+    let account = NewAccount {
+        id: store.reserve_account_id().await.unwrap(),
+        pool: user.pool,
+        owner: user.id,
+        platform: "qwen".into(),
+        name: index.to_string(),
+        dialect: None,
+        windows: vec![WindowSpec {
+            period: Period::Day { zone: "Asia/Shanghai".into() },
+            limit: Some(Tokens(1_000_000_000)),
+        }],
+        sealed: SealedCredential { wrapped_key: "k".repeat(80), body: "c".repeat(300) },
+        generation: 1,
+        expires_at: None,
+    };
+    store.add_account(account).await.unwrap();
 }
 
 async fn requests(

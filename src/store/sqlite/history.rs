@@ -17,26 +17,25 @@ pub(super) fn records(
     limit: usize,
 ) -> Answer<Vec<Record>> {
     // Without a cursor: before the end of time.
-    let mut from = (i64::MAX, String::new());
+    let mut from = i64::MAX;
     if let Some(before) = before {
         // A walk through one user's rows; an index by id would cost every call a write.
         let found = conn
-            .prepare_cached("SELECT at FROM records WHERE user = ? AND id = ?")
+            .prepare_cached("SELECT seq FROM records WHERE user = ? AND id = ? ORDER BY seq DESC")
             .and_then(|mut find| {
                 find.query_row(params![user.0, before], |row| row.get(0)).optional()
             })
             .map_err(failure)?;
-        let Some(at) = found else { return Ok(Vec::new()) };
-        from = (at, before.to_owned());
+        let Some(seq) = found else { return Ok(Vec::new()) };
+        from = seq;
     }
     let mut find = conn
         .prepare_cached(
-            "SELECT * FROM records WHERE user = ? AND (at, id) < (?, ?)
-             ORDER BY at DESC, id DESC LIMIT ?",
+            "SELECT * FROM records WHERE user = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
         )
         .map_err(failure)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut found = find.query(params![user.0, from.0, from.1, limit]).map_err(failure)?;
+    let mut found = find.query(params![user.0, from, limit]).map_err(failure)?;
     let mut records = Vec::new();
     while let Some(row) = found.next().map_err(failure)? {
         records.push(record(row)?);
@@ -46,23 +45,23 @@ pub(super) fn records(
 
 fn record(row: &Row<'_>) -> Answer<Record> {
     Ok(Record {
-        user: UserId(get(row, 0)?),
-        at: rows::at("record", get(row, 1)?)?,
-        id: get(row, 2)?,
-        token: TokenId(get(row, 3)?),
-        model: get(row, 4)?,
-        streamed: get(row, 5)?,
-        input: Tokens(count(row, 6)?),
-        cache_read: Tokens(count(row, 7)?),
-        cache_write: Tokens(count(row, 8)?),
-        output: Tokens(count(row, 9)?),
-        reasoning: Tokens(count(row, 10)?),
-        estimated: get(row, 11)?,
-        took_ms: count(row, 12)?,
-        first_byte_ms: get::<Option<i64>>(row, 13)?.map(i64::unsigned_abs),
-        billing: rows::json("record", &get::<String>(row, 14)?)?,
-        outcome: get(row, 15)?,
-        attempts: rows::json("record", &get::<String>(row, 16)?)?,
+        user: UserId(get(row, 1)?),
+        at: rows::at("record", get(row, 2)?)?,
+        id: get(row, 3)?,
+        token: TokenId(get(row, 4)?),
+        model: get(row, 5)?,
+        streamed: get(row, 6)?,
+        input: Tokens(count(row, 7)?),
+        cache_read: Tokens(count(row, 8)?),
+        cache_write: Tokens(count(row, 9)?),
+        output: Tokens(count(row, 10)?),
+        reasoning: Tokens(count(row, 11)?),
+        estimated: get(row, 12)?,
+        took_ms: count(row, 13)?,
+        first_byte_ms: get::<Option<i64>>(row, 14)?.map(i64::unsigned_abs),
+        billing: rows::billing(&get::<String>(row, 15)?)?,
+        outcome: get(row, 16)?,
+        attempts: rows::json("record", &get::<String>(row, 17)?)?,
     })
 }
 

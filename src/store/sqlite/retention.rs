@@ -1,8 +1,7 @@
 //! How long rows are kept: so many days, and so many records a user.
 //!
-//! Deleting is spread out: a user's oldest records go a tenth of the bound at a time,
-//! old rows a few users a minute, old charges a slice with each commit until none is left:
-//! so deleting keeps pace with adding. The newest charge stays, because cursors count on.
+//! Deleting is spread out: a user's oldest records go a tenth of the bound at a time, old
+//! rows a slice with each commit until none is left: so deleting keeps pace with adding.
 
 use std::collections::HashMap;
 
@@ -13,24 +12,20 @@ use super::super::{Answer, Keep};
 use super::books::Ms;
 use super::file::failure;
 
-/// How many users' old records go at a time.
-const USERS_A_TURN: i64 = 100;
-
-/// How many old charges go with a commit: more than a batch adds.
-const CHARGES_A_TURN: usize = 5_000;
+/// How many old rows of a table go with a commit: more than a batch adds.
+const ROWS_A_TURN: usize = 5_000;
 
 pub(super) struct Retention {
     keep: Keep,
     /// How many records a user has; asked of the file once.
     counts: HashMap<i64, usize>,
-    last_user: i64,
-    /// Charges from before then may still lie there.
-    charges_before: Option<Ms>,
+    /// Tables in which rows from before a time may still lie.
+    behind: Vec<(&'static str, Ms)>,
 }
 
 impl Retention {
     pub(super) fn new(keep: Keep) -> Self {
-        Self { keep, counts: HashMap::new(), last_user: 0, charges_before: None }
+        Self { keep, counts: HashMap::new(), behind: Vec::new() }
     }
 
     /// After a failed commit the counts are asked anew.
@@ -54,63 +49,58 @@ impl Retention {
             let excess = *count - self.keep.records_a_user;
             *count = self.keep.records_a_user;
             conn.prepare_cached(
-                "DELETE FROM records WHERE user = ?1 AND (at, id) <= (
-                   SELECT at, id FROM records WHERE user = ?1
-                   ORDER BY at, id LIMIT 1 OFFSET ?2)",
+                "DELETE FROM records WHERE seq IN (
+                   SELECT seq FROM records WHERE user = ? ORDER BY seq LIMIT ?)",
             )
             .and_then(|mut statement| {
-                statement.execute(params![user, i64::try_from(excess - 1).unwrap_or(0)])
+                statement.execute(params![user, i64::try_from(excess).unwrap_or(0)])
             })
             .map_err(failure)?;
         }
         Ok(())
     }
 
-    /// Deletes some of the records that are too old, and lets old charges go from now on.
-    pub(super) fn forget(&mut self, conn: &Connection, now: Ms) -> Answer<()> {
+    /// Lets old rows go from now on.
+    pub(super) fn forget(&mut self, now: Ms) {
         let now = Timestamp::from_millisecond(now).unwrap_or(Timestamp::MAX);
         let age = SignedDuration::try_from(self.keep.age).unwrap_or(SignedDuration::MAX);
         let oldest = now.saturating_sub(age).map_or(0, Timestamp::as_millisecond);
-        self.charges_before = Some(oldest);
-        self.records_before(conn, oldest).map_err(failure)
+        self.behind = vec![("records", oldest), ("charges", oldest)];
     }
 
-    /// Whether charges are waiting to go.
+    /// Whether rows are waiting to go.
     pub(super) fn is_behind(&self) -> bool {
-        self.charges_before.is_some()
+        !self.behind.is_empty()
     }
 
-    /// Deletes a slice of the charges that are too old.
+    /// Deletes a slice of the rows that are too old.
     pub(super) fn catch_up(&mut self, conn: &Connection) -> Answer<()> {
-        let Some(oldest) = self.charges_before else { return Ok(()) };
-        let mut delete = conn
-            .prepare_cached(
-                "DELETE FROM charges WHERE seq IN (
-                   SELECT seq FROM (SELECT seq, at FROM charges ORDER BY seq LIMIT ?2)
-                   WHERE at < ?1 AND seq < (SELECT max(seq) FROM charges))",
-            )
-            .map_err(failure)?;
-        let slice = i64::try_from(CHARGES_A_TURN).unwrap_or(i64::MAX);
-        if delete.execute(params![oldest, slice]).map_err(failure)? < CHARGES_A_TURN {
-            self.charges_before = None;
-        }
-        Ok(())
-    }
-
-    fn records_before(&mut self, conn: &Connection, oldest: Ms) -> rusqlite::Result<()> {
-        let mut next = conn.prepare_cached("SELECT min(id) FROM users WHERE id > ?")?;
-        let mut delete = conn.prepare_cached("DELETE FROM records WHERE user = ? AND at < ?")?;
-        for _ in 0..USERS_A_TURN {
-            let user = next.query_row([self.last_user], |row| row.get::<_, Option<i64>>(0));
-            let Some(user) = user.optional()?.flatten() else {
-                self.last_user = 0;
-                return Ok(());
-            };
-            self.last_user = user;
-            if delete.execute(params![user, oldest])? > 0 {
-                self.counts.remove(&user);
+        for (table, oldest) in std::mem::take(&mut self.behind) {
+            let gone = forget_from(conn, table, oldest).map_err(failure)?;
+            if gone > 0 && table == "records" {
+                // Whose they were is not known; the counts are asked anew.
+                self.counts.clear();
+            }
+            if gone == ROWS_A_TURN {
+                self.behind.push((table, oldest));
             }
         }
         Ok(())
     }
+}
+
+/// Deletes from the front of a table whose rows lie in the order of time. The newest row
+/// stays, because row numbers and cursors count on from it.
+fn forget_from(conn: &Connection, table: &'static str, oldest: Ms) -> rusqlite::Result<usize> {
+    let first = format!("SELECT at FROM {table} ORDER BY seq LIMIT 1");
+    let first = conn.prepare_cached(&first)?.query_row([], |row| row.get::<_, Ms>(0)).optional()?;
+    if first.is_none_or(|at| at >= oldest) {
+        return Ok(0);
+    }
+    let sql = format!(
+        "DELETE FROM {table} WHERE seq IN (
+           SELECT seq FROM (SELECT seq, at FROM {table} ORDER BY seq LIMIT {ROWS_A_TURN})
+           WHERE at < ? AND seq < (SELECT max(seq) FROM {table}))"
+    );
+    conn.prepare_cached(&sql)?.execute([oldest])
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::accounts::ChargeKind;
+use crate::accounts::{Billing, ChargeKind};
 
 use super::super::{Answer, StoreError};
 use super::books::Ms;
@@ -29,6 +29,21 @@ pub(super) fn kind(number: i64) -> Answer<ChargeKind> {
             return Err(StoreError::Corrupt { what: "charge", why: format!("kind {other}") });
         }
     })
+}
+
+pub(super) fn billing_word(billing: Billing) -> &'static str {
+    match billing {
+        Billing::Quota => "quota",
+        Billing::Points => "points",
+    }
+}
+
+pub(super) fn billing(word: &str) -> Answer<Billing> {
+    match word {
+        "quota" => Ok(Billing::Quota),
+        "points" => Ok(Billing::Points),
+        other => Err(StoreError::Corrupt { what: "record", why: format!("billing {other}") }),
+    }
 }
 
 /// The ends of windows as text: milliseconds, `-` for a window that has none.

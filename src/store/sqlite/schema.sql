@@ -88,7 +88,9 @@ CREATE TABLE charges (
 );
 CREATE INDEX charges_that_may_change ON charges (at) WHERE kind >= 2;
 
+-- In the order they came: a new row goes to the end, whoever's it is.
 CREATE TABLE records (
+  seq INTEGER PRIMARY KEY,
   user INTEGER NOT NULL,
   at INTEGER NOT NULL,
   id TEXT NOT NULL,
@@ -105,6 +107,7 @@ CREATE TABLE records (
   first_byte_ms INTEGER,
   billing TEXT NOT NULL,
   outcome TEXT NOT NULL,
-  attempts TEXT NOT NULL,
-  PRIMARY KEY (user, at, id)
-) WITHOUT ROWID;
+  attempts TEXT NOT NULL
+);
+-- With the row's number, which every index ends in: a user's records in order.
+CREATE INDEX records_of_users ON records (user);

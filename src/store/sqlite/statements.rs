@@ -46,8 +46,8 @@ impl<'conn> Statements<'conn> {
             )?,
             used: prepare("INSERT OR REPLACE INTO uses VALUES (?, ?, ?)")?,
             record: prepare(
-                "INSERT OR REPLACE INTO records
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO records
+                 VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?,
         })
     }
@@ -74,7 +74,7 @@ impl<'conn> Statements<'conn> {
             self.note(note)?;
             match note {
                 Note::Record(record) => retention.added(self.conn, record.user.0)?,
-                Note::Forget { now } => retention.forget(self.conn, *now)?,
+                Note::Forget { now } => retention.forget(*now),
                 _ => {}
             }
         }
@@ -150,7 +150,6 @@ impl<'conn> Statements<'conn> {
     }
 
     fn recorded(&mut self, record: &Record) -> Answer<()> {
-        let billing = rows::to_json("record", &record.billing)?;
         let row = params![
             record.user.0,
             record.at.as_millisecond(),
@@ -166,7 +165,7 @@ impl<'conn> Statements<'conn> {
             record.estimated,
             Tokens(record.took_ms).signed(),
             record.first_byte_ms.map(|ms| Tokens(ms).signed()),
-            billing,
+            rows::billing_word(record.billing),
             record.outcome,
             rows::to_json("record", &record.attempts)?,
         ];

@@ -12,13 +12,14 @@
 mod choice;
 mod entry;
 mod family;
+mod hash;
 mod lease;
 mod notes;
 mod people;
 mod settle;
 mod sweep;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -30,6 +31,7 @@ use super::super::{Answer, StoreError};
 
 pub(super) use entry::Entry;
 use family::Family;
+use hash::IdMap;
 pub(super) use lease::OpenLease;
 use notes::Unfolded;
 pub(super) use notes::{Fold, Folding, Motion, Note, Notes};
@@ -43,12 +45,12 @@ pub(super) type Ms = i64;
 /// The state of the store.
 #[derive(Default)]
 pub(super) struct Books {
-    accounts: HashMap<AccountId, Entry>,
-    pools: HashMap<PoolId, BTreeMap<PlatformId, Family>>,
-    leases: HashMap<LeaseId, OpenLease>,
+    accounts: IdMap<AccountId, Entry>,
+    pools: IdMap<PoolId, BTreeMap<PlatformId, Family>>,
+    leases: IdMap<LeaseId, OpenLease>,
     deadlines: BTreeSet<(Ms, LeaseId)>,
     /// Estimates of deadlines that a late exact figure may still replace.
-    estimates: HashMap<LeaseId, Estimate>,
+    estimates: IdMap<LeaseId, Estimate>,
     estimates_by_age: BTreeSet<(Ms, LeaseId)>,
     /// The row of the last lease: also the order in which accounts were used.
     last_lease: i64,
@@ -158,7 +160,7 @@ impl Books {
 
 /// The family that an account stands in.
 fn family_of<'a>(
-    pools: &'a mut HashMap<PoolId, BTreeMap<PlatformId, Family>>,
+    pools: &'a mut IdMap<PoolId, BTreeMap<PlatformId, Family>>,
     entry: &Entry,
 ) -> Option<&'a mut Family> {
     pools.get_mut(&entry.fixed.pool)?.get_mut(&entry.fixed.platform)
