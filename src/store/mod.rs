@@ -24,7 +24,7 @@ use crate::accounts::{
 };
 
 pub use error::StoreError;
-pub use open::{holder, open};
+pub use open::{holder, holds_password, open};
 pub use settings::{Clock, Keep, Settings};
 pub use verb::{Errand, PROOF_LIFE_MS, Reply, Verb, errand_proof};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::redis::RedisStore;
 use super::sqlite::SqliteStore;
-use super::{Answer, Settings, Store, StoreError, redis, sqlite};
+use super::{Answer, Settings, Store, redis, sqlite};
 
 /// Opens a store.
 ///
@@ -21,10 +21,16 @@ pub async fn open(settings: &Settings) -> Answer<Arc<dyn Store>> {
             Ok(Arc::new(SqliteStore::open(Path::new(file), options)?))
         }
         Scheme::Redis => {
-            let options = redis::Options { deadline, ..redis::Options::default() };
+            let ca_file = settings.ca_file.clone();
+            let options = redis::Options { deadline, ca_file, ..redis::Options::default() };
             Ok(Arc::new(RedisStore::open(&settings.url, options).await?))
         }
     }
+}
+
+/// Whether a store's URL holds a password.
+pub fn holds_password(url: &str) -> bool {
+    redis::holds_password(url)
 }
 
 /// Who holds the store, if one process alone may hold it and one does.
@@ -46,10 +52,11 @@ enum Scheme<'a> {
 fn scheme(url: &str) -> Answer<Scheme<'_>> {
     match url.split_once(':') {
         Some(("sqlite", file)) if !file.is_empty() => Ok(Scheme::Sqlite(file)),
-        Some(("redis" | "rediss", _)) => Ok(Scheme::Redis),
-        // The URL may hold a password, so it is not shown.
-        _ => Err(StoreError::Unusable(
-            "the store's url must be sqlite:FILE, redis://HOST:PORT/DB or rediss://…".into(),
-        )),
+        Some((scheme, _))
+            if ["redis", "rediss"].contains(&scheme.split('+').next().unwrap_or("")) =>
+        {
+            Ok(Scheme::Redis)
+        }
+        _ => Err(redis::no_store()),
     }
 }

@@ -1,5 +1,6 @@
 //! Which store, and how much it keeps.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +12,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Where the state lies: `sqlite:FILE` (one gateway, nothing installed), or
-    /// `redis://HOST:PORT/DB` and `rediss://…` (many gateways).
+    /// Where the state lies. `sqlite:FILE`: one gateway, nothing installed. Many gateways:
+    /// `redis://HOST:PORT/DB`, `redis+sentinel://HOST:PORT,HOST:PORT/MASTER/DB` (the hosts
+    /// are Sentinels), `redis+cluster://HOST:PORT,HOST:PORT`; `rediss…` is each of them over
+    /// TLS. USER:PASSWORD@ before the hosts logs in to Redis, and
+    /// `?sentinel_username=…&sentinel_password=…` to the Sentinels; a URL with a password
+    /// belongs into TRIBUTARY_STORE__URL.
     pub url: String,
+    /// A PEM file of authorities that Redis' TLS trusts instead of the system's.
+    pub ca_file: Option<PathBuf>,
     /// After this long without a sign of life from its gateway a lease is charged by its
     /// estimate. A living gateway renews its leases four times as often.
     #[schemars(with = "String")]
@@ -23,7 +30,11 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { url: "sqlite:tributary.db".into(), lease_deadline: SignedDuration::from_secs(120) }
+        Self {
+            url: "sqlite:tributary.db".into(),
+            ca_file: None,
+            lease_deadline: SignedDuration::from_secs(120),
+        }
     }
 }
 

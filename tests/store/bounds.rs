@@ -39,7 +39,9 @@ async fn no_setting_is_too_small_or_too_large_on_redis() {
     let server = Server::shared();
     for (deadline, keep) in [(Duration::ZERO, NOTHING), (Duration::MAX, ALL)] {
         let clock = clock_at(NOON);
-        let options = redis::Options { clock: Some(reads(&clock)), deadline, keep };
+        let clock_of_test = Some(reads(&clock));
+        let options =
+            redis::Options { clock: clock_of_test, deadline, keep, ..redis::Options::default() };
         let store = redis::RedisStore::open(&server.fresh_url(), options).await.unwrap();
         a_lease_is_served(Rig::on(store, clock)).await;
     }

@@ -55,14 +55,9 @@ impl Ledger for RedisStore {
     }
 
     async fn settle(&self, batch: Vec<Settlement>, resets: &Resets) -> Answer<()> {
-        let mut families: BTreeMap<Family, Vec<&Settlement>> = BTreeMap::new();
-        for settlement in &batch {
-            families.entry(Family::of(&settlement.lease)).or_default().push(settlement);
-        }
-        let calls = families.iter().flat_map(|(family, settlements)| {
-            settlements.chunks(A_BATCH).map(move |some| self.settle_some(family, some, resets))
-        });
-        all_of(join_all(calls).await)
+        self.settle_all(&batch, resets).await?;
+        self.memory.settled(batch);
+        Ok(())
     }
 
     async fn zones(&self) -> Answer<Vec<String>> {
@@ -85,14 +80,18 @@ impl Ledger for RedisStore {
     }
 
     async fn sweep(&self, resets: &Resets) -> Answer<usize> {
+        let mut parts = vec![self.keep_up(resets).await];
         let families: Vec<Family> = self.due_families().await?.into_iter().collect();
         let mut charged = 0;
         // A few at a time: a sweep must not crowd out leases.
         for some in families.chunks(16) {
             let swept = some.iter().map(|family| self.sweep_one(family, resets));
-            charged += try_join_all(swept).await?.into_iter().sum::<usize>();
+            for one in join_all(swept).await {
+                parts.push(one.map(|count| charged += count));
+            }
         }
-        Ok(charged)
+        // A master that is down keeps no other's leases from being charged.
+        all_of(parts).map(|()| charged)
     }
 
     async fn worsen(&self, account: AccountId, health: Health) -> Answer<()> {
@@ -115,15 +114,9 @@ impl Ledger for RedisStore {
     }
 
     async fn record(&self, batch: Vec<Record>) -> Answer<()> {
-        let mut users: BTreeMap<UserId, Vec<&Record>> = BTreeMap::new();
-        for record in &batch {
-            users.entry(record.user).or_default().push(record);
-        }
-        let Some(newest) = batch.iter().map(|record| record.at).max() else { return Ok(()) };
-        let calls = users.iter().flat_map(|(&user, records)| {
-            records.chunks(A_BATCH).map(move |some| self.record_some(user, some, newest))
-        });
-        all_of(join_all(calls).await)
+        self.record_all(&batch).await?;
+        self.memory.recorded(batch);
+        Ok(())
     }
 
     async fn ping(&self) -> Answer<()> {
@@ -137,6 +130,29 @@ impl Ledger for RedisStore {
 }
 
 impl RedisStore {
+    pub(super) async fn settle_all(&self, batch: &[Settlement], resets: &Resets) -> Answer<()> {
+        let mut families: BTreeMap<Family, Vec<&Settlement>> = BTreeMap::new();
+        for settlement in batch {
+            families.entry(Family::of(&settlement.lease)).or_default().push(settlement);
+        }
+        let calls = families.iter().flat_map(|(family, settlements)| {
+            settlements.chunks(A_BATCH).map(move |some| self.settle_some(family, some, resets))
+        });
+        all_of(join_all(calls).await)
+    }
+
+    pub(super) async fn record_all(&self, batch: &[Record]) -> Answer<()> {
+        let mut users: BTreeMap<UserId, Vec<&Record>> = BTreeMap::new();
+        for record in batch {
+            users.entry(record.user).or_default().push(record);
+        }
+        let Some(newest) = batch.iter().map(|record| record.at).max() else { return Ok(()) };
+        let calls = users.iter().flat_map(|(&user, records)| {
+            records.chunks(A_BATCH).map(move |some| self.record_some(user, some, newest))
+        });
+        all_of(join_all(calls).await)
+    }
+
     async fn settle_some(
         &self,
         family: &Family,
