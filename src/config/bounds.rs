@@ -42,6 +42,8 @@ pub(super) fn broken(settings: &Settings) -> Vec<Broken> {
         ("upstream.max_answer_bytes", upstream.max_answer_bytes, 1024),
         ("relay.max_attempts", relay.max_attempts, 1),
         ("relay.queue", relay.queue, 1),
+        ("store.keep_days", store.keep_days as usize, 1),
+        ("store.keep_records", store.keep_records, 1),
     ];
     let durations = durations.into_iter().filter_map(|(key, value, least, most)| {
         if value < least {

@@ -20,3 +20,4 @@ mod redis_links;
 mod redis_server;
 mod refusals;
 mod sqlite_file;
+mod totals;

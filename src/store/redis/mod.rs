@@ -16,6 +16,7 @@ mod keys;
 mod ledger;
 mod link;
 mod places;
+mod records;
 mod replay;
 mod roster;
 mod scripts;

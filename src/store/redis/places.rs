@@ -28,6 +28,10 @@ impl Places {
         (since.elapsed() < FRESH).then(|| account.clone())
     }
 
+    pub(super) fn forget(&self, id: AccountId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
     fn keep(&self, account: &Arc<Account>) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= KEPT {

@@ -17,6 +17,7 @@ use crate::telemetry::clock::Stopwatch;
 
 use super::super::Answer;
 use super::RedisStore;
+use super::records::Given;
 
 /// How long a replica may have been behind.
 const REMEMBERED: Duration = Duration::from_secs(60);
@@ -98,7 +99,7 @@ impl RedisStore {
         let (settled, recorded) = self.memory.recall();
         let (settlements, records) = (settled.len(), recorded.len());
         self.settle_all(&settled, resets).await?;
-        self.record_all(&recorded).await?;
+        self.record_all(&recorded, Given::Again).await?;
         self.memory.follow(masters);
         tracing::warn!(
             settlements,

@@ -36,7 +36,10 @@ scripts! {
     recovered: "common.lua" "recovered.lua";
     block: "common.lua" "block.lua";
     view: "common.lua" "view.lua";
+    remove_account: "common.lua" "remove_account.lua";
     record: "record.lua";
+    forget_records: "forget_records.lua";
+    forget_totals: "forget_totals.lua";
     records: "records.lua";
     add_user: "add_user.lua";
 }
