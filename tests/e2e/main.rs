@@ -18,4 +18,5 @@ mod hangup;
 mod hygiene;
 mod line;
 mod models;
+mod replicas;
 mod server;

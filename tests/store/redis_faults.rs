@@ -290,6 +290,45 @@ async fn what_a_replica_lacked_when_a_cluster_promoted_it_is_given_again() {
     load.balances().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_that_stands_still_and_wakes_after_another_took_over_loses_no_count() {
+    let set = Arc::new(apart(Watched::start).await);
+    let load = Load::begin(&set.fresh_url()).await;
+    for _ in 0..fault().0 {
+        let (frozen, set) = (set.master().port, set.clone());
+        apart(move || {
+            let frozen = set.servers.iter().find(|one| one.port == frozen).unwrap();
+            let other = set.servers.iter().find(|one| one.port != frozen.port).unwrap();
+            frozen.freeze();
+            until("another took over", || info(other.port, "role") == "master");
+            frozen.thaw();
+            until("it follows", || info(frozen.port, "master_link_status") == "up");
+        })
+        .await;
+        load.goes_on(500).await;
+    }
+    assert!(load.balances().await > 0, "calls failed while it stood still");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clusters_master_that_stands_still_loses_no_count() {
+    let cluster = Arc::new(apart(|| Cluster::start(1)).await);
+    let load = Load::begin(&cluster.url()).await;
+    for _ in 0..fault().0 {
+        let cluster = cluster.clone();
+        apart(move || {
+            let [master, replica] = cluster.shard_of("{p:1}");
+            master.freeze();
+            until("another took over", || info(replica.port, "role") == "master");
+            master.thaw();
+            until("it follows", || info(master.port, "master_link_status") == "up");
+        })
+        .await;
+        load.goes_on(500).await;
+    }
+    assert!(load.balances().await > 0, "calls failed while it stood still");
+}
+
 /// A replica hears nothing for a while, and then its master dies.
 async fn lose(load: &Load, master: &Process, replica: &Process) {
     cli(master.port, &["WAIT", "1", "5000"]);
