@@ -59,6 +59,7 @@ impl Gateway {
     ) -> Result<Relayed, CallError> {
         let parts = &self.parts;
         let route = Route::find(&parts.catalogue, &*parts.store, caller, ask.model(), pin).await?;
+        let route = route.able(ask)?;
         let mut call = Call::begin(parts, caller, ask, request_id, arrived);
         match self.first_answer(caller, ask, &route, &mut call).await {
             Ok(first) => Ok(self.relay(first, call)),

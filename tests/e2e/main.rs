@@ -16,6 +16,7 @@ mod errors;
 mod failover;
 mod hangup;
 mod hygiene;
+mod lacks;
 mod line;
 mod models;
 mod server;
