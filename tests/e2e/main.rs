@@ -20,3 +20,4 @@ mod lacks;
 mod line;
 mod models;
 mod server;
+mod stall;
