@@ -127,9 +127,9 @@ impl Gateway {
         let now = clock::now();
         let took = call.attempt_failed(&failure);
         self.bear(&failure, hop, account, took, now).await;
-        let to_owner = account.owner == call.user();
+        let reader = call.reader(account);
         let platform = account.platform.clone();
-        tried.failed(account.id, failure.into_call_error(platform, account.id, to_owner, now));
+        tried.failed(account.id, failure.into_call_error(platform, account.id, reader, now));
         next
     }
 
