@@ -88,7 +88,7 @@ fn image(messages: &str) -> Option<String> {
         let Some(Ok(parts)) = parts else { continue };
         let is_image =
             |part: &&str| Object::parse(part).is_ok_and(|it| it.get("type") == Some(IMAGE));
-        if let Some(part) = parts.iter().position(|part| is_image(part)) {
+        if let Some(part) = parts.iter().position(is_image) {
             return Some(format!("messages[{number}].content[{part}]"));
         }
     }
