@@ -50,3 +50,19 @@ fn socket(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
 pub(super) fn register(listener: std::net::TcpListener) -> io::Result<TcpListener> {
     TcpListener::from_std(listener)
 }
+
+#[cfg(test)]
+mod tests {
+    use socket2::SockRef;
+
+    use super::*;
+
+    #[test]
+    fn what_is_accepted_keeps_little_that_was_not_sent() {
+        let listener = bind(([127, 0, 0, 1], 0).into(), 1).unwrap().remove(0);
+        let _caller = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        assert_eq!(SockRef::from(&accepted).tcp_notsent_lowat().unwrap(), MOST_UNSENT_BYTES);
+    }
+}

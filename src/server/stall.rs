@@ -134,3 +134,41 @@ impl http_body::Body for Taken {
         self.body.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(700);
+
+    #[tokio::test(start_paused = true)]
+    async fn each_piece_that_is_taken_is_waited_for_anew() {
+        let began = tokio::time::Instant::now();
+        let pieces = async {
+            let turns = STREAM.with(Arc::clone);
+            turns.gave();
+            for _ in 0..10 {
+                sleep(LIMIT * 9 / 10).await;
+                turns.asked();
+                turns.gave();
+            }
+        };
+        watch(pieces, LIMIT).await;
+        assert_eq!(began.elapsed(), LIMIT * 9);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_takes_is_given_up_and_what_is_not_there_yet_is_not() {
+        let began = tokio::time::Instant::now();
+        let thinks_then_waits = async {
+            let turns = STREAM.with(Arc::clone);
+            turns.gave();
+            turns.asked();
+            sleep(LIMIT * 5).await;
+            turns.gave();
+            std::future::pending().await
+        };
+        watch(thinks_then_waits, LIMIT).await;
+        assert_eq!(began.elapsed(), LIMIT * 6);
+    }
+}
