@@ -55,12 +55,6 @@ both! {
         let mut caller = rig.dial_with_little_room().await;
         ask_streamed(&rig, &mut caller).await;
         let mut platform = rig.stub_begins().await;
-        let answer = async {
-            flood_with(&mut platform, 2 << 20).await.unwrap();
-            let end = chunk(json!({}), "stop") + "data: [DONE]\n\n";
-            platform.write_all(end.as_bytes()).await.unwrap();
-            platform.shutdown().await.unwrap();
-        };
         let since = Stopwatch::start();
         let read = async {
             let mut last = Vec::new();
@@ -73,7 +67,7 @@ both! {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::join!(answer, read);
+        tokio::join!(give_all(&mut platform, 2 << 20), read);
         let took = since.elapsed().as_millis();
         assert!(took > u128::from(2 * LIMIT_MS), "{took} ms: nothing was slow");
         rig.until(async || !rig.records().await.is_empty()).await;
@@ -101,8 +95,7 @@ both! {
             let think = async {
                 let mut platform = rig.stub_begins().await;
                 tokio::time::sleep(Duration::from_millis(3 * LIMIT_MS)).await;
-                let end = chunk(json!({}), "stop") + "data: [DONE]\n\n";
-                platform.write_all(end.as_bytes()).await.unwrap();
+                give_all(&mut platform, 0).await;
             };
             tokio::join!(read, think);
         }
@@ -123,8 +116,7 @@ both! {
         let took = since.elapsed().as_millis();
         assert!((u128::from(LIMIT_MS)..5000).contains(&took), "{took} ms");
         is_settled_as_a_hang_up(&rig).await;
-        // The connection lives on: the pool would dial anew, but the stub's stream is told of
-        // its reset by the frames that were left.
+        // The connection goes on: behind what was left, its frames tell of the reset.
         let hello = ask("gpt-4.1", "hello").to_string();
         let request = rig.with_token(Request::post(url(&rig))).body(Full::from(hello)).unwrap();
         assert_eq!(client.request(request).await.unwrap().status(), 200);
@@ -147,12 +139,6 @@ both! {
         let request = rig.with_token(Request::post(url(&rig))).body(streamed()).unwrap();
         let (answer, mut platform) = tokio::join!(client.request(request), rig.stub_begins());
         let mut body = answer.unwrap().into_body();
-        let give = async {
-            flood_with(&mut platform, 1 << 20).await.unwrap();
-            let end = chunk(json!({}), "stop") + "data: [DONE]\n\n";
-            platform.write_all(end.as_bytes()).await.unwrap();
-            platform.shutdown().await.unwrap();
-        };
         let since = Stopwatch::start();
         let read = async {
             let mut last = Bytes::new();
@@ -162,7 +148,7 @@ both! {
             }
             assert!(last.is_empty() || last.ends_with(b"data: [DONE]\n\n"), "{last:?}");
         };
-        tokio::join!(give, read);
+        tokio::join!(give_all(&mut platform, 1 << 20), read);
         assert!(since.elapsed().as_millis() > u128::from(2 * LIMIT_MS), "nothing was slow");
         rig.until(async || !rig.records().await.is_empty()).await;
         assert_eq!(rig.records().await[0].outcome, "ok");
@@ -212,6 +198,14 @@ async fn flood_with(platform: &mut TcpStream, bytes: usize) -> std::io::Result<(
         write.await.expect("it is taken, or the connection is cut")?;
     }
     Ok(())
+}
+
+/// Writes words, and the stream's end.
+async fn give_all(platform: &mut TcpStream, bytes: usize) {
+    flood_with(platform, bytes).await.unwrap();
+    let end = chunk(json!({}), "stop") + "data: [DONE]\n\n";
+    platform.write_all(end.as_bytes()).await.unwrap();
+    platform.shutdown().await.unwrap();
 }
 
 async fn is_settled_as_a_hang_up(rig: &Rig) {
