@@ -193,7 +193,7 @@ pub fn info(port: u16, key: &str) -> String {
 
 /// Waits until something holds.
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..600 {
+    for _ in 0..1200 {
         if holds() {
             return;
         }
