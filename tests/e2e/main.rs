@@ -12,10 +12,13 @@ mod shell;
 
 mod books;
 mod crash;
+mod cuts;
+mod drains;
 mod errors;
 mod failover;
 mod hangup;
 mod hygiene;
 mod line;
 mod models;
+mod regression;
 mod server;

@@ -45,7 +45,18 @@ pub fn catalogue(simulator: &Simulator, stub: &str, more: &str) -> Catalogue {
              models = [{{ name = \"{platform}-1\" }}]\n"
         );
     }
-    Catalogue::load(&(text + more).parse().unwrap()).unwrap()
+    let mut table: toml::Table = text.parse().unwrap();
+    lay(&mut table, more.parse().unwrap());
+    Catalogue::load(&table).unwrap()
+}
+
+fn lay(base: &mut toml::Table, over: toml::Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(toml::Value::Table(base)), toml::Value::Table(over)) => lay(base, over),
+            (_, value) => _ = base.insert(key, value),
+        }
+    }
 }
 
 /// What `gateway.toml` says of the simulator's platforms.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::draft::Draft;
-use super::facts::produced;
+use super::facts::add_text;
 use super::rebuilt::{Ending, Rebuilt};
 use super::{Context, Tally, tidy};
 use crate::front::UsageReport;
@@ -41,7 +41,10 @@ pub(in super::super) fn whole(body: Bytes, context: &Context) -> Result<Answer, 
         return rebuilt(&body, context);
     }
     let usage = peek.usage.and_then(|json| UsageReport::read(json.get()));
-    let tally = Tally { usage, produced: produced(&body) };
+    let mut tally = Tally { usage, ..Tally::default() };
+    if usage.is_none_or(|usage| usage.usage().output == 0) {
+        add_text(&body, &mut tally.produced);
+    }
     let body = match context.face.answer.form {
         Form::Tidied => tidied(&body, context)?,
         Form::Passed | Form::Rebuilt => body,
