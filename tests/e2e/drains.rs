@@ -18,9 +18,12 @@ fn drains(set: impl FnOnce(&mut relay::Settings)) -> Wish {
     Wish { relay, ..Wish::default() }
 }
 
-/// Begins a stream of 400 words, about four seconds, and hangs up.
-async fn hang_up(rig: &Rig, model: &str) -> String {
-    let mut stream = rig.stream(ask(model, "pace 10 ms say 400 words")).await;
+/// What takes longer than any test waits.
+const LONG: u64 = 4000;
+
+/// Begins a stream of so many words, ten milliseconds each event, and hangs up.
+async fn hang_up(rig: &Rig, model: &str, words: u64) -> String {
+    let mut stream = rig.stream(ask(model, &format!("pace 10 ms say {words} words"))).await;
     stream.until("data: ").await;
     stream.id()
 }
@@ -36,18 +39,18 @@ async fn cancelled(rig: &Rig, platform: &str, id: &str) -> Record {
 both! {
     #[wish(drains(|relay| relay.drain_tokens = 20))]
     async fn a_drain_ends_after_so_many_tokens(rig: Rig) {
-        let id = hang_up(&rig, "gpt-4.1").await;
+        let id = hang_up(&rig, "gpt-4.1", LONG).await;
         let record = cancelled(&rig, "openai", &id).await;
-        assert!((15..200).contains(&record.output.0), "{record:?}");
+        assert!((15..LONG / 2).contains(&record.output.0), "{record:?}");
     }
 }
 
 both! {
     #[wish(drains(|relay| relay.drain_time = SignedDuration::from_millis(200)))]
     async fn a_drain_ends_after_its_time(rig: Rig) {
-        let id = hang_up(&rig, "gpt-4.1").await;
+        let id = hang_up(&rig, "gpt-4.1", LONG).await;
         let record = cancelled(&rig, "openai", &id).await;
-        assert!((1..400).contains(&record.output.0), "{record:?}");
+        assert!((1..LONG / 2).contains(&record.output.0), "{record:?}");
     }
 }
 
@@ -55,7 +58,7 @@ both! {
     #[wish(drains(|_| ()))]
     async fn a_drain_ends_when_the_platform_breaks_off(rig: Rig) {
         rig.fault("openai", json!({"kind": "error_mid_stream", "after_events": 30})).await;
-        let id = hang_up(&rig, "gpt-4.1").await;
+        let id = hang_up(&rig, "gpt-4.1", LONG).await;
         let record = charged_once(&rig, "openai", &id).await;
         assert!(record.estimated, "{record:?}");
         assert!((20..40).contains(&record.output.0), "{record:?}");
@@ -65,12 +68,9 @@ both! {
 both! {
     #[wish(Wish { toml: "[platforms.qwen]\non_hangup = \"drain\"\n", ..Wish::default() })]
     async fn a_platforms_own_word_comes_first(rig: Rig) {
-        let id = hang_up(&rig, "gpt-4.1").await;
+        let id = hang_up(&rig, "gpt-4.1", LONG).await;
         cancelled(&rig, "openai", &id).await;
-        let mut stream = rig.stream(ask("qwen-plus", "pace 10 ms say 100 words")).await;
-        stream.until("data: ").await;
-        let id = stream.id();
-        drop(stream);
+        let id = hang_up(&rig, "qwen-plus", 100).await;
         let record = charged_once(&rig, "qwen", &id).await;
         assert!(!record.estimated && record.output.0 == 100, "{record:?}");
     }
@@ -79,10 +79,10 @@ both! {
 both! {
     #[wish(drains(|_| ()))]
     async fn a_drained_stream_outlives_its_caller_while_the_gateway_shuts_down(rig: Rig) {
-        let id = hang_up(&rig, "gpt-4.1").await;
+        let id = hang_up(&rig, "gpt-4.1", 200).await;
         let rig = shut_down(rig).await;
         let record = charged_once(&rig, "openai", &id).await;
-        assert!(!record.estimated && record.output.0 == 400, "{record:?}");
+        assert!(!record.estimated && record.output.0 == 200, "{record:?}");
     }
 }
 
@@ -99,15 +99,15 @@ fn impatient() -> Wish {
 both! {
     #[wish(impatient())]
     async fn no_drained_stream_outlives_the_servers_own_drain(rig: Rig) {
-        let id = hang_up(&rig, "gpt-4.1").await;
+        let id = hang_up(&rig, "gpt-4.1", LONG).await;
         // And one whose caller stays until it is cut.
-        let mut stays = rig.stream(ask("qwen-plus", "pace 10 ms say 2000 words")).await;
+        let mut stays = rig.stream(ask("qwen-plus", &format!("pace 10 ms say {LONG} words"))).await;
         stays.until("data: ").await;
         let since = Stopwatch::start();
         let rig = shut_down(rig).await;
-        assert!(since.elapsed().as_secs() < 3, "{:?}", since.elapsed());
+        assert!(since.elapsed().as_secs() < 15, "{:?}", since.elapsed());
         let record = cancelled(&rig, "openai", &id).await;
-        assert!(record.output.0 < 400, "{record:?}");
+        assert!(record.output.0 < LONG, "{record:?}");
         cancelled(&rig, "qwen", &stays.id()).await;
     }
 }
