@@ -35,7 +35,11 @@ pub struct Vocabulary {
 
 /// `tokenizer = "qwen2"`, or `tokenizer = { near = "qwen2" }` for one that is only like it.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "expected a vocabulary (o200k_base, cl100k_base, qwen2, glm4, glm5), or \
+                 `{ near = … }` for one that is only like the model's own"
+)]
 enum Entry {
     Own(Tokenizer),
     Near { near: Tokenizer },

@@ -66,7 +66,7 @@ async fn cancel_on(rig: &Rig, (platform, model, vocabulary, event): (&str, &str,
         let mut stream = rig.stream(ask(model, &question)).await;
         let mut row = json!(null);
         rig.until(async || {
-            row = rig.rows(platform).await.pop().unwrap();
+            row = rig.last_row(platform).await;
             row["produced_bytes"] == bytes
         })
         .await;
@@ -111,7 +111,7 @@ async fn drain_on(rig: &Rig, platform: &str, model: &str) {
         let id = stream.id();
         drop(stream);
         let record = charged_once(rig, platform, &id).await;
-        let row = rig.rows(platform).await.pop().unwrap();
+        let row = rig.last_row(platform).await;
         let told = format!("{platform}, {bytes} bytes: {record:?}, {row}");
         assert!(!record.estimated, "{told}");
         assert_eq!((&row["done"], &row["cancelled"]), (&json!(true), &json!(false)), "{told}");

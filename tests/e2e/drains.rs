@@ -32,7 +32,7 @@ async fn hang_up(rig: &Rig, model: &str, words: u64) -> String {
 async fn cancelled(rig: &Rig, platform: &str, id: &str) -> Record {
     let record = charged_once(rig, platform, id).await;
     assert!(record.estimated && record.outcome == "hangup", "{record:?}");
-    rig.until(async || rig.rows(platform).await.pop().unwrap()["cancelled"] == true).await;
+    rig.until(async || rig.last_row(platform).await["cancelled"] == true).await;
     record
 }
 

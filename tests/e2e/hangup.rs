@@ -164,6 +164,47 @@ both! {
     }
 }
 
+both! {
+    async fn an_answer_that_its_platform_did_not_count_is_counted_by_a_tokenizer(rig: Rig) {
+        rig.bind(&rig.user, "stub", "stub-1", "sk-of-the-stub-0000000001", 1_000_000).await;
+        let text = "green water, quiet \"fields\"\n".repeat(40);
+        for streamed in [true, false] {
+            let mut body = ask("stub-1", "hello there");
+            body["stream"] = json!(streamed);
+            let answered = async {
+                let mut platform = rig.stub_hears().await;
+                let answer = if streamed {
+                    let events = chunk(json!({"content": text}), "") + &chunk(json!({}), "stop");
+                    format!(
+                        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n\
+                         {events}data: [DONE]\n\n"
+                    )
+                } else {
+                    let message = json!({"role": "assistant", "content": text});
+                    let choice = json!({"index": 0, "message": message, "finish_reason": "stop"});
+                    let body = json!({"id": "a", "object": "chat.completion", "created": 1,
+                        "model": "stub-1", "choices": [choice]})
+                    .to_string();
+                    format!(
+                        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
+                         content-length: {}\r\n\r\n{body}",
+                        body.len()
+                    )
+                };
+                platform.write_all(answer.as_bytes()).await.unwrap();
+                platform.shutdown().await.unwrap();
+            };
+            let (answer, ()) = tokio::join!(rig.chat(body), answered);
+            assert_eq!(answer.content(), text);
+            let record = charged_by_estimate(&rig, "stub", answer.header("x-request-id")).await;
+            assert_eq!(record.outcome, "ok");
+            let counts = (record.input.0, record.output.0);
+            let prompt = tokens("o200k_base", "hello there") + FRAMES;
+            assert_eq!(counts, (prompt, tokens("o200k_base", &text)), "streamed: {streamed}");
+        }
+    }
+}
+
 /// A stream of which the stub has sent the first words.
 async fn begun_on_the_stub(rig: &Rig) -> (Stream, TcpStream) {
     rig.bind(&rig.user, "stub", "stub-1", "sk-of-the-stub-0000000001", 1_000_000).await;

@@ -20,7 +20,7 @@ both! {
         rig.fault("openai", json!({"kind": "stall", "after_bytes": 8000})).await;
         let id = hang_up_in_the_middle(&rig, "say 300 words").await;
         let record = charged_once(&rig, "openai", &id).await;
-        let row = rig.rows("openai").await.pop().unwrap();
+        let row = rig.last_row("openai").await;
         let sent = row["completion_tokens"].as_u64().unwrap();
         assert!((20..290).contains(&sent), "{row}");
         assert!(record.estimated && record.output.0.abs_diff(sent) <= 1, "{record:?}, {row}");

@@ -142,7 +142,8 @@ impl Rig {
     pub async fn record_named(&self, id: &str) -> Record {
         let mut found = None;
         self.until(async || {
-            let records = self.records().await;
+            // It is among the newest.
+            let records = self.store.records_of(self.user.id, None, 100).await.unwrap();
             found = records.into_iter().find(|record| record.id == id);
             found.is_some()
         })

@@ -101,6 +101,11 @@ impl Rig {
         self.ledger(platform).await["requests"].as_array().unwrap().clone()
     }
 
+    /// The request that a platform met last.
+    pub async fn last_row(&self, platform: &str) -> Value {
+        self.ask_simulator(platform, "ledger?last=1").await["requests"][0].clone()
+    }
+
     /// The tokens that a platform counted for a credential.
     pub async fn counted(&self, platform: &str, credential: &str) -> u64 {
         let row = &self.ledger(platform).await["credentials"][credential];
