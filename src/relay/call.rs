@@ -19,8 +19,9 @@ use super::lease::OpenLease;
 use super::prompt::Prompt;
 use super::uncounted::Closing;
 use super::words::{Spoken, Words};
-use crate::accounts::{Attempt, Billing, Charge, Record, TokenId, Tokens, UserId};
+use crate::accounts::{Account, Attempt, Billing, Charge, Record, TokenId, Tokens, UserId};
 use crate::front::{ChatRequest, Produced, Usage};
+use crate::platforms::Reader;
 use crate::telemetry::clock::{self, Stopwatch};
 use crate::telemetry::events::{AttemptFailed, RequestSent, StreamOpened};
 
@@ -118,8 +119,9 @@ impl Call {
         self.place = place;
     }
 
-    pub(super) fn user(&self) -> UserId {
-        self.user
+    /// Who the caller is to an account that it was given.
+    pub(super) fn reader(&self, account: &Account) -> Reader {
+        if account.owner == self.user { Reader::Owner } else { Reader::Member }
     }
 
     /// How many attempts were begun.

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use super::error::CallError;
 use crate::accounts::{AccountId, Health, PlatformId, Resets};
 use crate::front::{BadRequest, Produced, Usage};
-use crate::platforms::{Credential, ErrorClass, PlatformError, Reset};
+use crate::platforms::{Credential, ErrorClass, PlatformError, Reader, Reset};
 use crate::upstream::SendFailure;
 use crate::vault::mask;
 
@@ -157,7 +157,7 @@ impl Failure {
         self,
         platform: PlatformId,
         account: AccountId,
-        to_owner: bool,
+        reader: Reader,
         now: Timestamp,
     ) -> CallError {
         match self {
@@ -170,11 +170,9 @@ impl Failure {
                     let wait = until(&error, now).duration_since(now);
                     error.retry_after = wait.try_into().ok();
                 }
-                CallError::Platform { platform, account, error, to_owner }
+                CallError::Platform { platform, account, error, reader }
             }
-            Self::Broken { error, .. } => {
-                CallError::Platform { platform, account, error, to_owner }
-            }
+            Self::Broken { error, .. } => CallError::Platform { platform, account, error, reader },
             Self::Unusable(_) => {
                 CallError::Unauthorized { platform, account, status: "not usable by this gateway" }
             }

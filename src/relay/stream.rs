@@ -22,7 +22,7 @@ use super::call::{Call, Ending};
 use super::drain::{Draining, Limits};
 use super::failure::cleanse;
 use super::words::PIECE;
-use crate::platforms::{Credential, Exchange, Fed, PlatformError, StreamEnd};
+use crate::platforms::{Credential, Exchange, Fed, PlatformError, Reader, StreamEnd};
 use crate::telemetry::clock::Stopwatch;
 
 /// As much as is gathered into one write.
@@ -40,6 +40,7 @@ pub(super) struct Live {
     upstream: Incoming,
     call: Call,
     credential: Credential,
+    reader: Reader,
 }
 
 /// The body of a streamed answer.
@@ -123,9 +124,9 @@ impl RelayStream {
         keep_alive: Duration,
         draining: Option<Arc<Draining>>,
     ) -> Self {
-        let OpenedStream { exchange, body: upstream, first, end, credential } = opened;
+        let OpenedStream { exchange, body: upstream, first, end, credential, reader } = opened;
         let mut stream = Self {
-            live: Some(Live { exchange, upstream, call, credential }),
+            live: Some(Live { exchange, upstream, call, credential, reader }),
             out: Output::default(),
             looks: 0,
             heard: Stopwatch::start(),
@@ -166,7 +167,7 @@ impl RelayStream {
             StreamEnd::Done => live.complete("ok"),
             StreamEnd::Failed(mut error) => {
                 cleanse(&mut error.message, &live.credential);
-                self.out.push(error.refusal().body.event());
+                self.out.push(error.refusal(live.reader).body.event());
                 live.broke_off("upstream_error");
             }
         }
