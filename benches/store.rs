@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tributary::accounts::{
-    Attempt, Billing, Charge, LeaseAsk, LeaseId, LeaseKey, NewAccount, Period, PlatformId, Record,
-    Resets, Settlement, TokenId, Tokens, User, WindowSpec,
+    Attempt, Billing, Charge, LeaseAsk, LeaseId, LeaseKey, NewAccount, Origin, Period, PlatformId,
+    Record, Resets, Settlement, TokenId, Tokens, User, WindowSpec,
 };
 use tributary::store::{Settings, Store, open};
 use tributary::telemetry::clock::{self, Stopwatch};
@@ -76,6 +76,7 @@ async fn bind_one(store: &dyn Store, user: &User, index: usize) {
         windows: vec![WindowSpec {
             period: Period::Day { zone: "Asia/Shanghai".into() },
             limit: Some(Tokens(1_000_000_000)),
+            origin: Origin::Catalogue,
         }],
         sealed: SealedCredential { wrapped_key: "k".repeat(80), body: "c".repeat(300) },
         generation: 1,

@@ -2,20 +2,24 @@
 
 mod account;
 mod charge;
+mod harm;
 mod health;
 mod ids;
 mod lease;
 mod people;
 mod record;
 mod tokens;
+mod told;
 mod window;
 
 pub use account::{Account, AccountState, NewAccount};
 pub use charge::{ChargeKind, ChargeRow};
+pub use harm::{Condition, EARLY_TRY, Harm, Rest, Scale, later};
 pub use health::Health;
 pub use ids::{AccountId, LeaseId, PlatformId, PoolId, TokenId, UserId};
 pub use lease::{Charge, Grant, LeaseAsk, LeaseKey, Refusal, Settlement};
 pub use people::{GatewayTokenRow, Scope, TokenGrant, User};
 pub use record::{Attempt, Billing, Record};
 pub use tokens::Tokens;
-pub use window::{Period, Resets, Window, WindowSpec, ZoneResets};
+pub use told::{End, Told, WindowTold};
+pub use window::{Origin, Period, Resets, Window, WindowSpec, ZoneResets};

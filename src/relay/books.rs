@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 
+use super::hearing::News;
 use super::zones::Zones;
-use crate::accounts::{LeaseId, LeaseKey, Record, Settlement};
+use crate::accounts::{LeaseId, LeaseKey, Record, Settlement, Told};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::StoreFailed;
@@ -31,6 +32,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 pub(super) struct Entry {
     pub(super) settlement: Option<Settlement>,
     pub(super) record: Option<Box<Record>>,
+    /// What the answer told of the settled lease's account.
+    pub(super) news: Option<Box<News>>,
 }
 
 /// A place in the queue.
@@ -106,7 +109,11 @@ impl Bookkeeper {
                 }
             }
             let (mut settlements, mut records) = (Vec::new(), Vec::new());
+            let mut heard = Vec::new();
             for entry in batch.drain(..) {
+                if let (Some(settlement), Some(news)) = (&entry.settlement, entry.news) {
+                    heard.push((settlement.lease.clone(), news));
+                }
                 settlements.extend(entry.settlement);
                 records.extend(entry.record.map(|record| *record));
             }
@@ -114,6 +121,12 @@ impl Bookkeeper {
                 let settle = |batch| settle(&*store, batch, &zones);
                 insist(&metrics, settlements, settle).await;
                 settled.notify_waiters();
+            }
+            // After the settlements: what is used is then counted by both sides.
+            if !heard.is_empty()
+                && let Err(error) = hear(&*store, heard, &zones).await
+            {
+                StoreFailed { metrics: &metrics, why: &error.to_string() }.emit();
             }
             if !records.is_empty() {
                 insist(&metrics, records, |batch| store.record(batch)).await;
@@ -128,6 +141,30 @@ async fn settle(
     zones: &Zones,
 ) -> crate::store::Answer<()> {
     store.settle(batch, &zones.resets()).await
+}
+
+/// Passes on what answers told. What the store does not take is not insisted on: the
+/// platform tells it again.
+async fn hear(
+    store: &dyn Store,
+    heard: Vec<(LeaseKey, Box<News>)>,
+    zones: &Zones,
+) -> crate::store::Answer<()> {
+    let (mut told, mut harms) = (Vec::new(), Vec::new());
+    for (lease, news) in heard {
+        let (windows, harm) = news.told();
+        if !windows.is_empty() {
+            told.push(Told { account: lease.account, windows });
+        }
+        harms.extend(harm.map(|harm| (lease, harm)));
+    }
+    if !told.is_empty() {
+        store.learn(told, &zones.resets()).await?;
+    }
+    for (lease, harm) in harms {
+        store.worsen(lease.account, lease.granted_at, harm).await?;
+    }
+    Ok(())
 }
 
 /// Tries until the store takes a batch. What a working store can't take, it can't take

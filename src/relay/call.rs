@@ -13,6 +13,7 @@ use super::books::{Books, Entry, Place};
 use super::caller::Caller;
 use super::failure::Failure;
 use super::gateway::Parts;
+use super::hearing::News;
 use super::lane::Lane;
 use super::lease::OpenLease;
 use crate::accounts::{Attempt, Billing, Charge, Record, TokenId, Tokens, UserId};
@@ -134,10 +135,22 @@ impl Call {
         }
     }
 
-    /// The attempt failed before any output; answers how long it took.
-    pub(super) fn attempt_failed(&mut self, failure: &Failure) -> Duration {
-        let Some(running) = self.running.take() else { return Duration::ZERO };
-        let took = running.began.elapsed();
+    /// What the answer told of the account's limits.
+    pub(super) fn heard(&mut self, news: Option<Box<News>>) {
+        if let Some(running) = &mut self.running {
+            running.lease.heard(news);
+        }
+    }
+
+    /// Whether the running attempt's account has failures on its record.
+    pub(super) fn is_ailing(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| running.lease.grant().ailing)
+    }
+
+    /// The attempt failed before any output; answers when its lease was granted.
+    pub(super) fn attempt_failed(&mut self, failure: &Failure) -> Timestamp {
+        let Some(running) = self.running.take() else { return self.at };
+        let granted_at = running.lease.grant().granted_at;
         let charge = failure.charge(running.lease.prompt(), &running.lane.learned);
         AttemptFailed {
             meter: &running.lane.meter,
@@ -150,7 +163,7 @@ impl Call {
         }
         .emit();
         self.attempt_ended(running, failure.class(), charge).settle(charge);
-        took
+        granted_at
     }
 
     /// The stream's first output is on its way.
@@ -210,7 +223,7 @@ impl Call {
             // here has hung up, or found the store down: its record is not worth a wait.
             None => {
                 if let Some(place) = self.place.take().or_else(|| self.books.free_place()) {
-                    place.send(Entry { settlement: None, record: Some(record) });
+                    place.send(Entry { settlement: None, record: Some(record), news: None });
                 }
             }
         }

@@ -92,7 +92,7 @@ impl Gateway {
                     let Some(account) = leased else { break };
                     match self.attempt(ask, hop, &account, call).await {
                         Ok(begun) => {
-                            self.cleared(account.id).await;
+                            self.cleared(account.id, call).await;
                             return Ok(First { begun, hop: hop.clone(), account: account.id });
                         }
                         Err(failure) => {
@@ -124,8 +124,8 @@ impl Gateway {
     ) -> Next {
         let next = failure.next();
         let now = clock::now();
-        let took = call.attempt_failed(&failure);
-        self.bear(&failure, hop, account, took, now).await;
+        let granted_at = call.attempt_failed(&failure);
+        self.bear(&failure, hop, account, granted_at, now).await;
         let to_owner = account.owner == call.user();
         let platform = account.platform.clone();
         tried.failed(account.id, failure.into_call_error(platform, account.id, to_owner, now));

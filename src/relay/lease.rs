@@ -2,6 +2,7 @@
 //! dropped.
 
 use super::books::{Books, Entry, Place};
+use super::hearing::News;
 use crate::accounts::{AccountId, Charge, Grant, LeaseAsk, LeaseKey, Record, Settlement, Tokens};
 use crate::telemetry::clock;
 
@@ -15,6 +16,7 @@ pub(super) struct OpenLease {
     grant: Grant,
     prompt: Tokens,
     sent: bool,
+    news: Option<Box<News>>,
     books: Books,
     place: Option<Place>,
 }
@@ -43,8 +45,14 @@ impl OpenLease {
             estimate: ask.estimate,
             granted_at,
         };
-        let grant = Grant { account: NOT_YET, remaining: None, candidates: None, granted_at };
-        AskedLease(Self { key, grant, prompt, sent: false, books, place: Some(place) })
+        let grant = Grant {
+            account: NOT_YET,
+            remaining: None,
+            candidates: None,
+            granted_at,
+            ailing: false,
+        };
+        AskedLease(Self { key, grant, prompt, sent: false, news: None, books, place: Some(place) })
     }
 
     pub(super) fn key(&self) -> &LeaseKey {
@@ -63,6 +71,11 @@ impl OpenLease {
     /// The request leaves now: from here on the platform may bill it.
     pub(super) fn mark_sent(&mut self) {
         self.sent = true;
+    }
+
+    /// What the answer told of the account's limits; it goes with the settlement.
+    pub(super) fn heard(&mut self, news: Option<Box<News>>) {
+        self.news = news;
     }
 
     /// Whether the platform may have seen the request.
@@ -84,7 +97,8 @@ impl OpenLease {
         let Some(place) = self.place.take() else { return };
         self.books.lease_ended(self.key.id);
         let settlement = Settlement { lease: self.key.clone(), charge };
-        place.send(Entry { settlement: Some(settlement), record });
+        let news = self.news.take();
+        place.send(Entry { settlement: Some(settlement), record, news });
     }
 }
 

@@ -11,13 +11,13 @@ mod error;
 mod estimate;
 mod failure;
 mod gateway;
+mod hearing;
 mod ids;
 mod lane;
 mod lease;
 mod route;
 mod settings;
 mod stream;
-mod strikes;
 mod tried;
 mod zones;
 

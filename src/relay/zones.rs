@@ -1,4 +1,4 @@
-//! The next two resets of every zone in use, read again after each midnight.
+//! The resets of every zone in use, read again after each midnight.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ impl Zones {
         Self { names, resets: ArcSwap::from_pointee(resets) }
     }
 
-    /// Each zone's next two resets.
+    /// Each zone's resets around now.
     pub fn resets(&self) -> Arc<Resets> {
         let now = clock::now();
         let known = self.resets.load_full();

@@ -17,3 +17,4 @@ mod records;
 mod redis_server;
 mod refusals;
 mod sqlite_file;
+mod windows;

@@ -3,7 +3,6 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::period;
 use crate::accounts::{AccountState, User, Window};
 use crate::cli::desk::users;
 use crate::cli::table::table;
@@ -52,8 +51,8 @@ fn facts(state: &AccountState, users: &[User]) -> Value {
     let account = &state.account;
     let window = |window: &Window| {
         json!({
-            "period": period::word(&window.period),
-            "zone": period::zone(&window.period),
+            "period": window.period.to_string(),
+            "zone": window.period.zone(),
             "limit": window.limit,
             "used": window.used,
             "leased": state.leased,
@@ -90,7 +89,7 @@ fn rows(state: &AccountState, users: &[User]) -> Vec<[String; 11]> {
             first(account.platform.to_string()),
             first(account.name.clone()),
             first(state.health.status().to_owned()),
-            period::word(&window.period),
+            window.period.to_string(),
             window.used.to_string(),
             state.leased.to_string(),
             window.limit.map_or("unknown".to_owned(), |limit| limit.to_string()),

@@ -8,7 +8,7 @@ use super::entry::Family;
 use crate::accounts::{Period, WindowSpec};
 use crate::platforms::DialectName;
 use crate::platforms::credential::CredentialSpec;
-use crate::platforms::rules::{AnswerRules, ErrorRule, RequestRules, Traits, fits};
+use crate::platforms::rules::{AnswerRules, ErrorRule, LimitRule, RequestRules, Traits, fits};
 
 /// A service that accounts live on.
 #[derive(Debug)]
@@ -60,6 +60,8 @@ pub struct Face {
     pub answer: AnswerRules,
     /// What failures mean.
     pub errors: Vec<ErrorRule>,
+    /// What the headers of answers tell of limits.
+    pub limits: Vec<LimitRule>,
     /// Codes of refused requests reach the caller as they are.
     pub own_codes: bool,
     /// Request fields that are looked for in the words of a refusal.

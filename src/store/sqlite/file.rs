@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode};
 use super::super::{Answer, StoreError};
 
 /// The schema's version, as `PRAGMA user_version` holds it.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// Opens the file for the writer; makes it if it is not there.
 ///
@@ -26,9 +26,14 @@ pub(super) fn open(path: &Path) -> Answer<Connection> {
     match version {
         0 => create(&conn).map_err(|error| unusable(error.to_string()))?,
         VERSION => {}
-        newer => {
+        other => {
+            let age = if other > VERSION {
+                "a newer version"
+            } else {
+                "a version before the first release"
+            };
             return Err(unusable(format!(
-                "written by a newer version (its format is {newer}, this one reads {VERSION})"
+                "written by {age} (its format is {other}, this one reads {VERSION})"
             )));
         }
     }

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use tributary::accounts::{
-    AccountId, AccountState, ChargeRow, GatewayTokenRow, NewAccount, Period, PlatformId, Record,
-    Resets, Scope, TokenGrant, TokenId, Tokens, User, WindowSpec,
+    AccountId, AccountState, ChargeRow, GatewayTokenRow, NewAccount, Origin, Period, PlatformId,
+    Record, Resets, Scope, TokenGrant, TokenId, Tokens, User, WindowSpec,
 };
 use tributary::platforms::Credential;
 use tributary::relay::{CREDENTIAL_FIELD, token_mac_parts};
@@ -96,6 +96,7 @@ impl Rig {
             windows: vec![WindowSpec {
                 period: Period::Day { zone: "UTC".into() },
                 limit: Some(Tokens(limit)),
+                origin: Origin::Hand,
             }],
             sealed: self.vault.seal_credential(&place, &plain).unwrap(),
             generation: 1,

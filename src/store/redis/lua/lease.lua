@@ -18,7 +18,7 @@ local deep = tried_count
 local open = call('HGET', LEASES, id)
 if open then
   local l = unpack_(open)
-  if l[2] then return { 'granted', l[1], l[4], l[5], l[6] } end
+  if l[2] then return { 'granted', l[1], l[4], l[5], l[6], l[7] } end
 end
 -- One that has ended, perhaps before it came here, is not granted again: nobody would end
 -- it. An estimate that its deadline charged is kept under the id of its lease, which has ended.
@@ -60,14 +60,18 @@ local function first_of(set)
   end
 end
 
+local function is_past(at)
+  return at and at > 0 and at <= now
+end
+
 -- The pinned account, if it may be leased. Its timer may be far down the list.
 local function pinned()
   local s = not tried[only] and load(only)
-  if s and s.was.timer > 0 and s.was.timer <= now then
+  if s and (is_past(s.was.timer) or is_past(s.was.early)) then
     rouse(s)
     put(s)
   end
-  if not s or s[ST] ~= ACTIVE then return nil end
+  if not s or not s.was.member then return nil end
   if blocks and blocked_until({ only })[1] > 0 then return nil end
   return s
 end
@@ -120,7 +124,7 @@ if s then
     candidates = call('ZCARD', Q)
     for account in pairs(tried) do
       local other = load(account)
-      if other and other[ST] == ACTIVE then candidates = candidates - 1 end
+      if other and other.was.member then candidates = candidates - 1 end
     end
   end
   local granted_at = format('%.0f', now)
@@ -128,10 +132,13 @@ if s then
   s[USED_AT] = now
   s[LEASED] = s[LEASED] + estimate
   s[OPEN] = s[OPEN] + 1
+  local ailing = (s[STRIKES] > 0 or s[ST] == TRYING) and 1 or 0
+  if s[ST] == TRYING then s[TRIAL] = id end
   put(s)
-  call('HSET', LEASES, id, pack({ s.id, estimate, user, remaining, candidates, granted_at }))
+  local answer = { s.id, estimate, user, remaining, candidates, granted_at, ailing }
+  call('HSET', LEASES, id, pack(answer))
   call('ZADD', DEADLINES, now + lives, 'l' .. id)
-  return { 'granted', s.id, remaining, candidates, granted_at }
+  return { 'granted', s.id, remaining, candidates, granted_at, ailing }
 end
 
 -- Why nothing was chosen. Tokens that are only leased come back soonest, so busy comes
@@ -143,10 +150,10 @@ local function meet(account, blocked_end)
   local o = load(account)
   if not o or tried[account] or o.was.stuck then return end
   roll(o)
-  local is_ready = o[ST] == ACTIVE
-  ready = ready or is_ready
-  local left = is_ready and left_of(o)
-  local has_left = is_ready and (not left or left > 0)
+  local may = is_ready(o)
+  ready = ready or (o.was.member ~= nil)
+  local left = may and left_of(o)
+  local has_left = may and (not left or left > 0)
   if has_left and blocked_end == 0 then
     busy = true
     return
@@ -155,8 +162,8 @@ local function meet(account, blocked_end)
   local at
   if has_left then
     at = blocked_end
-  elseif is_ready then
-    at = next_change(o, left)
+  elseif may then
+    at = standing(o).timer
   else
     at = o[UNTIL]
   end

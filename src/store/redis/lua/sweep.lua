@@ -18,7 +18,7 @@ for _, entry in ipairs(due) do
       local s = finish(id, l, ESTIMATED, l[2])
       -- Kept with the ends of its windows, for a figure that comes late.
       local kept = { l[1], false, l[3], l[2] }
-      for w = FIRST_WINDOW, s and #s or 0, 4 do kept[#kept + 1] = s[w + 3] end
+      for w = FIRST_WINDOW, s and #s or 0, STRIDE do kept[#kept + 1] = s[w + 3] end
       call('HSET', LEASES, id, pack(kept))
       call('ZADD', DEADLINES, now + late, 'e' .. id)
       charged = charged + 1

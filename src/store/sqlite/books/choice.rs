@@ -118,9 +118,10 @@ impl Books {
         }
         let stuck = family.stuck.iter().find(|&&id| sieve.allows(id));
         match stuck.and_then(|id| self.accounts.get(id)) {
-            Some(entry) => {
-                Refusal::Unauthorized { account: entry.id(), status: entry.health.status() }
-            }
+            Some(entry) => Refusal::Unauthorized {
+                account: entry.id(),
+                status: entry.condition.health.status(),
+            },
             None => Refusal::NoAccount,
         }
     }
@@ -139,7 +140,7 @@ impl Books {
             let blocked = sieve.blocked_until(id);
             let is_ready = entry.standing.ready.is_some();
             first.ready |= is_ready;
-            let has_left = is_ready && entry.left().is_none_or(|left| left > 0);
+            let has_left = entry.has_left();
             first.busy |= has_left && blocked.is_none();
             // One whose model is blocked until after its reset returns with the later.
             let own = if has_left { None } else { entry.standing.returns_at() };

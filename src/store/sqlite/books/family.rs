@@ -34,6 +34,7 @@ pub(super) struct Standing {
     idle: Option<Rank>,
     leased_out: Option<AccountId>,
     timer: Option<(Ms, AccountId)>,
+    early: Option<(Ms, AccountId)>,
     resting: Option<(Ms, AccountId)>,
     stuck: Option<AccountId>,
 }
@@ -42,6 +43,11 @@ impl Standing {
     /// When it returns by itself.
     pub(super) fn returns_at(&self) -> Option<Ms> {
         self.timer.map(|(at, _)| at)
+    }
+
+    /// Whether something is left, all of it leased.
+    pub(super) fn is_leased_out(&self) -> bool {
+        self.leased_out.is_some()
     }
 
     /// Whether it needs a person.
@@ -66,6 +72,8 @@ pub(super) struct Family {
     pub(super) leased_out: BTreeSet<AccountId>,
     /// When an account's place changes by itself: a window or a pause ends.
     pub(super) timers: BTreeSet<(Ms, AccountId)>,
+    /// When a spent account is tried though its reset has not come.
+    pub(super) early: BTreeSet<(Ms, AccountId)>,
     /// Those that rest for another reason than quota, by the end of their pause.
     pub(super) resting: BTreeSet<(Ms, AccountId)>,
     /// Those that need a person.
@@ -82,13 +90,20 @@ impl Family {
         shift(&mut self.idle, old.idle, standing.idle);
         shift(&mut self.leased_out, old.leased_out, standing.leased_out);
         shift(&mut self.timers, old.timer, standing.timer);
+        shift(&mut self.early, old.early, standing.early);
         shift(&mut self.resting, old.resting, standing.resting);
         shift(&mut self.stuck, old.stuck, standing.stuck);
     }
 
     /// Whether time has something to do here.
     pub(super) fn has_due(&self, now: Ms) -> bool {
-        !self.blocks.is_empty() || self.timers.first().is_some_and(|&(at, _)| at <= now)
+        !self.blocks.is_empty() || self.first_due(now).is_some()
+    }
+
+    /// The first account that time has something to do for.
+    pub(super) fn first_due(&self, now: Ms) -> Option<AccountId> {
+        let firsts = [self.timers.first(), self.early.first()];
+        firsts.into_iter().flatten().find(|&&(at, _)| at <= now).map(|&(_, id)| id)
     }
 
     /// Blocks a model on an account, unless a longer block stands.
@@ -125,18 +140,33 @@ impl Family {
 
 fn standing(entry: &Entry, now: Timestamp) -> Standing {
     let id = entry.id();
-    match &entry.health {
-        Health::Cooling { until, out_of_quota, .. } if *until > now => {
-            let end = (until.as_millisecond(), id);
+    let health = &entry.condition.health;
+    match health {
+        _ if health.is_ready(now) => ready(entry),
+        Health::Cooling { .. } if health.is_on_trial(now) => on_trial(entry),
+        Health::Cooling { until, out_of_quota, tries_at, .. } => {
+            let at = |instant: Timestamp| (instant.as_millisecond(), id);
             Standing {
-                timer: Some(end),
-                resting: (!out_of_quota).then_some(end),
+                timer: Some(at(*until)),
+                early: health.announced_end().and(*tries_at).map(at),
+                resting: (!out_of_quota).then_some(at(*until)),
                 ..Standing::default()
             }
         }
-        Health::Active | Health::Cooling { .. } => ready(entry),
         _ => Standing { stuck: Some(id), ..Standing::default() },
     }
+}
+
+/// While one request tries an account, it is to others as one whose tokens are all leased.
+fn on_trial(entry: &Entry) -> Standing {
+    let mut ready = ready(entry);
+    let end = entry.condition.health.announced_end().map(|end| (end.as_millisecond(), entry.id()));
+    ready.timer = ready.timer.into_iter().chain(end).min();
+    if entry.condition.trial.is_none() {
+        return ready;
+    }
+    let has_left = entry.left().is_none_or(|left| left > 0);
+    Standing { ready: None, idle: None, leased_out: has_left.then_some(entry.id()), ..ready }
 }
 
 fn ready(entry: &Entry) -> Standing {

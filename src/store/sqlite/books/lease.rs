@@ -53,8 +53,14 @@ impl Books {
         let candidates = self.candidates(ask);
         let entry = self.accounts.get_mut(&id)?;
         let family = family_of(&mut self.pools, entry)?;
-        let grant =
-            Grant { account: id, remaining: entry.remaining(), candidates, granted_at: now };
+        let ailing = entry.condition.is_ailing(now);
+        let grant = Grant {
+            account: id,
+            remaining: entry.remaining(),
+            candidates,
+            granted_at: now,
+            ailing,
+        };
         self.last_lease += 1;
         entry.turn = self.last_lease;
         entry.last_used_at = Some(now);
@@ -72,6 +78,9 @@ impl Books {
         self.deadlines.insert((deadline, ask.id));
         self.rows.push(Note::Leased { id: ask.id, lease: lease.clone() });
         self.leases.insert(ask.id, lease);
+        if ailing {
+            self.begin_trial(id, ask.id, now);
+        }
         Some(grant)
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::accounts::{Health, PlatformId, PoolId, Resets};
+use crate::accounts::{PlatformId, PoolId, Resets};
 
 use super::settle::LATE;
 use super::{Books, Ms, Note};
@@ -70,17 +70,16 @@ impl Books {
         let Some(family) = family else { return 0 };
         let mut woken = 0;
         while woken < most
-            && let Some(&(at, id)) = family.timers.first()
-            && at <= now.as_millisecond()
+            && let Some(id) = family.first_due(now.as_millisecond())
         {
             woken += 1;
             let Some(entry) = self.accounts.get_mut(&id) else {
-                family.timers.pop_first();
+                family.timers.retain(|&(_, known)| known != id);
+                family.early.retain(|&(_, known)| known != id);
                 continue;
             };
-            if matches!(entry.health, Health::Cooling { .. }) {
-                entry.health = Health::Active;
-                self.rows.push(Note::Health(id, Health::Active));
+            if entry.condition.rouse(now) {
+                self.rows.push(Note::Condition(id, entry.condition.clone()));
             }
             // What a window holds after its end follows from the file, so it is not
             // noted: ten thousand resets at midnight cost no write.
