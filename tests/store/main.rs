@@ -5,6 +5,7 @@
 
 mod rig;
 
+mod blocks;
 mod bounds;
 mod crash;
 mod crowd;

@@ -175,6 +175,51 @@ local function packed(s)
   return pack(flat)
 end
 
+-- A model that is blocked on many accounts has a slot: the order of accounts less those,
+-- so that a lease finds one without walking past them. There are four. The hash of blocks
+-- holds beside them how many each model has, and which model has which slot.
+local function slot_of(model)
+  local index = call('HGET', BLOCKS, '\0m' .. model)
+  return index and tonumber(index)
+end
+
+local live
+local function live_slots()
+  if not live then
+    live = {}
+    if call('HEXISTS', BLOCKS, '\0n') == 1 then
+      local models = call('HMGET', BLOCKS, '\0s1', '\0s2', '\0s3', '\0s4')
+      for i = 1, #SLOTS do live[i] = models[i] or nil end
+    end
+  end
+  return live
+end
+
+local function free_slot(index, model)
+  call('DEL', SLOTS[index])
+  call('HDEL', BLOCKS, '\0m' .. model, '\0s' .. index)
+  if call('HINCRBY', BLOCKS, '\0n', -1) <= 0 then call('HDEL', BLOCKS, '\0n') end
+  live = nil
+end
+
+local function is_blocked(model, id)
+  local ends = call('HGET', BLOCKS, model .. '\0' .. id)
+  return ends and tonumber(ends) > now
+end
+
+-- Moves an account in the slots, after its place in the order.
+local function put_in_slots(id, was, is)
+  for index, model in pairs(live_slots()) do
+    local slot, belongs = SLOTS[index], false
+    if was.member then
+      belongs = call('ZREM', slot, was.member) == 1
+    elseif is.member then
+      belongs = not is_blocked(model, id)
+    end
+    if belongs and is.member then call('ZADD', slot, is.score, is.member) end
+  end
+end
+
 -- Writes an account, and moves it to where it belongs.
 local function put(s)
   local was, is = s.was, standing(s)
@@ -184,6 +229,7 @@ local function put(s)
   if is.member and (was.member ~= is.member or was.score ~= is.score) then
     call('ZADD', Q, is.score, is.member)
   end
+  if was.member ~= is.member or was.score ~= is.score then put_in_slots(s.id, was, is) end
   if was.idle and (not is.idle or was.member ~= is.member) then
     call('ZREM', IDLE, was.member)
   end
@@ -263,6 +309,26 @@ local function wake_of(set, most)
     end
   end
   return #due
+end
+
+-- Ends blocks that are over; answers how many.
+local function unblock(most)
+  local ended = call('ZRANGEBYSCORE', BLOCK_ENDS, '-inf', now, 'LIMIT', 0, most)
+  for _, entry in ipairs(ended) do
+    call('ZREM', BLOCK_ENDS, entry)
+    call('HDEL', BLOCKS, entry)
+    -- A model's name holds no NUL, an account's id no text: the last NUL parts them.
+    local model, id = string.match(entry, '^(.*)%z([^%z]*)$')
+    local slot, rest = slot_of(model), call('HINCRBY', BLOCKS, model, -1)
+    if rest <= 0 then
+      call('HDEL', BLOCKS, model)
+      if slot then free_slot(slot, model) end
+    elseif slot then
+      local s = load(id)
+      if s and s.was.member then call('ZADD', SLOTS[slot], s.was.score, s.was.member) end
+    end
+  end
+  return #ended
 end
 
 local function wake(most)

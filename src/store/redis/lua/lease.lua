@@ -4,8 +4,8 @@
 -- '', then the accounts tried already.
 --
 -- Costs the same whether the family has ten accounts or ten thousand: one due timer is
--- handled, the top of a sorted set is taken. Only a model that is blocked somewhere is
--- looked for page by page.
+-- handled, the top of a sorted set is taken. A model that is blocked on many has a set of
+-- its own; one that is blocked on a few is looked for page by page.
 
 local id, user, model = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3]
 local estimate, lives = number(ARGV[base + 4]), number(ARGV[base + 5])
@@ -25,6 +25,7 @@ end
 if open or call('ZSCORE', DEADLINES, 't' .. id) then return { 'busy' } end
 
 local blocks = call('HGET', BLOCKS, model)
+local slot = blocks and slot_of(model)
 local PAGE = 64
 
 -- The ends of a model's blocks on some accounts; 0: not blocked.
@@ -39,8 +40,19 @@ local function blocked_until(ids)
   return ends
 end
 
+-- The first account of the model's slot that was not tried: the best, or the best that
+-- nobody uses.
+local function first_of_slot(idle_only)
+  for _, m in ipairs(call('ZRANGE', SLOTS[slot], 0, idle_only and 255 or deep)) do
+    local account = id_of(m)
+    local may = not idle_only or string.sub(m, 1, 6) == '000000'
+    if may and not tried[account] and not is_blocked(model, account) then return account end
+  end
+end
+
 -- The first account of a set that was not tried and whose model is not blocked.
 local function first_of(set)
+  if slot and (set == Q or set == IDLE) then return first_of_slot(set == IDLE) end
   if not blocks then
     for _, m in ipairs(call('ZRANGE', set, 0, deep)) do
       if not tried[id_of(m)] then return id_of(m) end
@@ -106,12 +118,25 @@ local function lone()
   return s[OPEN] == 0 and rest_of(s) > 0 and s or nil
 end
 
-local woken = wake(1)
+-- Handles what is due, so much of each kind; answers how much that was.
+local function catch_up(most)
+  local woken = wake(most)
+  if not slot then return woken end
+  local ended = unblock(most)
+  -- Its last block may have ended.
+  if ended > 0 then
+    blocks = call('HGET', BLOCKS, model)
+    slot = blocks and slot_of(model)
+  end
+  return math.max(woken, ended)
+end
+
+local woken = catch_up(1)
 local s = best_that_fits()
 -- No account is overdrawn, and nobody refused, while a reset that is due could serve.
 for _ = 1, 2 do
   if s or woken == 0 then break end
-  woken = wake(64)
+  woken = catch_up(64)
   if woken > 0 then s = best_that_fits() end
 end
 s = s or lone()
@@ -182,7 +207,8 @@ elseif blocks then
   if call('HLEN', A) <= 512 then
     looked = call('HKEYS', A)
   else
-    for _, m in ipairs(call('ZRANGE', Q, 0, 255)) do looked[#looked + 1] = id_of(m) end
+    local order = slot and SLOTS[slot] or Q
+    for _, m in ipairs(call('ZRANGE', order, 0, 255)) do looked[#looked + 1] = id_of(m) end
     for _, account in ipairs(call('ZRANGE', OUT_OF_HAND, 0, 63)) do
       looked[#looked + 1] = account
     end

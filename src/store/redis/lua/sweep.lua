@@ -31,14 +31,7 @@ end
 
 local woken = wake(most)
 
-local ended = call('ZRANGEBYSCORE', BLOCK_ENDS, '-inf', now, 'LIMIT', 0, most)
-for _, entry in ipairs(ended) do
-  call('ZREM', BLOCK_ENDS, entry)
-  call('HDEL', BLOCKS, entry)
-  -- A model's name holds no NUL, an account's id no text: the last NUL parts them.
-  local model = string.match(entry, '^(.*)%z[^%z]*$')
-  if call('HINCRBY', BLOCKS, model, -1) <= 0 then call('HDEL', BLOCKS, model) end
-end
+local ended = unblock(most)
 
 -- Charges lie in the order they were made: a look at the first tells whether any is old.
 local function is_old(entry)
@@ -56,5 +49,5 @@ for _ = 1, 50 do
 end
 local trims = is_old(first)
 
-local more = (#due == most or woken == most or #ended == most or trims) and 1 or 0
+local more = (#due == most or woken == most or ended == most or trims) and 1 or 0
 return { charged, more }

@@ -39,7 +39,7 @@ impl Books {
         now: Timestamp,
     ) -> Option<(Sieve<'a>, &'a Family)> {
         let family = self.pools.get(&ask.pool)?.get(ask.platform)?;
-        let blocks = family.blocks_of(ask.model);
+        let blocks = family.blocks.of(ask.model);
         Some((Sieve { ask, blocks, now: now.as_millisecond() }, family))
     }
 
@@ -52,7 +52,10 @@ impl Books {
         let (sieve, family) = self.sieve(ask, now)?;
         let best = match ask.only {
             Some(_) => self.pinned(&sieve, family)?,
-            None => family.ready.iter().find(|rank| sieve.takes(rank.account))?,
+            None => {
+                let order = family.blocks.order(ask.model).unwrap_or(&family.ready);
+                order.iter().find(|rank| sieve.takes(rank.account))?
+            }
         }
         .account;
         let entry = self.accounts.get_mut(&best)?;
@@ -68,7 +71,12 @@ impl Books {
         let (sieve, family) = self.sieve(ask, now)?;
         let lone = match ask.only {
             Some(_) => self.pinned(&sieve, family).filter(|rank| family.idle.contains(rank)),
-            None => family.idle.iter().find(|rank| sieve.takes(rank.account)),
+            None => match family.blocks.order(ask.model) {
+                Some(order) => {
+                    order.iter().find(|rank| rank.is_idle() && sieve.takes(rank.account))
+                }
+                None => family.idle.iter().find(|rank| sieve.takes(rank.account)),
+            },
         };
         lone.map(|rank| rank.account)
     }

@@ -1,12 +1,13 @@
 //! A family: the accounts of one pool on one platform, in the order they are chosen.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use jiff::Timestamp;
 
 use crate::accounts::{AccountId, Health};
 
+use super::blocks::Blocks;
 use super::{Entry, Ms};
 
 /// An account's place in the order: most left, then fewest leases in flight, then
@@ -23,6 +24,11 @@ impl Rank {
     /// Whether something is left that is not leased.
     pub(super) fn has_left(&self) -> bool {
         self.rest.0 > 0
+    }
+
+    /// Whether that is so, and nobody uses the account.
+    pub(super) fn is_idle(&self) -> bool {
+        self.open == 0 && self.has_left()
     }
 }
 
@@ -78,7 +84,7 @@ pub(super) struct Family {
     pub(super) resting: BTreeSet<(Ms, AccountId)>,
     /// Those that need a person.
     pub(super) stuck: BTreeSet<AccountId>,
-    blocks: HashMap<Box<str>, BTreeMap<AccountId, Ms>>,
+    pub(super) blocks: Blocks,
 }
 
 impl Family {
@@ -87,6 +93,7 @@ impl Family {
         let standing = standing(entry, now);
         let old = std::mem::replace(&mut entry.standing, standing);
         shift(&mut self.ready, old.ready, standing.ready);
+        self.blocks.shift(entry.id(), old.ready, standing.ready);
         shift(&mut self.idle, old.idle, standing.idle);
         shift(&mut self.leased_out, old.leased_out, standing.leased_out);
         shift(&mut self.timers, old.timer, standing.timer);
@@ -97,44 +104,13 @@ impl Family {
 
     /// Whether time has something to do here.
     pub(super) fn has_due(&self, now: Ms) -> bool {
-        !self.blocks.is_empty() || self.first_due(now).is_some()
+        self.blocks.has_due(now) || self.first_due(now).is_some()
     }
 
     /// The first account that time has something to do for.
     pub(super) fn first_due(&self, now: Ms) -> Option<AccountId> {
         let firsts = [self.timers.first(), self.early.first()];
         firsts.into_iter().flatten().find(|&&(at, _)| at <= now).map(|&(_, id)| id)
-    }
-
-    /// Blocks a model on an account, unless a longer block stands.
-    pub(super) fn block(&mut self, account: AccountId, model: &str, until: Ms) -> bool {
-        let accounts = self.blocks.entry(model.into()).or_default();
-        let longer = accounts.get(&account).is_none_or(|&end| end < until);
-        if longer {
-            accounts.insert(account, until);
-        }
-        longer
-    }
-
-    /// The blocks of one model, if any account has one.
-    pub(super) fn blocks_of(&self, model: &str) -> Option<&BTreeMap<AccountId, Ms>> {
-        if self.blocks.is_empty() { None } else { self.blocks.get(model) }
-    }
-
-    /// Forgets blocks that have ended; answers them.
-    pub(super) fn unblock(&mut self, now: Ms) -> Vec<(AccountId, Box<str>)> {
-        let mut ended = Vec::new();
-        self.blocks.retain(|model, accounts| {
-            accounts.retain(|&account, &mut until| {
-                let open = until > now;
-                if !open {
-                    ended.push((account, model.clone()));
-                }
-                open
-            });
-            !accounts.is_empty()
-        });
-        ended
     }
 }
 

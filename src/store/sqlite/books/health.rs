@@ -100,7 +100,9 @@ impl Books {
     pub(in super::super) fn place_block(&mut self, id: AccountId, model: &str, until: Ms) -> bool {
         let Some(entry) = self.accounts.get(&id) else { return false };
         let family = family_of(&mut self.pools, entry);
-        family.is_some_and(|family| family.block(id, model, until))
+        family.is_some_and(|family| {
+            family.blocks.add(id, entry.standing.ready, model, until, &family.ready)
+        })
     }
 
     /// Takes in what a platform told of an account's windows.

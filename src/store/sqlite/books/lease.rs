@@ -32,15 +32,21 @@ impl Books {
         if let Some(open) = self.leases.get(&ask.id) {
             return Ok(open.grant);
         }
-        self.wake(ask.pool, ask.platform, now, ask.resets, TIMERS_A_LEASE);
+        self.catch_up(ask, now, TIMERS_A_LEASE);
         let mut best = self.best_that_fits(ask, now);
-        if best.is_none() && self.wake(ask.pool, ask.platform, now, ask.resets, usize::MAX) > 0 {
+        if best.is_none() && self.catch_up(ask, now, usize::MAX) > 0 {
             best = self.best_that_fits(ask, now);
         }
         match best.or_else(|| self.lone(ask, now)) {
             Some(id) => self.grant(id, ask, now, deadline).ok_or(Refusal::NoAccount),
             None => Err(self.refusal(ask, now)),
         }
+    }
+
+    /// Handles what is due, so much of each kind; answers how much that was.
+    fn catch_up(&mut self, ask: &LeaseAsk<'_>, now: Timestamp, most: usize) -> usize {
+        let woken = self.wake(ask.pool, ask.platform, now, ask.resets, most);
+        woken.max(self.unblock(ask.pool, ask.platform, now, most))
     }
 
     fn grant(

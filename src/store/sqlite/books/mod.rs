@@ -6,9 +6,10 @@
 //! what the file does not.
 //!
 //! Costs: a lease, settlement or renewal is O(log n) in the accounts of its family
-//! (one pool on one platform); only a model that is blocked somewhere is looked for
-//! account by account.
+//! (one pool on one platform). A model that is blocked on many accounts has an order of its
+//! own ([`blocks`]); past those of a model that is blocked on a few a lease walks.
 
+mod blocks;
 mod choice;
 mod entry;
 mod family;

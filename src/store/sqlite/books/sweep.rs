@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::accounts::{PlatformId, PoolId, Resets};
 
+use super::blocks::Ended;
 use super::settle::LATE;
 use super::{Books, Ms, Note};
 
@@ -40,7 +41,7 @@ impl Books {
             .collect();
         for (pool, platform) in families {
             self.wake(pool, &platform, now, resets, usize::MAX);
-            self.unblock(pool, &platform, now);
+            self.unblock(pool, &platform, now, usize::MAX);
         }
         charged
     }
@@ -89,12 +90,26 @@ impl Books {
         woken
     }
 
-    fn unblock(&mut self, pool: PoolId, platform: &PlatformId, now: Timestamp) {
+    /// Ends blocks that are over, `most` of them at most; answers how many.
+    pub(super) fn unblock(
+        &mut self,
+        pool: PoolId,
+        platform: &PlatformId,
+        now: Timestamp,
+        most: usize,
+    ) -> usize {
         let family = self.pools.get_mut(&pool).and_then(|all| all.get_mut(platform));
-        let ended = family.map(|family| family.unblock(now.as_millisecond()));
-        for (account, model) in ended.into_iter().flatten() {
+        let Some(family) = family else { return 0 };
+        let mut ended = 0;
+        while ended < most
+            && let Some(Ended { account, model }) = family.blocks.pop_due(now.as_millisecond())
+        {
+            ended += 1;
+            let rank = self.accounts.get(&account).and_then(|entry| entry.standing.ready);
+            family.blocks.readmit(rank, &model);
             self.rows.push(Note::Unblock { account, model });
         }
+        ended
     }
 
     fn forget_estimates(&mut self, now: Timestamp) {
