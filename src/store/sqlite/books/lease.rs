@@ -20,7 +20,7 @@ pub(in super::super) struct OpenLease {
 
 /// How many due timers a lease handles before it chooses. It handles all of them before
 /// it overdraws an account or refuses; a sweep does the bulk.
-const TIMERS_A_LEASE: usize = 64;
+const DUE_A_LEASE: usize = 1;
 
 impl Books {
     pub(in super::super) fn lease(
@@ -32,7 +32,7 @@ impl Books {
         if let Some(open) = self.leases.get(&ask.id) {
             return Ok(open.grant);
         }
-        self.catch_up(ask, now, TIMERS_A_LEASE);
+        self.catch_up(ask, now, DUE_A_LEASE);
         let mut best = self.best_that_fits(ask, now);
         if best.is_none() && self.catch_up(ask, now, usize::MAX) > 0 {
             best = self.best_that_fits(ask, now);
