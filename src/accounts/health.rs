@@ -6,6 +6,19 @@ use serde::{Deserialize, Serialize};
 
 const BY_HAND: &str = "by hand";
 
+/// What a person can do about an account of this status, which waiting does not heal.
+pub fn remedy_of(status: &str) -> &'static str {
+    match status {
+        "expired" => "it needs authorization: make a new key on the platform and bind it",
+        "banned" => {
+            "it needs authorization: the platform has shut it, and only its support can help"
+        }
+        "locked" => "put the missing key back into the ring (TRIBUTARY_MASTER_KEYS)",
+        "disabled" => "a person switched it off: `tributary account enable` switches it on",
+        _ => "`tributary account check` tells what is wrong",
+    }
+}
+
 /// An account's health, with what moved it there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
@@ -69,6 +82,21 @@ impl Health {
             Self::Banned { .. } => "banned",
             Self::Locked { .. } => "locked",
             Self::Disabled { .. } => "disabled",
+        }
+    }
+
+    /// What a person can do about it; `None` for an active one.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Active => None,
+            Self::Cooling { out_of_quota: true, .. } => {
+                Some("wait for the reset, or order more on the platform; `account check` looks now")
+            }
+            Self::Cooling { .. } => Some("it is tried again by itself; `account check` looks now"),
+            Self::Disabled { .. } if !self.is_disabled_by_hand() => {
+                Some("put right what the reason says; `account check` looks whether it is")
+            }
+            other => Some(remedy_of(other.status())),
         }
     }
 

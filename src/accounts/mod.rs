@@ -15,7 +15,7 @@ mod window;
 pub use account::{Account, AccountState, NewAccount};
 pub use charge::{ChargeKind, ChargeRow};
 pub use harm::{Condition, EARLY_TRY, Harm, Rest, Scale, later};
-pub use health::Health;
+pub use health::{Health, remedy_of};
 pub use ids::{AccountId, LeaseId, PlatformId, PoolId, TokenId, UserId};
 pub use lease::{Charge, Grant, LeaseAsk, LeaseKey, Refusal, Settlement};
 pub use people::{GatewayTokenRow, Scope, TokenGrant, User};

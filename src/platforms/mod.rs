@@ -23,3 +23,4 @@ pub use exchange::{Answer, Exchange, Fed, StreamEnd, UpstreamRequest};
 pub use limits::LimitsTold;
 
 use failure::length;
+pub(crate) use failure::of_answer as understand;
