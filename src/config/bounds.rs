@@ -24,6 +24,7 @@ pub(super) fn broken(settings: &Settings) -> Vec<Broken> {
     let durations = [
         ("server.head_timeout", server.head_timeout, MILLISECOND, DAY),
         ("server.body_timeout", server.body_timeout, MILLISECOND, DAY),
+        ("server.send_timeout", server.send_timeout, MILLISECOND, DAY),
         ("server.drain_notice", server.drain_notice, SignedDuration::ZERO, DAY),
         ("server.drain_timeout", server.drain_timeout, SignedDuration::ZERO, DAY),
         // Renewed four times as often, by a clock that ticks.

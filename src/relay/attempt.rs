@@ -22,7 +22,7 @@ use crate::accounts::{Account, AccountId, Health, LeaseAsk};
 use crate::front::{ByteCensus, ChatRequest};
 use crate::platforms::{
     Answer, Credential, DialectName, ErrorClass, Exchange, Fed, Hop, LimitsTold, PlatformError,
-    StreamEnd, UpstreamRequest,
+    Reader, StreamEnd, UpstreamRequest,
 };
 use crate::store::StoreError;
 use crate::telemetry::clock;
@@ -52,6 +52,8 @@ pub(super) struct OpenedStream {
     pub(super) first: Bytes,
     /// To take out of the platform's words, should it repeat it.
     pub(super) credential: Credential,
+    /// Who the caller is to the account.
+    pub(super) reader: Reader,
     /// It has ended already.
     pub(super) end: Option<StreamEnd>,
 }
@@ -159,7 +161,8 @@ impl Gateway {
         match begun {
             Ok(FirstOutput::Whole(answer)) => Ok(Begun::Whole(answer)),
             Ok(FirstOutput::Flows { body, first, end }) => {
-                Ok(Begun::Stream(OpenedStream { exchange, body, first, credential, end }))
+                let reader = call.reader(account);
+                Ok(Begun::Stream(OpenedStream { exchange, body, first, credential, reader, end }))
             }
             Err(failure) => Err(failure.without(&credential)),
         }

@@ -16,8 +16,9 @@ use super::gateway::Parts;
 use super::hearing::News;
 use super::lane::Lane;
 use super::lease::OpenLease;
-use crate::accounts::{Attempt, Billing, Charge, Record, TokenId, Tokens, UserId};
+use crate::accounts::{Account, Attempt, Billing, Charge, Record, TokenId, Tokens, UserId};
 use crate::front::{ByteCensus, ChatRequest, Usage};
+use crate::platforms::Reader;
 use crate::telemetry::clock::{self, Stopwatch};
 use crate::telemetry::events::{AttemptFailed, CallEnded, RequestSent, StreamOpened};
 
@@ -113,8 +114,9 @@ impl Call {
         self.place = place;
     }
 
-    pub(super) fn user(&self) -> UserId {
-        self.user
+    /// Who the caller is to an account that it was given.
+    pub(super) fn reader(&self, account: &Account) -> Reader {
+        if account.owner == self.user { Reader::Owner } else { Reader::Member }
     }
 
     /// How many attempts were begun.

@@ -59,6 +59,7 @@ impl Gateway {
     ) -> Result<Relayed, CallError> {
         let parts = &self.parts;
         let route = Route::find(&parts.catalogue, &*parts.store, caller, ask.model(), pin).await?;
+        let route = route.able(ask)?;
         let mut call = Call::begin(parts, caller, ask, request_id, arrived);
         match self.first_answer(caller, ask, &route, &mut call).await {
             Ok(first) => Ok(self.relay(first, call)),
@@ -126,9 +127,9 @@ impl Gateway {
         let now = clock::now();
         let granted_at = call.attempt_failed(&failure);
         self.bear(&failure, hop, account, granted_at, now).await;
-        let to_owner = account.owner == call.user();
+        let reader = call.reader(account);
         let platform = account.platform.clone();
-        tried.failed(account.id, failure.into_call_error(platform, account.id, to_owner, now));
+        tried.failed(account.id, failure.into_call_error(platform, account.id, reader, now));
         next
     }
 

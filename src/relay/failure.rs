@@ -12,7 +12,7 @@ use crate::accounts::{
     AccountId, Charge, EARLY_TRY, Harm, Health, PlatformId, Resets, Rest, Scale, Tokens, later,
 };
 use crate::front::{BadRequest, ByteCensus, Usage};
-use crate::platforms::{Credential, ErrorClass, PlatformError, Reset};
+use crate::platforms::{Credential, ErrorClass, PlatformError, Reader, Reset};
 use crate::upstream::SendFailure;
 use crate::vault::mask;
 
@@ -165,7 +165,7 @@ impl Failure {
         self,
         platform: PlatformId,
         account: AccountId,
-        to_owner: bool,
+        reader: Reader,
         now: Timestamp,
     ) -> CallError {
         match self {
@@ -178,11 +178,9 @@ impl Failure {
                     let wait = until(&error, now).duration_since(now);
                     error.retry_after = wait.try_into().ok();
                 }
-                CallError::Platform { platform, account, error, to_owner }
+                CallError::Platform { platform, account, error, reader }
             }
-            Self::Broken { error, .. } => {
-                CallError::Platform { platform, account, error, to_owner }
-            }
+            Self::Broken { error, .. } => CallError::Platform { platform, account, error, reader },
             Self::Unusable(_) => {
                 CallError::Unauthorized { platform, account, status: "not usable by this gateway" }
             }

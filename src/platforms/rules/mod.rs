@@ -12,7 +12,7 @@ pub use answer::{AnswerRules, FlagRule, Form};
 pub use error::{ErrorRule, Until};
 pub use limit::LimitRule;
 pub use request::{
-    Effort, EffortSent, FieldRule, ForcedChoice, ImageRules, JsonObject, JsonSchema, Legacy,
+    Calls, Effort, EffortSent, FieldRule, ForcedChoice, ImageRules, JsonObject, JsonSchema, Legacy,
     MessageRules, NamedChoice, NoChoice, NumberBound, RequestRules, SearchRules, StreamsOnly,
     Thinks, ToolRules, Traits, UsageAsked, WhenZero,
 };

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use tributary::accounts::{
     AccountId, AccountState, ChargeRow, GatewayTokenRow, NewAccount, Origin, Period, PlatformId,
-    Record, Resets, Scope, TokenGrant, TokenId, Tokens, User, WindowSpec,
+    PoolId, Record, Resets, Scope, TokenGrant, TokenId, Tokens, User, WindowSpec,
 };
 use tributary::platforms::Credential;
 use tributary::relay::{CREDENTIAL_FIELD, token_mac_parts};
@@ -18,6 +18,8 @@ pub struct Grants {
     pub models: Vec<String>,
     pub platforms: Vec<String>,
     pub expires_at: Option<Timestamp>,
+    /// None: the user's own.
+    pub pools: Vec<PoolId>,
 }
 
 impl Default for Grants {
@@ -27,6 +29,7 @@ impl Default for Grants {
             models: Vec::new(),
             platforms: Vec::new(),
             expires_at: None,
+            pools: Vec::new(),
         }
     }
 }
@@ -37,7 +40,7 @@ impl Rig {
         let grant = TokenGrant {
             id: self.store.reserve_token_id().await.unwrap(),
             user: user.id,
-            pools: vec![user.pool],
+            pools: if grants.pools.is_empty() { vec![user.pool] } else { grants.pools },
             scopes: grants.scopes,
             models: grants.models,
             platforms: grants.platforms,
