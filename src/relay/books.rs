@@ -18,7 +18,7 @@ use super::zones::Zones;
 use crate::accounts::{LeaseId, LeaseKey, Record, Settlement, Told};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
-use crate::telemetry::events::StoreFailed;
+use crate::telemetry::events::{HealthMoved, StoreFailed};
 
 const BATCH: usize = 1024;
 /// Entries gather for this long: a batch costs two thread switches, whatever its size.
@@ -162,7 +162,10 @@ async fn hear(
         store.learn(told, &zones.resets()).await?;
     }
     for (lease, harm) in harms {
-        store.worsen(lease.account, lease.granted_at, harm).await?;
+        let status = harm.status();
+        if store.worsen(lease.account, lease.granted_at, harm).await? {
+            HealthMoved { account: lease.account.0, status }.emit();
+        }
     }
     Ok(())
 }
