@@ -10,6 +10,7 @@ mod people;
 mod record;
 mod tokens;
 mod told;
+mod total;
 mod window;
 
 pub use account::{Account, AccountState, NewAccount};
@@ -22,4 +23,5 @@ pub use people::{GatewayTokenRow, Scope, TokenGrant, User};
 pub use record::{Attempt, Billing, Record};
 pub use tokens::Tokens;
 pub use told::{End, Told, WindowTold};
+pub use total::{Counts, Total, TotalKey};
 pub use window::{Origin, Period, Resets, Window, WindowSpec, ZoneResets};

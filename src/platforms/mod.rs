@@ -13,6 +13,7 @@ mod exchange;
 mod failure;
 mod limits;
 pub mod rules;
+mod tokenizer;
 
 pub use catalogue::{Catalogue, CatalogueError, Hop, Resolution};
 pub use catalogue::{Face, Hangup, Model, Platform, Reach};
@@ -21,6 +22,7 @@ pub use dialects::DialectName;
 pub use error::{ErrorClass, PlatformError, Reader, Refusal, Reset, Words};
 pub use exchange::{Answer, Exchange, Fed, StreamEnd, UpstreamRequest};
 pub use limits::LimitsTold;
+pub use tokenizer::{Tokenizer, Vocabulary};
 
 use failure::length;
 pub(crate) use failure::of_answer as understand;

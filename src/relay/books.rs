@@ -13,9 +13,13 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 
+use super::counter::Counter;
 use super::hearing::News;
+use super::uncounted::ToCount;
+use super::words::Words;
 use super::zones::Zones;
 use crate::accounts::{LeaseId, LeaseKey, Record, Settlement, Told};
+use crate::front::Usage;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::{HealthMoved, StoreFailed};
@@ -29,11 +33,16 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// What the books take in, in one place of the queue.
-pub(super) struct Entry {
-    pub(super) settlement: Option<Settlement>,
-    pub(super) record: Option<Box<Record>>,
-    /// What the answer told of the settled lease's account.
-    pub(super) news: Option<Box<News>>,
+pub(super) enum Entry {
+    /// Whose figures are known.
+    Counted {
+        settlement: Option<Settlement>,
+        record: Option<Box<Record>>,
+        /// What the answer told of the settled lease's account.
+        news: Option<Box<News>>,
+    },
+    /// Whose tokens are still to be counted.
+    Uncounted(ToCount),
 }
 
 /// A place in the queue.
@@ -45,6 +54,7 @@ pub struct Books {
     queue: mpsc::Sender<Entry>,
     open: Arc<Mutex<HashMap<LeaseId, LeaseKey>>>,
     settled: Arc<Notify>,
+    counter: Counter,
 }
 
 /// The store's side: run it with [`Bookkeeper::keep`].
@@ -57,7 +67,12 @@ impl Books {
     /// Books over a queue of so many places.
     pub fn open(places: usize) -> (Books, Bookkeeper) {
         let (sender, receiver) = mpsc::channel(places.max(1));
-        let books = Books { queue: sender, open: Arc::default(), settled: Arc::new(Notify::new()) };
+        let books = Books {
+            queue: sender,
+            open: Arc::default(),
+            settled: Arc::new(Notify::new()),
+            counter: Counter::start(),
+        };
         // The keeper must not hold a sender, or the queue would never end.
         let keeper = Bookkeeper { queue: receiver, books: books.clone() };
         (books, keeper)
@@ -81,6 +96,11 @@ impl Books {
         self.leases().remove(&lease);
     }
 
+    /// What runs tokenizers.
+    pub(super) fn counter(&self) -> &Counter {
+        &self.counter
+    }
+
     /// Completes when some lease is settled.
     pub(super) fn settled(&self) -> tokio::sync::futures::Notified<'_> {
         self.settled.notified()
@@ -96,7 +116,7 @@ impl Bookkeeper {
     /// empty.
     pub async fn keep(self, store: Arc<dyn Store>, zones: Arc<Zones>, metrics: Arc<Metrics>) {
         let Bookkeeper { mut queue, books } = self;
-        let settled = books.settled.clone();
+        let (settled, counter) = (books.settled.clone(), books.counter.clone());
         drop(books);
         let mut batch = Vec::with_capacity(BATCH);
         while queue.recv_many(&mut batch, BATCH).await > 0 {
@@ -108,31 +128,78 @@ impl Bookkeeper {
                     batch.push(entry);
                 }
             }
-            let (mut settlements, mut records) = (Vec::new(), Vec::new());
-            let mut heard = Vec::new();
+            let mut known = Page::default();
+            let (mut uncounted, mut words) = (Vec::new(), Vec::new());
             for entry in batch.drain(..) {
-                if let (Some(settlement), Some(news)) = (&entry.settlement, entry.news) {
-                    heard.push((settlement.lease.clone(), news));
+                match entry {
+                    Entry::Counted { settlement, record, news } => {
+                        known.add(settlement, record, news);
+                    }
+                    Entry::Uncounted(entry) => {
+                        uncounted.push(entry.0);
+                        words.push(entry.1);
+                    }
                 }
-                settlements.extend(entry.settlement);
-                records.extend(entry.record.map(|record| *record));
             }
-            if !settlements.is_empty() {
-                let settle = |batch| settle(&*store, batch, &zones);
-                insist(&metrics, settlements, settle).await;
-                settled.notify_waiters();
+            known.carry(&*store, &zones, &metrics, &settled).await;
+            if uncounted.is_empty() {
+                continue;
             }
-            // After the settlements: what is used is then counted by both sides.
-            if !heard.is_empty()
-                && let Err(error) = hear(&*store, heard, &zones).await
-            {
-                StoreFailed { metrics: &metrics, why: &error.to_string() }.emit();
+            let mut counted = Page::default();
+            for (entry, counts) in uncounted.into_iter().zip(count(&counter, words).await) {
+                let (settlement, record, news) = entry.counted(counts);
+                counted.add(Some(settlement), Some(record), news);
             }
-            if !records.is_empty() {
-                insist(&metrics, records, |batch| store.record(batch)).await;
-            }
+            counted.carry(&*store, &zones, &metrics, &settled).await;
         }
     }
+}
+
+/// Settlements and records that go to the store together.
+#[derive(Default)]
+struct Page {
+    settlements: Vec<Settlement>,
+    records: Vec<Record>,
+    heard: Vec<(LeaseKey, Box<News>)>,
+}
+
+impl Page {
+    fn add(
+        &mut self,
+        settlement: Option<Settlement>,
+        record: Option<Box<Record>>,
+        news: Option<Box<News>>,
+    ) {
+        if let (Some(settlement), Some(news)) = (&settlement, news) {
+            self.heard.push((settlement.lease.clone(), news));
+        }
+        self.settlements.extend(settlement);
+        self.records.extend(record.map(|record| *record));
+    }
+
+    async fn carry(self, store: &dyn Store, zones: &Zones, metrics: &Metrics, settled: &Notify) {
+        if !self.settlements.is_empty() {
+            insist(metrics, self.settlements, |batch| settle(store, batch, zones)).await;
+            settled.notify_waiters();
+        }
+        // After the settlements: what is used is then counted by both sides.
+        if !self.heard.is_empty()
+            && let Err(error) = hear(store, self.heard, zones).await
+        {
+            StoreFailed { metrics, why: &error.to_string() }.emit();
+        }
+        if !self.records.is_empty() {
+            insist(metrics, self.records, |batch| store.record(batch)).await;
+        }
+    }
+}
+
+/// Counts words on the counter's thread; without it, by class.
+pub(super) async fn count(counter: &Counter, words: Vec<Words>) -> Vec<Usage> {
+    let words = Arc::new(words);
+    let counting = words.clone();
+    let counted = counter.ask(move || counting.iter().map(Words::count).collect()).await;
+    counted.unwrap_or_else(|| words.iter().map(Words::guess).collect())
 }
 
 async fn settle(

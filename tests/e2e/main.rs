@@ -12,6 +12,8 @@ mod shell;
 
 mod books;
 mod crash;
+mod cuts;
+mod drains;
 mod errors;
 mod failover;
 mod hangup;
@@ -21,5 +23,6 @@ mod limits;
 mod line;
 mod models;
 mod regression;
+mod replicas;
 mod server;
 mod stall;

@@ -178,3 +178,18 @@ contract! {
         assert!(ends.len() > 40 && held.len() > 20, "{} {}", ends.len(), held.len());
     }
 }
+
+contract! {
+    async fn an_account_that_is_removed_leaves_its_models_order(rig: Rig) {
+        let ann = rig.user().await;
+        let (blocked, free) = mostly_blocked(&rig, &ann, 2).await;
+        rig.store.remove_account(free[0]).await.unwrap();
+        assert_eq!(lands(&rig, &ann, 1, 1).await, [free[1]]);
+        for &account in &blocked {
+            rig.store.remove_account(account).await.unwrap();
+        }
+        rig.pass_secs(600);
+        rig.sweep().await;
+        assert_eq!(lands(&rig, &ann, 2, 1).await, [free[1], free[1]]);
+    }
+}

@@ -1,9 +1,10 @@
-//! `tributary account add|list|check|enable|disable`: the logins that requests run on.
+//! `tributary account add|list|check|enable|disable|remove`: the logins that requests run on.
 
 mod add;
 mod check;
 mod key_file;
 mod list;
+mod remove;
 mod switch;
 mod which;
 
@@ -21,6 +22,7 @@ pub(super) enum Account {
     Check(check::Check),
     Enable(switch::Enable),
     Disable(switch::Disable),
+    Remove(remove::Remove),
 }
 
 impl Account {
@@ -31,6 +33,7 @@ impl Account {
             Self::Check(check) => check.run(desk).await,
             Self::Enable(enable) => enable.run(desk).await,
             Self::Disable(disable) => disable.run(desk).await,
+            Self::Remove(remove) => remove.run(desk).await,
         }
     }
 }

@@ -311,6 +311,14 @@ local function wake_of(set, most)
   return #due
 end
 
+-- One block of a model less; answers the slot that the model has left.
+local function release(model)
+  local slot = slot_of(model)
+  if call('HINCRBY', BLOCKS, model, -1) > 0 then return slot end
+  call('HDEL', BLOCKS, model)
+  if slot then free_slot(slot, model) end
+end
+
 -- Ends blocks that are over; answers how many.
 local function unblock(most)
   local ended = call('ZRANGEBYSCORE', BLOCK_ENDS, '-inf', now, 'LIMIT', 0, most)
@@ -319,11 +327,8 @@ local function unblock(most)
     call('HDEL', BLOCKS, entry)
     -- A model's name holds no NUL, an account's id no text: the last NUL parts them.
     local model, id = string.match(entry, '^(.*)%z([^%z]*)$')
-    local slot, rest = slot_of(model), call('HINCRBY', BLOCKS, model, -1)
-    if rest <= 0 then
-      call('HDEL', BLOCKS, model)
-      if slot then free_slot(slot, model) end
-    elseif slot then
+    local slot = release(model)
+    if slot then
       local s = load(id)
       if s and s.was.member then call('ZADD', SLOTS[slot], s.was.score, s.was.member) end
     end

@@ -72,6 +72,17 @@ impl Blocks {
         self.ends.first().is_some_and(|&(end, ..)| end <= now)
     }
 
+    /// Forgets an account that stands at `rank`.
+    pub(super) fn remove(&mut self, account: AccountId, rank: Option<Rank>) {
+        self.shift(account, rank, None);
+        self.ends.retain(|&(_, _, blocked)| blocked != account);
+        self.by_model.retain(|_, accounts| {
+            accounts.remove(&account);
+            !accounts.is_empty()
+        });
+        self.orders.retain(|model, _| self.by_model.contains_key(model));
+    }
+
     /// Takes out the first block that has ended.
     pub(super) fn pop_due(&mut self, now: Ms) -> Option<Ended> {
         if !self.has_due(now) {

@@ -102,6 +102,21 @@ impl Family {
         shift(&mut self.stuck, old.stuck, standing.stuck);
     }
 
+    /// Takes an account out.
+    pub(super) fn remove(&mut self, entry: &Entry) {
+        let (id, old) = (entry.id(), entry.standing);
+        self.members.remove(&id);
+        self.names.remove(&entry.fixed.name);
+        shift(&mut self.ready, old.ready, None);
+        shift(&mut self.idle, old.idle, None);
+        shift(&mut self.leased_out, old.leased_out, None);
+        shift(&mut self.timers, old.timer, None);
+        shift(&mut self.early, old.early, None);
+        shift(&mut self.resting, old.resting, None);
+        shift(&mut self.stuck, old.stuck, None);
+        self.blocks.remove(id, old.ready);
+    }
+
     /// Whether time has something to do here.
     pub(super) fn has_due(&self, now: Ms) -> bool {
         self.blocks.has_due(now) || self.first_due(now).is_some()

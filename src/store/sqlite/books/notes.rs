@@ -23,6 +23,7 @@ pub(in super::super) enum Note {
     Revoked(Arc<GatewayTokenRow>),
     Canary(String),
     Account(Arc<Account>),
+    Removed(AccountId),
     Condition(AccountId, Condition),
     Windows(AccountId, Vec<Window>),
     Block {
