@@ -2,22 +2,26 @@
 
 mod account;
 mod charge;
+mod harm;
 mod health;
 mod ids;
 mod lease;
 mod people;
 mod record;
 mod tokens;
+mod told;
 mod total;
 mod window;
 
 pub use account::{Account, AccountState, NewAccount};
 pub use charge::{ChargeKind, ChargeRow};
-pub use health::Health;
+pub use harm::{Condition, EARLY_TRY, Harm, Rest, Scale, later};
+pub use health::{Health, remedy_of};
 pub use ids::{AccountId, LeaseId, PlatformId, PoolId, TokenId, UserId};
 pub use lease::{Charge, Grant, LeaseAsk, LeaseKey, Refusal, Settlement};
 pub use people::{GatewayTokenRow, Scope, TokenGrant, User};
 pub use record::{Attempt, Billing, Record};
 pub use tokens::Tokens;
+pub use told::{End, Told, WindowTold};
 pub use total::{Counts, Total, TotalKey};
-pub use window::{Period, Resets, Window, WindowSpec, ZoneResets};
+pub use window::{Origin, Period, Resets, Window, WindowSpec, ZoneResets};

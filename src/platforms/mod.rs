@@ -11,6 +11,7 @@ mod dialects;
 mod error;
 mod exchange;
 mod failure;
+mod limits;
 pub mod rules;
 mod tokenizer;
 
@@ -20,4 +21,8 @@ pub use credential::{Credential, CredentialError, CredentialSpec, Scheme};
 pub use dialects::DialectName;
 pub use error::{ErrorClass, PlatformError, Reader, Refusal, Reset, Words};
 pub use exchange::{Answer, Exchange, Fed, StreamEnd, UpstreamRequest};
+pub use limits::LimitsTold;
 pub use tokenizer::{Tokenizer, Vocabulary};
+
+use failure::length;
+pub(crate) use failure::of_answer as understand;

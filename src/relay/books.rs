@@ -14,14 +14,15 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 
 use super::counter::Counter;
+use super::hearing::News;
 use super::uncounted::ToCount;
 use super::words::Words;
 use super::zones::Zones;
-use crate::accounts::{LeaseId, LeaseKey, Record, Settlement};
+use crate::accounts::{LeaseId, LeaseKey, Record, Settlement, Told};
 use crate::front::Usage;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
-use crate::telemetry::events::StoreFailed;
+use crate::telemetry::events::{HealthMoved, StoreFailed};
 
 const BATCH: usize = 1024;
 /// Entries gather for this long: a batch costs two thread switches, whatever its size.
@@ -36,7 +37,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// What the books take in, in one place of the queue.
 pub(super) enum Entry {
     /// Whose figures are known.
-    Counted { settlement: Option<Settlement>, record: Option<Box<Record>> },
+    Counted {
+        settlement: Option<Settlement>,
+        record: Option<Box<Record>>,
+        /// What the answer told of the settled lease's account.
+        news: Option<Box<News>>,
+    },
     /// Whose tokens are still to be counted.
     Uncounted(ToCount),
 }
@@ -128,7 +134,9 @@ impl Bookkeeper {
             let (mut uncounted, mut words) = (Vec::new(), Vec::new());
             for entry in batch.drain(..) {
                 match entry {
-                    Entry::Counted { settlement, record } => known.add(settlement, record),
+                    Entry::Counted { settlement, record, news } => {
+                        known.add(settlement, record, news);
+                    }
                     Entry::Uncounted(entry) => {
                         uncounted.push(entry.0);
                         words.push(entry.1);
@@ -141,8 +149,8 @@ impl Bookkeeper {
             }
             let mut counted = Page::default();
             for (entry, counts) in uncounted.into_iter().zip(count(&counter, words).await) {
-                let (settlement, record) = entry.counted(counts);
-                counted.add(Some(settlement), Some(record));
+                let (settlement, record, news) = entry.counted(counts);
+                counted.add(Some(settlement), Some(record), news);
             }
             counted.carry(&*store, &zones, &metrics, &settled).await;
         }
@@ -154,10 +162,19 @@ impl Bookkeeper {
 struct Page {
     settlements: Vec<Settlement>,
     records: Vec<Record>,
+    heard: Vec<(LeaseKey, Box<News>)>,
 }
 
 impl Page {
-    fn add(&mut self, settlement: Option<Settlement>, record: Option<Box<Record>>) {
+    fn add(
+        &mut self,
+        settlement: Option<Settlement>,
+        record: Option<Box<Record>>,
+        news: Option<Box<News>>,
+    ) {
+        if let (Some(settlement), Some(news)) = (&settlement, news) {
+            self.heard.push((settlement.lease.clone(), news));
+        }
         self.settlements.extend(settlement);
         self.records.extend(record.map(|record| *record));
     }
@@ -166,6 +183,12 @@ impl Page {
         if !self.settlements.is_empty() {
             insist(metrics, self.settlements, |batch| settle(store, batch, zones)).await;
             settled.notify_waiters();
+        }
+        // After the settlements: what is used is then counted by both sides.
+        if !self.heard.is_empty()
+            && let Err(error) = hear(store, self.heard, zones).await
+        {
+            StoreFailed { metrics, why: &error.to_string() }.emit();
         }
         if !self.records.is_empty() {
             insist(metrics, self.records, |batch| store.record(batch)).await;
@@ -187,6 +210,33 @@ async fn settle(
     zones: &Zones,
 ) -> crate::store::Answer<()> {
     store.settle(batch, &zones.resets()).await
+}
+
+/// Passes on what answers told. What the store does not take is not insisted on: the
+/// platform tells it again.
+async fn hear(
+    store: &dyn Store,
+    heard: Vec<(LeaseKey, Box<News>)>,
+    zones: &Zones,
+) -> crate::store::Answer<()> {
+    let (mut told, mut harms) = (Vec::new(), Vec::new());
+    for (lease, news) in heard {
+        let (windows, harm) = news.told();
+        if !windows.is_empty() {
+            told.push(Told { account: lease.account, windows });
+        }
+        harms.extend(harm.map(|harm| (lease, harm)));
+    }
+    if !told.is_empty() {
+        store.learn(told, &zones.resets()).await?;
+    }
+    for (lease, harm) in harms {
+        let status = harm.status();
+        if store.worsen(lease.account, lease.granted_at, harm).await? {
+            HealthMoved { account: lease.account.0, status }.emit();
+        }
+    }
+    Ok(())
 }
 
 /// Tries until the store takes a batch. What a working store can't take, it can't take

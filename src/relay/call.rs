@@ -14,6 +14,7 @@ use super::caller::Caller;
 use super::estimate::Learned;
 use super::failure::Failure;
 use super::gateway::Parts;
+use super::hearing::News;
 use super::lane::Lane;
 use super::lease::OpenLease;
 use super::prompt::Prompt;
@@ -142,6 +143,18 @@ impl Call {
         }
     }
 
+    /// What the answer told of the account's limits.
+    pub(super) fn heard(&mut self, news: Option<Box<News>>) {
+        if let Some(running) = &mut self.running {
+            running.lease.heard(news);
+        }
+    }
+
+    /// Whether the running attempt's account has failures on its record.
+    pub(super) fn is_ailing(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| running.lease.grant().ailing)
+    }
+
     /// What a failed attempt comes to. Should the caller hang up meanwhile, it is charged
     /// as any that is on its way.
     pub(super) async fn charge_of(&mut self, failure: &mut Failure) -> Charge {
@@ -159,10 +172,10 @@ impl Call {
         Charge::Estimated(counts.first().map_or(Tokens::ZERO, |counts| Tokens(counts.total())))
     }
 
-    /// The attempt failed before any output; answers how long it took.
-    pub(super) fn attempt_failed(&mut self, failure: &Failure, charge: Charge) -> Duration {
-        let Some(running) = self.running.take() else { return Duration::ZERO };
-        let took = running.began.elapsed();
+    /// The attempt failed before any output; answers when its lease was granted.
+    pub(super) fn attempt_failed(&mut self, failure: &Failure, charge: Charge) -> Timestamp {
+        let Some(running) = self.running.take() else { return self.at };
+        let granted_at = running.lease.grant().granted_at;
         AttemptFailed {
             meter: &running.lane.meter,
             request: &self.request_id,
@@ -174,7 +187,7 @@ impl Call {
         }
         .emit();
         self.attempt_ended(running, failure.class(), charge).settle(charge);
-        took
+        granted_at
     }
 
     /// The stream's first output is on its way.
@@ -211,7 +224,7 @@ impl Call {
             // here has hung up, or found the store down: its record is not worth a wait.
             let record = Some(self.record(outcome));
             if let Some(place) = self.place.take().or_else(|| self.books.free_place()) {
-                place.send(Entry::Counted { settlement: None, record });
+                place.send(Entry::Counted { settlement: None, record, news: None });
             }
             return;
         };

@@ -93,7 +93,7 @@ impl Gateway {
                     let Some(account) = leased else { break };
                     match self.attempt(ask, hop, &account, call).await {
                         Ok(begun) => {
-                            self.cleared(account.id).await;
+                            self.cleared(account.id, call).await;
                             return Ok(First { begun, hop: hop.clone(), account: account.id });
                         }
                         Err(failure) => {
@@ -126,8 +126,8 @@ impl Gateway {
         let next = failure.next();
         let charge = call.charge_of(&mut failure).await;
         let now = clock::now();
-        let took = call.attempt_failed(&failure, charge);
-        self.bear(&failure, hop, account, took, now).await;
+        let granted_at = call.attempt_failed(&failure, charge);
+        self.bear(&failure, hop, account, granted_at, now).await;
         let reader = call.reader(account);
         let platform = account.platform.clone();
         tried.failed(account.id, failure.into_call_error(platform, account.id, reader, now));

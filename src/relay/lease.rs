@@ -2,6 +2,7 @@
 //! dropped.
 
 use super::books::{Books, Entry, Place};
+use super::hearing::News;
 use super::uncounted::{Closing, Uncounted};
 use super::words::Words;
 use crate::accounts::{AccountId, Charge, Grant, LeaseAsk, LeaseKey, Record, Settlement, Tokens};
@@ -17,6 +18,7 @@ pub(super) struct OpenLease {
     grant: Grant,
     prompt: Tokens,
     sent: bool,
+    news: Option<Box<News>>,
     books: Books,
     place: Option<Place>,
 }
@@ -45,8 +47,14 @@ impl OpenLease {
             estimate: ask.estimate,
             granted_at,
         };
-        let grant = Grant { account: NOT_YET, remaining: None, candidates: None, granted_at };
-        AskedLease(Self { key, grant, prompt, sent: false, books, place: Some(place) })
+        let grant = Grant {
+            account: NOT_YET,
+            remaining: None,
+            candidates: None,
+            granted_at,
+            ailing: false,
+        };
+        AskedLease(Self { key, grant, prompt, sent: false, news: None, books, place: Some(place) })
     }
 
     pub(super) fn key(&self) -> &LeaseKey {
@@ -60,6 +68,11 @@ impl OpenLease {
     /// The request leaves now: from here on the platform may bill it.
     pub(super) fn mark_sent(&mut self) {
         self.sent = true;
+    }
+
+    /// What the answer told of the account's limits; it goes with the settlement.
+    pub(super) fn heard(&mut self, news: Option<Box<News>>) {
+        self.news = news;
     }
 
     /// Whether the platform may have seen the request.
@@ -81,7 +94,8 @@ impl OpenLease {
     pub(super) fn settle_by_count(mut self, closing: Closing, words: Words) {
         let Some(place) = self.place.take() else { return };
         self.books.lease_ended(self.key.id);
-        let uncounted = Uncounted { lease: self.key.clone(), closing };
+        let news = self.news.take();
+        let uncounted = Uncounted { lease: self.key.clone(), closing, news };
         place.send(Entry::Uncounted(Box::new((uncounted, words))));
     }
 
@@ -89,7 +103,8 @@ impl OpenLease {
         let Some(place) = self.place.take() else { return };
         self.books.lease_ended(self.key.id);
         let settlement = Settlement { lease: self.key.clone(), charge };
-        place.send(Entry::Counted { settlement: Some(settlement), record });
+        let news = self.news.take();
+        place.send(Entry::Counted { settlement: Some(settlement), record, news });
     }
 }
 

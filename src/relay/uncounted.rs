@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::hearing::News;
 use super::lane::Lane;
 use super::words::Words;
 use crate::accounts::{Charge, LeaseKey, Record, Settlement, Tokens};
@@ -52,12 +53,15 @@ impl Closing {
 pub(super) struct Uncounted {
     pub(super) lease: LeaseKey,
     pub(super) closing: Closing,
+    /// What the answer told of the lease's account.
+    pub(super) news: Option<Box<News>>,
 }
 
 impl Uncounted {
-    pub(super) fn counted(self, counts: Usage) -> (Settlement, Box<Record>) {
+    pub(super) fn counted(self, counts: Usage) -> (Settlement, Box<Record>, Option<Box<News>>) {
         let charge = Charge::Estimated(Tokens(counts.total()));
-        (Settlement { lease: self.lease, charge }, self.closing.with(charge, counts))
+        let record = self.closing.with(charge, counts);
+        (Settlement { lease: self.lease, charge }, record, self.news)
     }
 }
 

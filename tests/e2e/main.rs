@@ -20,6 +20,7 @@ mod failover;
 mod hangup;
 mod hygiene;
 mod lacks;
+mod limits;
 mod line;
 mod models;
 mod regression;

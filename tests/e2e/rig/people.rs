@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use tributary::accounts::{
-    AccountId, AccountState, ChargeRow, GatewayTokenRow, NewAccount, Period, PlatformId, PoolId,
-    Record, Resets, Scope, TokenGrant, TokenId, Tokens, User, WindowSpec,
+    AccountId, AccountState, ChargeRow, GatewayTokenRow, NewAccount, Origin, Period, PlatformId,
+    PoolId, Record, Resets, Scope, TokenGrant, TokenId, Tokens, User, WindowSpec,
 };
 use tributary::platforms::Credential;
 use tributary::relay::{CREDENTIAL_FIELD, token_mac_parts};
@@ -124,6 +124,7 @@ impl Rig {
             windows: vec![WindowSpec {
                 period: Period::Day { zone: zone.into() },
                 limit: Some(Tokens(limit)),
+                origin: Origin::Hand,
             }],
             sealed: self.vault.seal_credential(&place, &plain).unwrap(),
             generation: 1,
