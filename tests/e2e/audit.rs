@@ -81,7 +81,7 @@ impl Caller {
     /// Asks whole, or streamed, to its end or not; answers whether it hung up.
     async fn call(&self, turn: usize) -> bool {
         let mut body = ask("gpt-4.1", &format!("pace 1 ms say {} words", 3 + turn % 40));
-        body["stream"] = json!(turn % 3 != 0);
+        body["stream"] = json!(!turn.is_multiple_of(3));
         let request = Request::post(&self.url).header("authorization", &self.token);
         let request = request.body(Full::from(body.to_string())).unwrap();
         let answer = self.client.request(request).await.unwrap();
