@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 
-use super::draft::Draft;
 use super::facts::produced;
 use super::rebuilt::{Ending, Rebuilt};
 use super::{Context, Tally, tidy};
 use crate::front::object::{Object, text_to_json};
 use crate::front::{ByteCensus, UsageReport};
+use crate::platforms::dialects::pivot::Draft;
 use crate::platforms::failure::Said;
 use crate::platforms::rules::Form;
 use crate::platforms::{Answer, PlatformError};
