@@ -116,3 +116,6 @@ impl Translation for AnthropicMessages {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;
