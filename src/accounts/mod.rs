@@ -8,6 +8,7 @@ mod lease;
 mod people;
 mod record;
 mod tokens;
+mod total;
 mod window;
 
 pub use account::{Account, AccountState, NewAccount};
@@ -18,4 +19,5 @@ pub use lease::{Charge, Grant, LeaseAsk, LeaseKey, Refusal, Settlement};
 pub use people::{GatewayTokenRow, Scope, TokenGrant, User};
 pub use record::{Attempt, Billing, Record};
 pub use tokens::Tokens;
+pub use total::{Counts, Total, TotalKey};
 pub use window::{Period, Resets, Window, WindowSpec, ZoneResets};

@@ -36,6 +36,7 @@ pub(super) fn broken(settings: &Settings) -> Vec<Broken> {
         ("upstream.idle_timeout", upstream.idle_timeout, SignedDuration::ZERO, DAY),
         ("relay.lease_wait", relay.lease_wait, MILLISECOND, DAY),
         ("relay.keep_alive", relay.keep_alive, MILLISECOND, DAY),
+        ("relay.drain_time", relay.drain_time, SignedDuration::ZERO, DAY),
         ("relay.token_cache", relay.token_cache, SignedDuration::ZERO, LONGEST_TOKEN_CACHE),
     ];
     let numbers = [
@@ -43,6 +44,8 @@ pub(super) fn broken(settings: &Settings) -> Vec<Broken> {
         ("upstream.max_answer_bytes", upstream.max_answer_bytes, 1024),
         ("relay.max_attempts", relay.max_attempts, 1),
         ("relay.queue", relay.queue, 1),
+        ("store.keep_days", store.keep_days as usize, 1),
+        ("store.keep_records", store.keep_records, 1),
     ];
     let durations = durations.into_iter().filter_map(|(key, value, least, most)| {
         if value < least {

@@ -12,6 +12,7 @@ mod error;
 mod exchange;
 mod failure;
 pub mod rules;
+mod tokenizer;
 
 pub use catalogue::{Catalogue, CatalogueError, Hop, Resolution};
 pub use catalogue::{Face, Hangup, Model, Platform, Reach};
@@ -19,3 +20,4 @@ pub use credential::{Credential, CredentialError, CredentialSpec, Scheme};
 pub use dialects::DialectName;
 pub use error::{ErrorClass, PlatformError, Reader, Refusal, Reset, Words};
 pub use exchange::{Answer, Exchange, Fed, StreamEnd, UpstreamRequest};
+pub use tokenizer::{Tokenizer, Vocabulary};

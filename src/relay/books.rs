@@ -13,8 +13,12 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 
+use super::counter::Counter;
+use super::uncounted::ToCount;
+use super::words::Words;
 use super::zones::Zones;
 use crate::accounts::{LeaseId, LeaseKey, Record, Settlement};
+use crate::front::Usage;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::StoreFailed;
@@ -24,13 +28,17 @@ const BATCH: usize = 1024;
 const GATHER: Duration = Duration::from_millis(2);
 /// A lease is renewed so many times before its deadline, so that a renewal may fail.
 const RENEWALS: u32 = 4;
+/// So many seconds after an account was bound at most, its windows' zone is known.
+const NEW_ZONES_AFTER: u64 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// What the books take in, in one place of the queue.
-pub(super) struct Entry {
-    pub(super) settlement: Option<Settlement>,
-    pub(super) record: Option<Box<Record>>,
+pub(super) enum Entry {
+    /// Whose figures are known.
+    Counted { settlement: Option<Settlement>, record: Option<Box<Record>> },
+    /// Whose tokens are still to be counted.
+    Uncounted(ToCount),
 }
 
 /// A place in the queue.
@@ -42,6 +50,7 @@ pub struct Books {
     queue: mpsc::Sender<Entry>,
     open: Arc<Mutex<HashMap<LeaseId, LeaseKey>>>,
     settled: Arc<Notify>,
+    counter: Counter,
 }
 
 /// The store's side: run it with [`Bookkeeper::keep`].
@@ -54,7 +63,12 @@ impl Books {
     /// Books over a queue of so many places.
     pub fn open(places: usize) -> (Books, Bookkeeper) {
         let (sender, receiver) = mpsc::channel(places.max(1));
-        let books = Books { queue: sender, open: Arc::default(), settled: Arc::new(Notify::new()) };
+        let books = Books {
+            queue: sender,
+            open: Arc::default(),
+            settled: Arc::new(Notify::new()),
+            counter: Counter::start(),
+        };
         // The keeper must not hold a sender, or the queue would never end.
         let keeper = Bookkeeper { queue: receiver, books: books.clone() };
         (books, keeper)
@@ -78,6 +92,11 @@ impl Books {
         self.leases().remove(&lease);
     }
 
+    /// What runs tokenizers.
+    pub(super) fn counter(&self) -> &Counter {
+        &self.counter
+    }
+
     /// Completes when some lease is settled.
     pub(super) fn settled(&self) -> tokio::sync::futures::Notified<'_> {
         self.settled.notified()
@@ -93,7 +112,7 @@ impl Bookkeeper {
     /// empty.
     pub async fn keep(self, store: Arc<dyn Store>, zones: Arc<Zones>, metrics: Arc<Metrics>) {
         let Bookkeeper { mut queue, books } = self;
-        let settled = books.settled.clone();
+        let (settled, counter) = (books.settled.clone(), books.counter.clone());
         drop(books);
         let mut batch = Vec::with_capacity(BATCH);
         while queue.recv_many(&mut batch, BATCH).await > 0 {
@@ -105,21 +124,61 @@ impl Bookkeeper {
                     batch.push(entry);
                 }
             }
-            let (mut settlements, mut records) = (Vec::new(), Vec::new());
+            let mut known = Page::default();
+            let (mut uncounted, mut words) = (Vec::new(), Vec::new());
             for entry in batch.drain(..) {
-                settlements.extend(entry.settlement);
-                records.extend(entry.record.map(|record| *record));
+                match entry {
+                    Entry::Counted { settlement, record } => known.add(settlement, record),
+                    Entry::Uncounted(entry) => {
+                        uncounted.push(entry.0);
+                        words.push(entry.1);
+                    }
+                }
             }
-            if !settlements.is_empty() {
-                let settle = |batch| settle(&*store, batch, &zones);
-                insist(&metrics, settlements, settle).await;
-                settled.notify_waiters();
+            known.carry(&*store, &zones, &metrics, &settled).await;
+            if uncounted.is_empty() {
+                continue;
             }
-            if !records.is_empty() {
-                insist(&metrics, records, |batch| store.record(batch)).await;
+            let mut counted = Page::default();
+            for (entry, counts) in uncounted.into_iter().zip(count(&counter, words).await) {
+                let (settlement, record) = entry.counted(counts);
+                counted.add(Some(settlement), Some(record));
             }
+            counted.carry(&*store, &zones, &metrics, &settled).await;
         }
     }
+}
+
+/// Settlements and records that go to the store together.
+#[derive(Default)]
+struct Page {
+    settlements: Vec<Settlement>,
+    records: Vec<Record>,
+}
+
+impl Page {
+    fn add(&mut self, settlement: Option<Settlement>, record: Option<Box<Record>>) {
+        self.settlements.extend(settlement);
+        self.records.extend(record.map(|record| *record));
+    }
+
+    async fn carry(self, store: &dyn Store, zones: &Zones, metrics: &Metrics, settled: &Notify) {
+        if !self.settlements.is_empty() {
+            insist(metrics, self.settlements, |batch| settle(store, batch, zones)).await;
+            settled.notify_waiters();
+        }
+        if !self.records.is_empty() {
+            insist(metrics, self.records, |batch| store.record(batch)).await;
+        }
+    }
+}
+
+/// Counts words on the counter's thread; without it, by class.
+pub(super) async fn count(counter: &Counter, words: Vec<Words>) -> Vec<Usage> {
+    let words = Arc::new(words);
+    let counting = words.clone();
+    let counted = counter.ask(move || counting.iter().map(Words::count).collect()).await;
+    counted.unwrap_or_else(|| words.iter().map(Words::guess).collect())
 }
 
 async fn settle(
@@ -171,11 +230,17 @@ pub async fn renew(books: Books, store: Arc<dyn Store>, metrics: Arc<Metrics>) {
     }
 }
 
-/// Charges leases past their deadline, each second.
+/// Charges leases past their deadline, each second; looks for new zones now and then.
 pub async fn sweep(store: Arc<dyn Store>, zones: Arc<Zones>, metrics: Arc<Metrics>) {
     let mut every = tokio::time::interval(Duration::from_secs(1));
-    loop {
+    for second in 0_u64.. {
         every.tick().await;
+        if second % NEW_ZONES_AFTER == 0 {
+            match store.zones().await {
+                Ok(names) => zones.know(names),
+                Err(error) => StoreFailed { metrics: &metrics, why: &error.to_string() }.emit(),
+            }
+        }
         match store.sweep(&zones.resets()).await {
             Ok(0) => {}
             Ok(count) => tracing::warn!(count, "leases past their deadline were charged"),

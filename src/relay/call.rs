@@ -9,21 +9,25 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::books::{Books, Entry, Place};
+use super::books::{Books, Entry, Place, count};
 use super::caller::Caller;
+use super::estimate::Learned;
 use super::failure::Failure;
 use super::gateway::Parts;
 use super::lane::Lane;
 use super::lease::OpenLease;
+use super::prompt::Prompt;
+use super::uncounted::Closing;
+use super::words::{Spoken, Words};
 use crate::accounts::{Account, Attempt, Billing, Charge, Record, TokenId, Tokens, UserId};
-use crate::front::{ByteCensus, ChatRequest, Usage};
+use crate::front::{ChatRequest, Produced, Usage};
 use crate::platforms::Reader;
 use crate::telemetry::clock::{self, Stopwatch};
-use crate::telemetry::events::{AttemptFailed, CallEnded, RequestSent, StreamOpened};
+use crate::telemetry::events::{AttemptFailed, RequestSent, StreamOpened};
 
 /// A call in progress.
 pub(super) struct Call {
-    pub(super) prompt: ByteCensus,
+    pub(super) prompt: Prompt,
     pub(super) max_tokens: Option<u64>,
     request_id: String,
     at: Timestamp,
@@ -34,6 +38,7 @@ pub(super) struct Call {
     streamed: bool,
     attempts: Vec<Attempt>,
     running: Option<Running>,
+    spoken: Spoken,
     first_output: Option<Duration>,
     books: Books,
     /// A place in the books that no lease has.
@@ -48,20 +53,20 @@ pub(super) enum Ending {
         /// Its own figure, if it gave one.
         usage: Option<Usage>,
         /// The text that it produced.
-        produced: ByteCensus,
+        produced: Produced,
     },
     /// Before its end.
     Broken {
         /// What it had counted so far, if it told.
         usage: Option<Usage>,
         /// The text that it had produced.
-        produced: ByteCensus,
+        produced: Produced,
     },
 }
 
 impl Ending {
     /// Nothing came.
-    pub(super) const NOTHING: Self = Self::Broken { usage: None, produced: ByteCensus::NOTHING };
+    pub(super) const NOTHING: Self = Self::Broken { usage: None, produced: Produced::NOTHING };
 }
 
 /// The attempt that runs now.
@@ -82,7 +87,7 @@ impl Call {
         arrived: Stopwatch,
     ) -> Self {
         Self {
-            prompt: ask.census(),
+            prompt: Prompt::of(ask),
             max_tokens: ask.max_tokens(),
             request_id: request_id.to_owned(),
             at: clock::now(),
@@ -93,6 +98,7 @@ impl Call {
             streamed: ask.wants_stream(),
             attempts: Vec::new(),
             running: None,
+            spoken: Spoken::default(),
             first_output: None,
             books: parts.books.clone(),
             place: None,
@@ -136,11 +142,27 @@ impl Call {
         }
     }
 
+    /// What a failed attempt comes to. Should the caller hang up meanwhile, it is charged
+    /// as any that is on its way.
+    pub(super) async fn charge_of(&mut self, failure: &mut Failure) -> Charge {
+        let (Some(running), Some((told, produced))) = (&self.running, failure.unpaid()) else {
+            return Charge::Release;
+        };
+        let words = Words {
+            lane: running.lane.clone(),
+            prompt: self.prompt.clone(),
+            spoken: take(&mut self.spoken),
+            produced,
+            told,
+        };
+        let counts = count(self.books.counter(), vec![words]).await;
+        Charge::Estimated(counts.first().map_or(Tokens::ZERO, |counts| Tokens(counts.total())))
+    }
+
     /// The attempt failed before any output; answers how long it took.
-    pub(super) fn attempt_failed(&mut self, failure: &Failure) -> Duration {
+    pub(super) fn attempt_failed(&mut self, failure: &Failure, charge: Charge) -> Duration {
         let Some(running) = self.running.take() else { return Duration::ZERO };
         let took = running.began.elapsed();
-        let charge = failure.charge(running.lease.prompt(), &running.lane.learned);
         AttemptFailed {
             meter: &running.lane.meter,
             request: &self.request_id,
@@ -159,9 +181,23 @@ impl Call {
     pub(super) fn stream_opened(&mut self) {
         let after = self.arrived.elapsed();
         self.first_output = Some(after);
+        self.prompt.shrink();
         if let Some(running) = &self.running {
             StreamOpened { meter: &running.lane.meter, after }.emit();
         }
+    }
+
+    /// A piece of the stream's words, to be counted while it flows.
+    pub(super) fn spoke(&mut self, words: Vec<u8>) {
+        if let Some(running) = &self.running {
+            let tokenizer = running.lane.vocabulary.tokenizer;
+            self.spoken.count(words, tokenizer, self.books.counter());
+        }
+    }
+
+    /// The model's learned figures.
+    pub(super) fn learned(&self) -> Option<&Learned> {
+        self.running.as_ref().map(|running| &running.lane.learned)
     }
 
     /// Ends the call and its running attempt: by the platform's figure, or by ours
@@ -170,73 +206,63 @@ impl Call {
         if std::mem::replace(&mut self.closed, true) {
             return;
         }
-        let mut counts = Usage::default();
-        let mut last = None;
-        if let Some(running) = self.running.take() {
-            let charge = self.count(&running, ending, &mut counts);
-            CallEnded {
-                meter: &running.lane.meter,
-                request: &self.request_id,
-                outcome,
-                took: self.arrived.elapsed(),
-                first_output: self.first_output,
-                input: counts.input,
-                output: counts.output,
-                estimated: matches!(charge, Charge::Estimated(_)),
+        let Some(running) = self.running.take() else {
+            // Nothing was leased, or all that was has ended. Whoever finds the queue full
+            // here has hung up, or found the store down: its record is not worth a wait.
+            let record = Some(self.record(outcome));
+            if let Some(place) = self.place.take().or_else(|| self.books.free_place()) {
+                place.send(Entry::Counted { settlement: None, record });
             }
-            .emit();
-            last = Some((self.attempt_ended(running, outcome, charge), charge));
+            return;
+        };
+        let lane = running.lane.clone();
+        let was_sent = running.lease.was_sent();
+        let lease = self.attempt_ended(running, outcome, Charge::Release);
+        let closing = Closing {
+            lane: lane.clone(),
+            outcome,
+            took: self.arrived.elapsed(),
+            first_output: self.first_output,
+            record: self.record(outcome),
+        };
+        let (told, produced) = match ending {
+            Ending::Complete { usage: Some(usage), .. } => {
+                lane.learned.learn(self.prompt.census(), &usage);
+                let charge = Charge::Exact(Tokens(usage.total()));
+                return lease.settle_with(charge, closing.with(charge, usage));
+            }
+            Ending::Complete { usage: None, produced } => (None, produced),
+            Ending::Broken { usage, produced } => (usage, produced),
+        };
+        if !was_sent {
+            let record = closing.with(Charge::Release, Usage::default());
+            return lease.settle_with(Charge::Release, record);
         }
-        let record = Box::new(Record {
+        let (prompt, spoken) = (self.prompt.clone(), take(&mut self.spoken));
+        lease.settle_by_count(closing, Words { lane, prompt, spoken, produced, told });
+    }
+
+    /// The call's record, all but its figures.
+    fn record(&mut self, outcome: &str) -> Box<Record> {
+        Box::new(Record {
             id: take(&mut self.request_id),
             at: self.at,
             user: self.user,
             token: self.token,
             model: take(&mut self.model),
             streamed: self.streamed,
-            input: Tokens(counts.input),
-            cache_read: Tokens(counts.cache_read),
-            cache_write: Tokens(counts.cache_write),
-            output: Tokens(counts.output),
-            reasoning: Tokens(counts.reasoning),
-            estimated: matches!(last, Some((_, Charge::Estimated(_)))),
+            input: Tokens::ZERO,
+            cache_read: Tokens::ZERO,
+            cache_write: Tokens::ZERO,
+            output: Tokens::ZERO,
+            reasoning: Tokens::ZERO,
+            estimated: false,
             took_ms: ms(self.arrived.elapsed()),
             first_byte_ms: self.first_output.map(ms),
             billing: Billing::Quota,
             outcome: outcome.to_owned(),
             attempts: take(&mut self.attempts),
-        });
-        match last {
-            Some((lease, charge)) => lease.settle_with(charge, record),
-            // Nothing was leased, or all that was has ended. Whoever finds the queue full
-            // here has hung up, or found the store down: its record is not worth a wait.
-            None => {
-                if let Some(place) = self.place.take().or_else(|| self.books.free_place()) {
-                    place.send(Entry { settlement: None, record: Some(record) });
-                }
-            }
-        }
-    }
-
-    fn count(&self, running: &Running, ending: Ending, counts: &mut Usage) -> Charge {
-        let learned = &running.lane.learned;
-        let (told, produced) = match ending {
-            Ending::Complete { usage: Some(usage), .. } => {
-                learned.learn(self.prompt, &usage);
-                *counts = usage;
-                return Charge::Exact(Tokens(usage.total()));
-            }
-            Ending::Complete { usage: None, produced } => (None, produced),
-            Ending::Broken { usage, produced } => (usage, produced),
-        };
-        if !running.lease.was_sent() {
-            return Charge::Release;
-        }
-        // What was told before the end may be a running total: no less than that.
-        *counts = told.unwrap_or_default();
-        counts.input = counts.input.max(running.lease.prompt().0);
-        counts.output = counts.output.max(learned.answer(produced).0);
-        Charge::Estimated(Tokens(counts.total()))
+        })
     }
 
     /// Notes an attempt that has ended; its lease is still to be settled.

@@ -2,6 +2,8 @@
 //! dropped.
 
 use super::books::{Books, Entry, Place};
+use super::uncounted::{Closing, Uncounted};
+use super::words::Words;
 use crate::accounts::{AccountId, Charge, Grant, LeaseAsk, LeaseKey, Record, Settlement, Tokens};
 use crate::telemetry::clock;
 
@@ -55,11 +57,6 @@ impl OpenLease {
         self.grant
     }
 
-    /// What the prompt alone comes to by our estimate.
-    pub(super) fn prompt(&self) -> Tokens {
-        self.prompt
-    }
-
     /// The request leaves now: from here on the platform may bill it.
     pub(super) fn mark_sent(&mut self) {
         self.sent = true;
@@ -80,11 +77,19 @@ impl OpenLease {
         self.end(charge, Some(record));
     }
 
+    /// Ends the call's last lease by a count that is still to be made.
+    pub(super) fn settle_by_count(mut self, closing: Closing, words: Words) {
+        let Some(place) = self.place.take() else { return };
+        self.books.lease_ended(self.key.id);
+        let uncounted = Uncounted { lease: self.key.clone(), closing };
+        place.send(Entry::Uncounted(Box::new((uncounted, words))));
+    }
+
     fn end(&mut self, charge: Charge, record: Option<Box<Record>>) {
         let Some(place) = self.place.take() else { return };
         self.books.lease_ended(self.key.id);
         let settlement = Settlement { lease: self.key.clone(), charge };
-        place.send(Entry { settlement: Some(settlement), record });
+        place.send(Entry::Counted { settlement: Some(settlement), record });
     }
 }
 

@@ -12,6 +12,8 @@ mod shell;
 
 mod books;
 mod crash;
+mod cuts;
+mod drains;
 mod errors;
 mod failover;
 mod hangup;
@@ -19,5 +21,7 @@ mod hygiene;
 mod lacks;
 mod line;
 mod models;
+mod regression;
+mod replicas;
 mod server;
 mod stall;

@@ -156,25 +156,62 @@ async fn an_account_that_cannot_be_read_keeps_no_other_from_being_settled() {
 }
 
 #[tokio::test]
-async fn a_server_whose_memory_is_full_is_an_error_that_passes() {
+async fn a_server_that_is_full_or_lacks_its_replica_is_an_error_that_passes() {
     let server = Server::start();
     let url = server.fresh_url();
     let rig = rig_on(&url).await;
     let ann = rig.user().await;
     let client = redis::Client::open(url).unwrap();
     let mut conn = client.get_multiplexed_async_connection().await.unwrap();
-    let lease = key(fresh_id(), &ann, AccountId(0), rig.now());
-    let batch = vec![Settlement { lease, charge: Charge::Release }];
-    for (bytes, fails) in [("1", true), ("0", false)] {
-        let limit = redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(bytes).take();
-        limit.query_async::<()>(&mut conn).await.unwrap();
-        match rig.store.settle(batch.clone(), &rig.resets()).await {
-            Err(StoreError::Unavailable(why)) => {
-                assert_eq!((fails, &*why), (true, "Redis says OOM"))
+    for (setting, on, off, code) in
+        [("maxmemory", "1", "0", "OOM"), ("min-replicas-to-write", "1", "0", "NOREPLICAS")]
+    {
+        for (value, fails) in [(on, true), (off, false)] {
+            let set = redis::cmd("CONFIG").arg("SET").arg(setting).arg(value).take();
+            set.query_async::<()>(&mut conn).await.unwrap();
+            let lease = key(fresh_id(), &ann, AccountId(0), rig.now());
+            let batch = vec![Settlement { lease, charge: Charge::Release }];
+            match rig.store.settle(batch, &rig.resets()).await {
+                Err(StoreError::Unavailable(why)) => {
+                    assert_eq!((fails, why), (true, format!("Redis says {code}")));
+                }
+                answer => assert!(answer.is_ok() && !fails, "{answer:?}"),
             }
-            answer => assert!(answer.is_ok() && !fails, "{answer:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn a_record_that_is_given_again_counts_once() {
+    let server = Server::shared();
+    let rig = rig_on(&server.fresh_url()).await;
+    let ann = rig.user().await;
+    let one = crate::records::record(&rig, &ann, "one");
+    for _ in 0..2 {
+        rig.store.record(vec![one.clone()]).await.unwrap();
+    }
+    let day = one.day();
+    let totals = rig.store.totals_of(ann.id, day, day).await.unwrap();
+    assert_eq!(totals.iter().map(|total| total.counts.calls).collect::<Vec<_>>(), [1]);
+    assert_eq!(rig.store.records_of(ann.id, None, 10).await.unwrap(), [one]);
+}
+
+#[tokio::test]
+async fn charges_are_bounded_by_their_number_too() {
+    let server = Server::shared();
+    let clock = clock_at(NOON);
+    let keep = tributary::store::Keep { records_an_account: 10, ..Default::default() };
+    let options = Options { clock: Some(reads(&clock)), keep, ..Options::default() };
+    let rig = Rig::on(RedisStore::open(&server.fresh_url(), options).await.unwrap(), clock);
+    let ann = rig.user().await;
+    rig.account(&ann, 1000).await;
+    for _ in 0..400 {
+        let held = rig.ask(&ann, 1).held().await;
+        rig.settle(&held, Charge::Release).await;
+    }
+    rig.sweep().await;
+    // A stream is cut node by node.
+    assert!((100..=200).contains(&rig.charges(&ann).await.len()));
 }
 
 #[tokio::test]

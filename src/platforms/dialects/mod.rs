@@ -16,7 +16,7 @@ use serde::de::value::StrDeserializer;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Face, Fed, Model, Platform, PlatformError, Reach, UpstreamRequest};
-use crate::front::{BadRequest, ByteCensus, ChatRequest, Usage};
+use crate::front::{BadRequest, ByteCensus, ChatRequest, Produced, Usage};
 
 /// The table of dialects: name in Rust, name in `gateway.toml`, path under a face's base
 /// unless a model has its own, and what begins an attempt, where this build speaks it.
@@ -109,5 +109,7 @@ pub(super) trait Translation: Send + Sync {
 
     fn produced(&self) -> ByteCensus;
 
-    fn gathered(&self) -> Option<Answer>;
+    fn words(&mut self) -> &mut Produced;
+
+    fn gathered(&mut self) -> Option<Answer>;
 }

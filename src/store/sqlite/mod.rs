@@ -15,9 +15,11 @@ mod history;
 mod ledger;
 mod load;
 mod lock;
+mod removal;
 mod retention;
 mod rows;
 mod statements;
+mod totals;
 mod waiters;
 
 use std::path::{Path, PathBuf};

@@ -136,7 +136,11 @@ impl Rig {
     }
 
     async fn start(wish: Wish, url: String, home: Home) -> Self {
-        let settings = store::Settings { url, lease_deadline: wish.lease_deadline };
+        let settings = store::Settings {
+            url,
+            lease_deadline: wish.lease_deadline,
+            ..store::Settings::default()
+        };
         let store = store::open(&settings).await.unwrap();
         let simulator = Simulator::start().await.unwrap();
         let stub = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -16,7 +16,7 @@ use http::{HeaderMap, StatusCode};
 
 use self::answer::Stream;
 use super::{Attempt, Begun, Translation};
-use crate::front::{ByteCensus, Usage};
+use crate::front::{ByteCensus, Produced, Usage};
 use crate::platforms::failure::Said;
 use crate::platforms::{Answer, Face, Fed, Model, Platform, PlatformError, UpstreamRequest};
 
@@ -87,7 +87,7 @@ impl Translation for AnthropicMessages {
 
     fn whole(&mut self, _headers: &HeaderMap, body: Bytes) -> Result<Answer, PlatformError> {
         let answer = answer::whole(&body, &self.context)?;
-        self.whole = Some((answer.usage, answer.produced));
+        self.whole = Some((answer.usage, answer.produced.census()));
         Ok(answer)
     }
 
@@ -111,8 +111,12 @@ impl Translation for AnthropicMessages {
         self.whole.map_or_else(|| self.stream.produced(), |(_, produced)| produced)
     }
 
+    fn words(&mut self) -> &mut Produced {
+        self.stream.words()
+    }
+
     /// Nothing is gathered: what the caller wants whole is asked for whole.
-    fn gathered(&self) -> Option<Answer> {
+    fn gathered(&mut self) -> Option<Answer> {
         None
     }
 }

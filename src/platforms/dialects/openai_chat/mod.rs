@@ -14,7 +14,7 @@ use http::{HeaderMap, StatusCode};
 
 use self::answer::{Context, Stream};
 use super::{Attempt, Begun, Translation};
-use crate::front::{ByteCensus, Usage};
+use crate::front::{ByteCensus, Produced, Usage};
 use crate::platforms::failure;
 use crate::platforms::{Answer, Fed, PlatformError, UpstreamRequest};
 
@@ -55,7 +55,7 @@ impl Translation for OpenaiChat {
 
     fn whole(&mut self, _headers: &HeaderMap, body: Bytes) -> Result<Answer, PlatformError> {
         let answer = answer::whole(body, &self.context)?;
-        self.whole = Some((answer.usage, answer.produced));
+        self.whole = Some((answer.usage, answer.produced.census()));
         Ok(answer)
     }
 
@@ -81,12 +81,16 @@ impl Translation for OpenaiChat {
     fn produced(&self) -> ByteCensus {
         match self.whole {
             Some((_, produced)) => produced,
-            None => self.stream.tally().produced,
+            None => self.stream.tally().produced.census(),
         }
     }
 
-    fn gathered(&self) -> Option<Answer> {
+    fn words(&mut self) -> &mut Produced {
+        &mut self.stream.tally_mut().produced
+    }
+
+    fn gathered(&mut self) -> Option<Answer> {
         let body = self.stream.gathered(&self.context)?;
-        Some(Answer { body, usage: self.usage(), produced: self.produced() })
+        Some(Answer { body, usage: self.usage(), produced: std::mem::take(self.words()) })
     }
 }

@@ -11,9 +11,9 @@ pub(super) use whole::whole;
 
 use serde_json::value::RawValue;
 
-use crate::front::ByteCensus;
+use crate::front::Produced;
 use crate::front::object::read_text;
-use crate::platforms::dialects::pivot::inside;
+use crate::platforms::dialects::pivot::{Delta, inside};
 
 /// A text that is not empty, as a JSON string.
 fn text(json: Option<&str>) -> Option<&str> {
@@ -26,11 +26,11 @@ fn word(json: Option<&RawValue>) -> Option<String> {
     (!word.is_empty()).then(|| word.into_owned())
 }
 
-/// What was produced, of JSON strings.
-fn produced(texts: &[Option<&str>]) -> ByteCensus {
-    let mut census = ByteCensus::default();
-    for text in texts.iter().flatten() {
-        census += ByteCensus::of_json_text(inside(text).as_bytes());
+/// Adds what was produced, of JSON strings.
+fn add_text(produced: &mut Produced, delta: &Delta<'_>) {
+    let texts = [&delta.content, &delta.reasoning, &delta.refusal];
+    let texts = texts.into_iter().filter_map(|text| text.as_deref());
+    for text in texts.chain(delta.calls.iter().map(|call| &*call.arguments)) {
+        produced.add(inside(text).as_bytes());
     }
-    census
 }

@@ -11,10 +11,10 @@ use serde_json::value::RawValue;
 use super::counts::Counts;
 use super::stop::{finish, in_callers_words};
 use super::thoughts::{Thoughts, compact, quoted};
-use super::{produced, text};
+use super::{add_text, text};
 use crate::front::object::{Object, read_text};
 use crate::front::sse::{Splitter, events};
-use crate::front::{ByteCensus, Usage};
+use crate::front::{ByteCensus, Produced, Usage};
 use crate::platforms::dialects::anthropic_messages::Context;
 use crate::platforms::dialects::pivot::{CallStep, Chunks, Delta, Sink, answer_id};
 use crate::platforms::failure::Said;
@@ -34,7 +34,7 @@ pub(in super::super) struct Stream {
     counts: Counts,
     /// The final counts came.
     counted: bool,
-    produced: ByteCensus,
+    produced: Produced,
     calls: Vec<Call>,
     thoughts: Thoughts,
     stop_reason: Option<String>,
@@ -80,7 +80,7 @@ impl Stream {
             ended: false,
             counts: Counts::default(),
             counted: false,
-            produced: ByteCensus::default(),
+            produced: Produced::default(),
             calls: Vec::new(),
             thoughts: Thoughts::default(),
             stop_reason: None,
@@ -129,7 +129,11 @@ impl Stream {
     }
 
     pub(in super::super) fn produced(&self) -> ByteCensus {
-        self.produced
+        self.produced.census()
+    }
+
+    pub(in super::super) fn words(&mut self) -> &mut Produced {
+        &mut self.produced
     }
 
     fn run(&mut self, run: &Bytes, context: &Context) -> Fed {
@@ -294,14 +298,11 @@ impl Stream {
 
     /// Gives a delta out, if it holds anything.
     fn add(&mut self, delta: Delta<'_>, context: &Context) {
-        let call = delta.calls.first();
-        let texts =
-            [delta.content.as_deref(), delta.reasoning.as_deref(), delta.refusal.as_deref()];
-        if call.is_none() && texts.iter().all(Option::is_none) {
+        let texts = [&delta.content, &delta.reasoning, &delta.refusal];
+        if delta.calls.is_empty() && texts.iter().all(|text| text.is_none()) {
             return;
         }
-        self.produced += produced(&texts);
-        self.produced += produced(&[call.map(|call| &*call.arguments)]);
+        add_text(&mut self.produced, &delta);
         self.open(context);
         self.chunks.add(0, delta);
     }

@@ -6,7 +6,8 @@ use serde_json::value::RawValue;
 use super::counts::Counts;
 use super::stop::{finish, in_callers_words};
 use super::thoughts::{Thoughts, compact, quoted};
-use super::{produced, text, word};
+use super::{add_text, text, word};
+use crate::front::Produced;
 use crate::front::object::Object;
 use crate::platforms::dialects::anthropic_messages::Context;
 use crate::platforms::dialects::pivot::{CallStep, Delta, Draft, Sink, answer_id};
@@ -46,7 +47,13 @@ pub(in super::super) fn whole(body: &[u8], context: &Context) -> Result<Answer, 
     let model = word(message.model).unwrap_or_else(|| context.model.upstream.clone());
     draft.begin(&id, context.created, &model);
     draft.open(0);
-    let (mut calls, mut thoughts, mut census) = (0, Thoughts::default(), produced(&[]));
+    let mut counts = Counts::default();
+    if let Some(usage) = message.usage {
+        counts.take(usage.get());
+    }
+    let report = counts.report();
+    let mut produced = Produced::default();
+    let (mut calls, mut thoughts) = (0, Thoughts::default());
     for block in content {
         let mut delta = Delta::default();
         match block.get("type") {
@@ -67,8 +74,9 @@ pub(in super::super) fn whole(body: &[u8], context: &Context) -> Result<Answer, 
             }
             _ => continue,
         }
-        let call = delta.calls.first().map(|call| &*call.arguments);
-        census += produced(&[delta.content.as_deref(), delta.reasoning.as_deref(), call]);
+        if report.is_none() {
+            add_text(&mut produced, &delta);
+        }
         draft.add(0, delta);
     }
     let reason = word(message.stop_reason).unwrap_or_default();
@@ -79,11 +87,6 @@ pub(in super::super) fn whole(body: &[u8], context: &Context) -> Result<Answer, 
     draft.add(0, Delta { refusal, thinking_blocks, ..Delta::default() });
     let legacy = context.shape.legacy;
     draft.finish(0, in_callers_words(finish(&reason, calls > 0), legacy));
-    let mut counts = Counts::default();
-    if let Some(usage) = message.usage {
-        counts.take(usage.get());
-    }
-    let report = counts.report();
     draft.end(report.as_ref());
-    Ok(Answer { body: draft.write(legacy), usage: report.map(|it| it.usage()), produced: census })
+    Ok(Answer { body: draft.write(legacy), usage: report.map(|it| it.usage()), produced })
 }

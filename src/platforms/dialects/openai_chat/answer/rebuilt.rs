@@ -8,7 +8,7 @@ use super::calls::Calls;
 use super::chunk::{ChoiceDelta, Chunk, Mark};
 use super::finish::{Finish, finish};
 use super::{Context, Tally};
-use crate::front::ByteCensus;
+use crate::front::Produced;
 use crate::platforms::dialects::pivot::{CallStep, Delta, Sink, answer_id, inside};
 use crate::platforms::{ErrorClass, PlatformError};
 
@@ -175,7 +175,7 @@ impl Rebuilt {
                 ..Delta::default()
             };
             if added.reasoning.is_some() || added.content.is_some() || !added.calls.is_empty() {
-                tally.produced += produced(&added);
+                add_text(&added, &mut tally.produced);
                 sink.add(choice.index, added);
             }
         }
@@ -226,12 +226,10 @@ fn says_anything(delta: &ChoiceDelta<'_>) -> bool {
     shown || delta.finish.is_some()
 }
 
-fn produced(delta: &Delta<'_>) -> ByteCensus {
-    let mut census = ByteCensus::default();
+fn add_text(delta: &Delta<'_>, produced: &mut Produced) {
     let arguments = delta.calls.iter().map(|call| &*call.arguments);
     let texts = [delta.reasoning.as_deref(), delta.content.as_deref()].into_iter().flatten();
     for text in texts.chain(arguments) {
-        census += ByteCensus::of_json_text(inside(text).as_bytes());
+        produced.add(inside(text).as_bytes());
     }
-    census
 }
