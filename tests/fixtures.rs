@@ -22,7 +22,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use tributary::front::ChatRequest;
 use tributary::front::sse::events;
-use tributary::platforms::{Catalogue, DialectName, Exchange, PlatformError, Reader, StreamEnd};
+use tributary::platforms::{Catalogue, Exchange, PlatformError, Reader, StreamEnd};
 
 /// The clock of every example.
 const CREATED: i64 = 1_790_000_000;
@@ -59,7 +59,7 @@ impl Case {
 
     fn begin(&self, catalogue: &Catalogue, ask: &ChatRequest) -> (Exchange, Value) {
         let platform = catalogue.platform(&self.platform).expect("the platform is built in");
-        let face = platform.face(Some(DialectName::OpenaiChat)).expect("it has this face");
+        let face = platform.face(None).expect("it has a face");
         let name = ask.model().unwrap_or_default();
         let hop = catalogue.resolve_on(platform, name);
         let model = match hop.successor_of {

@@ -40,7 +40,7 @@ const USER: &str = "demo";
 const LIMIT: u64 = 1_000_000;
 
 /// Keys that the simulated platforms take, two for each.
-const KEYS: [(&str, [&str; 2]); 5] = [
+const KEYS: [(&str, [&str; 2]); 6] = [
     ("qwen", ["sk-demo-qwen-0000000000000001", "sk-demo-qwen-0000000000000002"]),
     ("openai", ["sk-demo-openai-00000000000001", "sk-demo-openai-00000000000002"]),
     (
@@ -52,6 +52,7 @@ const KEYS: [(&str, [&str; 2]); 5] = [
     ),
     ("ernie", ["bce-v3/ALTAK-demo1/00000000000001", "bce-v3/ALTAK-demo2/00000000000002"]),
     ("spark", ["demo-spark-api-password-0001", "demo-spark-api-password-0002"]),
+    ("claude", ["sk-ant-demo-claude-000000000001", "sk-ant-demo-claude-000000000002"]),
 ];
 
 impl Demo {

@@ -87,6 +87,23 @@ impl UsageReport {
         (report.prompt_tokens.is_some() || report.completion_tokens.is_some()).then_some(report)
     }
 
+    /// The report of what was counted; with thinking told apart only where the platform did.
+    pub fn counted(usage: Usage, tells_reasoning: bool) -> UsageReport {
+        UsageReport {
+            prompt_tokens: Some(usage.input),
+            completion_tokens: Some(usage.output),
+            total_tokens: Some(usage.total()),
+            prompt_tokens_details: Some(PromptDetails {
+                cached_tokens: Some(usage.cache_read),
+                cache_write_tokens: Some(usage.cache_write),
+                cache_creation_input_tokens: None,
+            }),
+            completion_tokens_details: tells_reasoning
+                .then_some(CompletionDetails { reasoning_tokens: Some(usage.reasoning) }),
+            prompt_cache_hit_tokens: None,
+        }
+    }
+
     /// The books' view; what was not reported counts nothing.
     pub fn usage(&self) -> Usage {
         let prompt = self.prompt_tokens_details.unwrap_or_default();

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 use super::Face;
@@ -40,12 +41,14 @@ pub struct CredentialSpec {
 }
 
 /// How a proof is written into a request.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scheme {
     /// `Authorization: Bearer KEY`.
     #[default]
     Bearer,
+    /// The bare key in a header of this name.
+    Header(#[serde(deserialize_with = "header_name")] HeaderName),
 }
 
 /// Why a credential can't be used. Never holds a part of the secret.
@@ -138,12 +141,15 @@ impl Credential {
     /// When a field can't stand in a header.
     pub fn authorize(&self, face: &Face, headers: &mut HeaderMap) -> Result<(), CredentialError> {
         let Credential::Key { key, extra } = self;
-        match face.credential.scheme {
+        match &face.credential.scheme {
             Scheme::Bearer => {
                 let mut text = Zeroizing::new(String::with_capacity(7 + key.len()));
                 text.push_str("Bearer ");
                 text.push_str(key);
                 headers.insert(AUTHORIZATION, sensitive("key", &text)?);
+            }
+            Scheme::Header(name) => {
+                headers.insert(name.clone(), sensitive("key", key)?);
             }
         }
         for (name, value) in extra {
@@ -155,6 +161,11 @@ impl Credential {
         }
         Ok(())
     }
+}
+
+fn header_name<'de, D: Deserializer<'de>>(from: D) -> Result<HeaderName, D::Error> {
+    let name = String::deserialize(from)?;
+    name.parse().map_err(|_| D::Error::custom(format!("`{name}` is no header's name")))
 }
 
 fn wiped(fields: BTreeMap<String, String>) -> BTreeMap<String, Zeroizing<String>> {
@@ -192,6 +203,15 @@ mod tests {
         let file = r#"{"key":"sk-1","organization":"org-2"}"#;
         let both = headers("openai", file).unwrap();
         assert_eq!(both["openai-organization"], "org-2");
+    }
+
+    #[test]
+    fn a_key_stands_bare_in_the_header_that_the_catalogue_names() {
+        let headers = headers("claude", "sk-ant-1").unwrap();
+        assert_eq!(headers["x-api-key"], "sk-ant-1");
+        assert!(headers["x-api-key"].is_sensitive() && headers.len() == 1);
+        let spec = toml::from_str::<CredentialSpec>("scheme = { header = 'a b' }");
+        assert!(spec.unwrap_err().to_string().contains("`a b` is no header's name"));
     }
 
     #[test]

@@ -8,18 +8,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri};
 
-use super::dialects::openai_chat::OpenaiChat;
-use super::{DialectName, Face, Model, Platform, PlatformError};
+use super::dialects::{Attempt, Translation, pivot};
+use super::{Face, Model, Platform, PlatformError};
 use crate::front::{BadRequest, ByteCensus, ChatRequest, Produced, Usage};
 
 /// The translation of one attempt.
 pub struct Exchange {
-    dialect: Dialect,
-}
-
-/// One arm a dialect.
-enum Dialect {
-    OpenaiChat(Box<OpenaiChat>),
+    translation: Box<dyn Translation>,
 }
 
 /// What to send upstream.
@@ -78,7 +73,7 @@ impl Exchange {
         else {
             return Ok(());
         };
-        OpenaiChat::check(platform, face, model, reach, ask)
+        pivot::check(&platform.id, face, model, reach, ask)
     }
 
     /// Translates the request.
@@ -100,85 +95,60 @@ impl Exchange {
             BadRequest::field("model", message)
         };
         let reach = model.reach(face.dialect).ok_or_else(unspoken)?;
-        let (dialect, request) = match face.dialect {
-            DialectName::OpenaiChat => {
-                let (chat, request) =
-                    OpenaiChat::begin(platform, face, model, reach, ask, created)?;
-                (Dialect::OpenaiChat(Box::new(chat)), request)
-            }
-            DialectName::OpenaiResponses
-            | DialectName::AnthropicMessages
-            | DialectName::Dashscope
-            | DialectName::SparkWs => return Err(unspoken()),
-        };
-        Ok((Exchange { dialect }, request))
+        let begin = face.dialect.begin().ok_or_else(unspoken)?;
+        pivot::check(&platform.id, face, model, reach, ask)?;
+        let attempt = Attempt { platform, face, model, reach, ask, created };
+        let (translation, request) = begin(&attempt)?;
+        Ok((Exchange { translation }, request))
     }
 
     /// Understands an answer whose status is not 2xx.
     pub fn classify(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> PlatformError {
-        match &self.dialect {
-            Dialect::OpenaiChat(chat) => chat.classify(status, headers, body),
-        }
+        self.translation.classify(status, headers, body)
     }
 
     /// Translates a whole 2xx answer.
     ///
     /// # Errors
     /// When the answer is none: an error inside a 200, HTML, an empty body.
-    pub fn whole(&mut self, _headers: &HeaderMap, body: Bytes) -> Result<Answer, PlatformError> {
-        match &mut self.dialect {
-            Dialect::OpenaiChat(chat) => chat.whole(body),
-        }
+    pub fn whole(&mut self, headers: &HeaderMap, body: Bytes) -> Result<Answer, PlatformError> {
+        self.translation.whole(headers, body)
     }
 
     /// Takes streamed bytes, cut anywhere.
     pub fn feed(&mut self, bytes: Bytes) -> Fed {
-        match &mut self.dialect {
-            Dialect::OpenaiChat(chat) => chat.feed(bytes),
-        }
+        self.translation.feed(bytes)
     }
 
     /// Upstream closed the stream.
     pub fn end(&mut self) -> Fed {
-        match &mut self.dialect {
-            Dialect::OpenaiChat(chat) => chat.end(),
-        }
+        self.translation.end()
     }
 
     /// The platform's count, once it came, if it can be believed.
     pub fn usage(&self) -> Option<Usage> {
-        match &self.dialect {
-            Dialect::OpenaiChat(chat) => chat.usage(),
-        }
+        self.translation.usage()
     }
 
     /// Whether anything was given out for the caller.
     pub fn began(&self) -> bool {
-        match &self.dialect {
-            Dialect::OpenaiChat(chat) => chat.began(),
-        }
+        self.translation.began()
     }
 
     /// How much text a stream has produced so far.
     pub fn produced(&self) -> ByteCensus {
-        match &self.dialect {
-            Dialect::OpenaiChat(chat) => chat.produced(),
-        }
+        self.translation.produced()
     }
 
     /// The text of a stream, for an estimate when it breaks: to take words from as they
     /// come, or all that is there at its end.
     pub fn words(&mut self) -> &mut Produced {
-        match &mut self.dialect {
-            Dialect::OpenaiChat(chat) => chat.words(),
-        }
+        self.translation.words()
     }
 
     /// The whole answer, after `Done`, of a stream whose caller did not ask for one:
     /// [`feed`](Self::feed) gives no output then.
     pub fn gathered(&mut self) -> Option<Answer> {
-        match &mut self.dialect {
-            Dialect::OpenaiChat(chat) => chat.gathered(),
-        }
+        self.translation.gathered()
     }
 }

@@ -75,9 +75,12 @@ fn understand(
         .or_else(|| said.code.clone().filter(|_| face.own_codes && refuses));
     let words = if said.message.is_none() || rule.is_some_and(|rule| rule.message.is_some()) {
         Words::Ours
-    } else if refuses && (rule.is_some() || param.is_some()) {
-        // Known by its code, or it names a field. Another 400 may be about the account: some
-        // say so that its credit is used up.
+    } else if refuses
+        && (param.is_some()
+            || rule.is_some_and(|rule| !rule.code.is_empty() || !rule.says.is_empty()))
+    {
+        // Known by its code or its words, or it names a field. Another 400 may be about the
+        // account: some say so that its credit is used up.
         Words::OfRequest
     } else {
         Words::OfAccount

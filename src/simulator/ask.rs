@@ -245,7 +245,7 @@ impl Turn {
 }
 
 impl Tool {
-    fn tokens(&self) -> u64 {
+    pub(super) fn tokens(&self) -> u64 {
         tokens::count(&self.name)
             + tokens::count(&self.description)
             + tokens::count(&self.parameters.to_string())

@@ -33,7 +33,8 @@ pub(super) async fn answer(
     body: Bytes,
 ) -> Result<Response<AnswerBody>, Closed> {
     let mut asked = site.asked();
-    let key = bearer(&head.headers).map(str::to_owned);
+    let key = site.wire.key(&head.headers).map(str::to_owned);
+    let headers = head.headers.clone();
     let path = head.uri.path().to_owned();
     site.requests.keep(&asked.id, head, body.clone());
     let refused = |asked: &Asked, complaint: Complaint| {
@@ -47,16 +48,25 @@ pub(super) async fn answer(
     }
     let credential = credential(&site.wire.owner(&key).unwrap_or(key));
     match route {
-        Route::Chat => chat(site, asked, &path, &credential, &body).await,
+        Route::Chat => {
+            chat(site, asked, Head { path: &path, headers: &headers }, &credential, &body).await
+        }
         Route::Models => models(site, &asked, &credential, None).await,
         Route::Model(name) => models(site, &asked, &credential, Some(name)).await,
     }
 }
 
+/// What stands before a request's body.
+#[derive(Clone, Copy)]
+struct Head<'a> {
+    path: &'a str,
+    headers: &'a HeaderMap,
+}
+
 async fn chat(
     site: &Site,
     mut asked: Asked,
-    path: &str,
+    head: Head<'_>,
     credential: &str,
     body: &[u8],
 ) -> Result<Response<AnswerBody>, Closed> {
@@ -70,7 +80,7 @@ async fn chat(
         return Ok(refusal(site, &asked, replaced, Some(entry), met.manner));
     }
     let ask = match parsed {
-        Ok(body) => read(site, path, &asked.model, &body),
+        Ok(body) => read(site, head, &asked.model, &body),
         Err(_) => Err(Complaint::NotJson),
     };
     let ask = match ask {
@@ -85,11 +95,12 @@ async fn chat(
     Ok(reply(site, asked, ask, entry, manner))
 }
 
-fn read(site: &Site, path: &str, name: &str, body: &Body) -> Result<Ask, Complaint> {
+fn read(site: &Site, head: Head<'_>, name: &str, body: &Body) -> Result<Ask, Complaint> {
+    site.wire.admits(head.headers, body)?;
     if name.is_empty() {
         return Err(Complaint::invalid("model", super::complaint::Rule::Missing));
     }
-    let model = site.wire.model(path, name)?;
+    let model = site.wire.model(head.path, name)?;
     let ask = site.wire.read(body, model)?;
     if ask.prompt_tokens > model.context {
         return Err(Complaint::TooLong { prompt: ask.prompt_tokens, limit: model.context });
@@ -147,7 +158,7 @@ async fn models(
     let body = match name {
         None => {
             let list: Vec<Value> = known.map(|model| site.wire.show(model)).collect();
-            serde_json::json!({"object": "list", "data": list})
+            site.wire.list(list)
         }
         Some(name) => match known.find(|model| model.name == name) {
             Some(model) => site.wire.show(model),
@@ -219,12 +230,6 @@ fn refusal(
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, key) = value.split_once(' ')?;
-    (scheme.eq_ignore_ascii_case("bearer") && !key.trim().is_empty()).then(|| key.trim())
 }
 
 /// What the ledger calls a credential: its last six characters.

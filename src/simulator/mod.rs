@@ -12,6 +12,7 @@
 //! | `glm` | `/api/paas/v4/chat/completions` | `ID.SECRET` (32 hex, 16), or a JWT of it |
 //! | `ernie` | `/v2/chat/completions` | `bce-v3/ALTAK-…/…` |
 //! | `spark` | `/v1/chat/completions`, `spark-x`: `/v2/…` | 16 characters or more |
+//! | `claude` | `/v1/messages` | `sk-ant-…` |
 //!
 //! `GET …/models` beside them, but for Spark, which documents none. Any key of the
 //! right form is good, and has its own row in the books. `/_sim/` on each origin is

@@ -18,13 +18,14 @@ pub(super) struct Site {
 }
 
 impl Site {
-    pub(super) fn all() -> [Site; 5] {
+    pub(super) fn all() -> [Site; 6] {
         [
             Site::new(&wire::openai::OpenAi),
             Site::new(&wire::qwen::Qwen),
             Site::new(&wire::glm::Glm),
             Site::new(&wire::ernie::Ernie),
             Site::new(&wire::spark::Spark),
+            Site::new(&wire::claude::Claude),
         ]
     }
 

@@ -240,7 +240,7 @@ async fn a_demo_answers_and_says_where_in_one_line() {
     let facts: Value = serde_json::from_str(&line).unwrap();
     let base_url = facts["base_url"].as_str().unwrap();
     assert!(base_url.ends_with("/v1"));
-    assert_eq!(facts["platforms"].as_object().unwrap().len(), 5);
+    assert_eq!(facts["platforms"].as_object().unwrap().len(), 6);
     let (status, answer) = chat(base_url, facts["token"].as_str().unwrap()).await;
     assert_eq!(status, 200, "{answer}");
     let ledger = format!("{}/_sim/ledger", facts["platforms"]["qwen"]["url"].as_str().unwrap());
@@ -248,13 +248,13 @@ async fn a_demo_answers_and_says_where_in_one_line() {
     // Commands beside it find its store and the ring that it made.
     rig.set("TRIBUTARY_STORE__URL", &store);
     let accounts = run!(rig, ["account", "list", "--json"]).json();
-    assert_eq!(accounts.as_array().unwrap().len(), 10);
+    assert_eq!(accounts.as_array().unwrap().len(), 12);
     assert_eq!(tokio::task::block_in_place(|| demo.terminate()).code, 0);
 
     // A second demo on the same store keeps what is bound.
     let mut demo = rig.start(&words);
     tokio::task::block_in_place(|| demo.first_line());
     let accounts = run!(rig, ["account", "list", "--json"]).json();
-    assert_eq!(accounts.as_array().unwrap().len(), 10);
+    assert_eq!(accounts.as_array().unwrap().len(), 12);
     assert_eq!(tokio::task::block_in_place(|| demo.terminate()).code, 0);
 }

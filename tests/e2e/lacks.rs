@@ -11,7 +11,8 @@ fn chains() -> Wish {
     let toml = "[aliases]\nblind = ['spark/4.0Ultra', 'qwen/qwen-plus']\n\
         eyes = ['spark/4.0Ultra', 'qwen/qwen-plus', 'glm/glm-4.6v']\n\
         hands = ['spark/4.0Ultra', 'glm/glm-4.7']\n\
-        nobody = ['spark/4.0Ultra', 'claude/claude-opus-5-5']\n";
+        nobody = ['spark/4.0Ultra', 'unbound/seer']\n\
+        [platforms.unbound]\nbase_url = 'http://127.0.0.1:1/v1'\nmodels = [{ name = 'seer' }]\n";
     Wish { toml, ..Wish::default() }
 }
 
@@ -90,13 +91,13 @@ both! {
         // The one that could is not bound: that is what the caller can mend.
         let unbound = rig.chat(picture("nobody")).await;
         assert_eq!(unbound.row(), "404 invalid_request_error model_not_found param=model");
-        assert!(unbound.message().contains("--platform claude"), "{unbound:?}");
+        assert!(unbound.message().contains("--platform unbound"), "{unbound:?}");
     }
 }
 
 both! {
     async fn a_wish_for_one_call_or_none_at_all_is_no_reason_to_refuse(rig: Rig) {
-        for model in ["gpt-4.1", "qwen-plus", "glm-4.7", "ernie-5.1", "4.0Ultra"] {
+        for model in ["gpt-4.1", "qwen-plus", "glm-4.7", "ernie-5.1", "4.0Ultra", "claude-haiku-4-5"] {
             for wish in [json!(false), Value::Null] {
                 let mut body = parallel(model);
                 body["parallel_tool_calls"] = wish.clone();

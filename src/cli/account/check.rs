@@ -117,7 +117,7 @@ async fn examine(desk: &Desk, vault: &Vault, state: &AccountState) -> Result<Fin
         let fix = "Add it to gateway.toml.";
         return Ok(Finding { verdict: Verdict::Unknown, saw, fix });
     };
-    if !matches!(face.dialect, DialectName::OpenaiChat) {
+    if !matches!(face.dialect, DialectName::OpenaiChat | DialectName::AnthropicMessages) {
         let saw = "the credential opens; this platform offers no check that costs nothing".into();
         return Ok(Finding { verdict: Verdict::Unknown, saw, fix: "Send it a request." });
     }

@@ -46,6 +46,16 @@ struct Inner<'a> {
     message: Option<&'a RawValue>,
     #[serde(borrow)]
     param: Option<&'a RawValue>,
+    #[serde(borrow)]
+    details: Option<&'a RawValue>,
+}
+
+/// Anthropic's place for codes.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Details<'a> {
+    #[serde(borrow)]
+    error_code: Option<&'a RawValue>,
 }
 
 impl Said {
@@ -86,8 +96,13 @@ impl Top<'_> {
             };
         }
         let inner: Inner<'_> = serde_json::from_str(inner.get()).unwrap_or_default();
+        let details: Details<'_> = inner
+            .details
+            .and_then(|details| serde_json::from_str(details.get()).ok())
+            .unwrap_or_default();
+        let code = inner.code.or(inner.error_code).or(details.error_code);
         Said {
-            code: inner.code.or(inner.error_code).and_then(word).or(at_top.code),
+            code: code.and_then(word).or(at_top.code),
             kind: inner.kind.and_then(word),
             message: inner.message.and_then(word).or(at_top.message),
             param: inner.param.and_then(word),
@@ -120,6 +135,8 @@ mod tests {
             (r#"{"error":"c","error_description":"m"}"#, Some("c"), Some("m")),
             (r#"{"detail":"m"}"#, None, Some("m")),
             (r#"{"detail":{"error_code":"c"}}"#, Some("c"), None),
+            (r#"{"error":{"details":{"error_code":"c"},"message":"m"}}"#, Some("c"), Some("m")),
+            (r#"{"error":{"details":[],"message":"m"}}"#, None, Some("m")),
             (r#"{"error":[]}"#, None, None),
             (r#"[{"error":{"code":400,"message":"m"}}]"#, Some("400"), Some("m")),
         ] {

@@ -7,6 +7,7 @@ mod answer;
 mod error;
 mod limit;
 mod request;
+mod thinking;
 
 pub use answer::{AnswerRules, FlagRule, Form};
 pub use error::{ErrorRule, Until};
@@ -16,6 +17,7 @@ pub use request::{
     MessageRules, NamedChoice, NoChoice, NumberBound, RequestRules, SearchRules, StreamsOnly,
     Thinks, ToolRules, Traits, UsageAsked, WhenZero,
 };
+pub use thinking::{ForcedTools, Thinking, ThinkingAsked, ThinkingOff};
 
 use serde::{Deserialize, Deserializer};
 

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 
+use super::Thinking;
+
 /// What is changed in a request before it is sent.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -48,6 +50,8 @@ pub struct Traits {
     pub thinks: Option<Thinks>,
     /// What `reasoning_effort` becomes.
     pub effort: Option<Effort>,
+    /// The same, in Anthropic's words.
+    pub thinking: Option<Thinking>,
     /// What a JSON schema becomes.
     pub json_schema: Option<JsonSchema>,
     /// What JSON mode becomes.
@@ -86,6 +90,8 @@ pub enum Legacy {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FieldRule {
+    /// Left out.
+    pub drop: bool,
     /// Refused above this number.
     pub refuse_above: Option<f64>,
     /// What to do instead when it is 0 or less.
@@ -387,6 +393,7 @@ impl Traits {
             searches: self.searches.or(base.searches),
             thinks: self.thinks.or(base.thinks),
             effort: self.effort.clone().or_else(|| base.effort.clone()),
+            thinking: self.thinking.clone().or_else(|| base.thinking.clone()),
             json_schema: self.json_schema.or(base.json_schema),
             json_object: self.json_object.or(base.json_object),
             streams_only: self.streams_only.or(base.streams_only),

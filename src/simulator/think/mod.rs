@@ -30,6 +30,8 @@ pub(super) struct Answer {
     pub content: String,
     pub calls: Vec<Call>,
     pub finish: Finish,
+    /// The one of the request's stops that cut it.
+    pub stopped: Option<String>,
     /// Thinking that is billed and not shown.
     pub hidden_tokens: u64,
     pub reasoning_tokens: u64,
@@ -96,6 +98,7 @@ pub(super) fn answer(ask: &Ask, choice: usize, spacing: Spacing) -> Answer {
         content,
         finish: if calls.is_empty() { Finish::Stop } else { Finish::ToolCalls },
         calls,
+        stopped: None,
         hidden_tokens: 0,
         reasoning_tokens: 0,
         tokens: 0,
@@ -141,8 +144,10 @@ fn calls(ask: &Ask, hints: &Hints<'_>, spacing: Spacing) -> Vec<Call> {
 /// Cuts the text before the first of the stops.
 fn stop(answer: &mut Answer, stops: &[String]) {
     let found = stops.iter().filter(|stop| !stop.is_empty());
-    if let Some(at) = found.filter_map(|stop| answer.content.find(stop.as_str())).min() {
+    let found = found.filter_map(|stop| Some((answer.content.find(stop.as_str())?, stop)));
+    if let Some((at, stop)) = found.min() {
         answer.content.truncate(at);
+        answer.stopped = Some(stop.clone());
     }
 }
 

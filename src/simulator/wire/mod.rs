@@ -3,6 +3,10 @@
 //! Written from the vendors' documents and nothing else; the gateway's dialects
 //! are written from them a second time, elsewhere.
 
+pub(super) mod claude;
+mod claude_check;
+mod claude_errors;
+mod claude_read;
 pub(super) mod ernie;
 mod ernie_errors;
 pub(super) mod glm;
@@ -14,7 +18,7 @@ pub(super) mod qwen;
 mod qwen_errors;
 pub(super) mod spark;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, header};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -35,7 +39,7 @@ pub(super) struct Facts {
     pub models: &'static [Model],
 }
 
-/// An OpenAI-like face of a platform.
+/// A face of a platform; most are OpenAI-like.
 pub(super) trait Wire: Send + Sync {
     fn facts(&self) -> &'static Facts;
 
@@ -46,6 +50,11 @@ pub(super) trait Wire: Send + Sync {
     /// What a path means, less the query.
     fn route<'a>(&self, path: &'a str) -> Option<Route<'a>> {
         Route::under(self.facts().base, path)
+    }
+
+    /// The key that a request carries.
+    fn key<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        bearer(headers)
     }
 
     /// Whether a key has the platform's form; such keys are all good.
@@ -64,6 +73,11 @@ pub(super) trait Wire: Send + Sync {
             Some(model) => Ok(model),
             None => Err(Complaint::UnknownModel(name.to_owned())),
         }
+    }
+
+    /// Checks what the headers must say of a request.
+    fn admits(&self, _headers: &HeaderMap, _body: &Body) -> Result<(), Complaint> {
+        Ok(())
     }
 
     /// Reads a request, as strictly as the vendor documents it.
@@ -103,6 +117,11 @@ pub(super) trait Wire: Send + Sync {
     fn show(&self, model: &Model) -> Value {
         json!({"id": model.name, "object": "model", "created": 1_773_700_000,
             "owned_by": self.facts().owner})
+    }
+
+    /// The list of models.
+    fn list(&self, models: Vec<Value>) -> Value {
+        json!({"object": "list", "data": models})
     }
 }
 
@@ -168,6 +187,13 @@ impl Refusal {
     pub(super) fn empty() -> Refusal {
         Refusal::new(502, Value::Null)
     }
+}
+
+/// The key in `Authorization: Bearer KEY`.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, key) = value.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") && !key.trim().is_empty()).then(|| key.trim())
 }
 
 /// Writes one SSE event after `prefix` (`data: ` or, for Spark, `data:`).

@@ -25,7 +25,7 @@ fn impatient() -> upstream::Settings {
 
 both! {
     async fn a_login_that_is_no_longer_good_names_the_account_and_is_not_the_callers(rig: Rig) {
-        for (platform, model) in [("openai", "gpt-5.4-mini"), ("qwen", "qwen-plus"), ("spark", "4.0Ultra")] {
+        for (platform, model) in [("openai", "gpt-5.4-mini"), ("qwen", "qwen-plus"), ("spark", "4.0Ultra"), ("claude", "claude-haiku-4-5")] {
             for class in ["auth_expired", "banned"] {
                 rig.fault(platform, json!({"kind": "class", "class": class, "times": 2})).await;
                 for _ in 0..2 {

@@ -10,7 +10,7 @@ use tributary::simulator::Simulator;
 use super::Rig;
 
 /// Keys that the simulated platforms take, two for each.
-pub const KEYS: [(&str, [&str; 2]); 5] = [
+pub const KEYS: [(&str, [&str; 2]); 6] = [
     ("openai", ["sk-first-account-000000000001", "sk-second-account-00000000002"]),
     ("qwen", ["sk-first-account-000000000003", "sk-second-account-00000000004"]),
     (
@@ -22,6 +22,7 @@ pub const KEYS: [(&str, [&str; 2]); 5] = [
     ),
     ("ernie", ["bce-v3/ALTAK-first/00000007", "bce-v3/ALTAK-second/0000008"]),
     ("spark", ["first-api-password-0009", "second-api-password-0010"]),
+    ("claude", ["sk-ant-first-account-0000000011", "sk-ant-second-account-000000012"]),
 ];
 
 /// How a platform's books call a key.
@@ -68,6 +69,7 @@ pub fn configured(simulator: &Simulator) -> String {
         ("glm", "/api/paas/v4"),
         ("ernie", "/v2"),
         ("spark", "/v1"),
+        ("claude", "/v1"),
     ];
     for (platform, path) in paths {
         let origin = simulator.origin(platform).unwrap();

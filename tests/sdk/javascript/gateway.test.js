@@ -43,6 +43,7 @@ const seeing = {
   qwen: "qwen3-vl-plus",
   glm: "glm-4.6v",
   ernie: "ernie-4.5-vl-28b-a3b",
+  claude: "claude-haiku-4-5",
 };
 const onePixel =
   "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";

@@ -13,7 +13,7 @@ const repository = fileURLToPath(new URL("../../../", import.meta.url));
 const binary = process.env.TRIBUTARY ?? path.join(repository, "target/debug/tributary");
 
 export const stores = ["sqlite", "redis"];
-export const platforms = ["openai", "qwen", "glm", "ernie", "spark"];
+export const platforms = ["openai", "qwen", "glm", "ernie", "spark", "claude"];
 
 /** Looks until it sees something true, and answers that. */
 export async function until(look, what, seconds = 15) {

@@ -10,7 +10,7 @@ from openai import OpenAI
 from harness import Demo, RedisServer, Simulated
 
 STORES = ["sqlite", "redis"]
-PLATFORMS = ["openai", "qwen", "glm", "ernie", "spark"]
+PLATFORMS = ["openai", "qwen", "glm", "ernie", "spark", "claude"]
 
 
 @contextmanager

@@ -29,6 +29,7 @@ KEYS = {
     "glm": ("c0ffee00c0ffee00c0ffee00c0ffee00.", "CANARYglmS3cr3tX"),
     "ernie": ("bce-v3/ALTAK-CANARYernieAk0001/", "CANARYernieSk9f8e7d"),
     "spark": ("", "CANARY-spark+/passw0rd==9"),
+    "claude": ("sk-ant-", "CANARY_c3+/Np==yR8kd2"),
 }
 SECRETS = [secret for _, secret in KEYS.values()]
 

@@ -12,8 +12,9 @@ SEES = {
     "qwen": "qwen3-vl-plus",
     "glm": "glm-4.6v",
     "ernie": "ernie-4.5-vl-28b-a3b",
+    "claude": "claude-haiku-4-5",
 }
-# Every model of OpenAI's sees, and none of Spark's.
+# Every model of OpenAI's and of Claude's sees, and none of Spark's.
 BLIND = {"qwen": "qwen-plus", "glm": "glm-4.7", "ernie": "ernie-5.1", "spark": "4.0Ultra"}
 
 

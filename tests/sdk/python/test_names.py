@@ -18,6 +18,8 @@ GUIDE = {
     "glm-4": "glm",
     "spark-lite": "spark",
     "spark-pro": "spark",
+    "claude-3-haiku": "claude",
+    "claude-3-sonnet": "claude",
 }
 
 

@@ -13,103 +13,83 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use self::answer::{Context, Stream};
-use crate::front::{BadRequest, ByteCensus, ChatRequest, Produced, Usage};
+use super::{Attempt, Begun, Translation};
+use crate::front::{ByteCensus, Produced, Usage};
 use crate::platforms::failure;
-use crate::platforms::{Answer, Face, Fed, Model, Platform, PlatformError, Reach, UpstreamRequest};
+use crate::platforms::{Answer, Fed, PlatformError, UpstreamRequest};
 
 /// One attempt in this dialect.
-pub(crate) struct OpenaiChat {
+struct OpenaiChat {
     context: Context,
     stream: Stream,
     whole: Option<(Option<Usage>, ByteCensus)>,
 }
 
-impl OpenaiChat {
-    pub(crate) fn begin(
-        platform: &Arc<Platform>,
-        face: &Arc<Face>,
-        model: &Arc<Model>,
-        reach: &Reach,
-        ask: &ChatRequest,
-        created: i64,
-    ) -> Result<(OpenaiChat, UpstreamRequest), BadRequest> {
-        let built = request::build(platform, face, model, reach, ask)?;
-        let context = Context {
-            platform: Arc::clone(platform),
-            face: Arc::clone(face),
-            model: Arc::clone(model),
-            created,
-            streamed: ask.wants_stream(),
-            usage_asked: ask.wants_usage(),
-            legacy: built.legacy,
-        };
-        let stream = Stream::new(&context);
-        let request = UpstreamRequest {
-            url: reach.url.clone(),
-            body: built.body,
-            streams: built.streams,
-            headers: face.headers.clone(),
-        };
-        Ok((OpenaiChat { context, stream, whole: None }, request))
-    }
+/// Begins an attempt in this dialect.
+pub(super) fn begin(attempt: &Attempt<'_>) -> Begun {
+    let Attempt { platform, face, model, reach, ask, created } = *attempt;
+    let built = request::build(face, model, reach, ask)?;
+    let context = Context {
+        platform: Arc::clone(platform),
+        face: Arc::clone(face),
+        model: Arc::clone(model),
+        created,
+        streamed: ask.wants_stream(),
+        usage_asked: ask.wants_usage(),
+        legacy: built.legacy,
+    };
+    let stream = Stream::new(&context);
+    let request = UpstreamRequest {
+        url: reach.url.clone(),
+        body: built.body,
+        streams: built.streams,
+        headers: face.headers.clone(),
+    };
+    Ok((Box::new(OpenaiChat { context, stream, whole: None }), request))
+}
 
-    /// Refuses a request for what the model can't do.
-    pub(crate) fn check(
-        platform: &Platform,
-        face: &Face,
-        model: &Model,
-        reach: &Reach,
-        ask: &ChatRequest,
-    ) -> Result<(), BadRequest> {
-        request::check(&platform.id, face, model, reach, ask)
-    }
-
-    pub(crate) fn classify(
-        &self,
-        status: StatusCode,
-        headers: &HeaderMap,
-        body: &[u8],
-    ) -> PlatformError {
+impl Translation for OpenaiChat {
+    fn classify(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> PlatformError {
         failure::of_answer(&self.context.platform, &self.context.face, status, headers, body)
     }
 
-    pub(crate) fn whole(&mut self, body: Bytes) -> Result<Answer, PlatformError> {
+    fn whole(&mut self, _headers: &HeaderMap, body: Bytes) -> Result<Answer, PlatformError> {
         let answer = answer::whole(body, &self.context)?;
         self.whole = Some((answer.usage, answer.produced.census()));
         Ok(answer)
     }
 
-    pub(crate) fn feed(&mut self, bytes: Bytes) -> Fed {
+    fn feed(&mut self, bytes: Bytes) -> Fed {
         self.stream.feed(bytes, &self.context)
     }
 
-    pub(crate) fn end(&mut self) -> Fed {
+    fn end(&mut self) -> Fed {
         self.stream.end(&self.context)
     }
 
-    pub(crate) fn usage(&self) -> Option<Usage> {
+    fn usage(&self) -> Option<Usage> {
         match self.whole {
             Some((usage, _)) => usage,
             None => self.stream.tally().usage(&self.context.face),
         }
     }
 
-    pub(crate) fn began(&self) -> bool {
+    fn began(&self) -> bool {
         self.stream.began()
     }
 
-    pub(crate) fn produced(&self) -> ByteCensus {
+    fn produced(&self) -> ByteCensus {
         match self.whole {
             Some((_, produced)) => produced,
             None => self.stream.tally().produced.census(),
         }
     }
 
-    pub(crate) fn words(&mut self) -> &mut Produced {
+    fn words(&mut self) -> &mut Produced {
         &mut self.stream.tally_mut().produced
     }
 
-    pub(crate) fn gathered(&mut self) -> Option<Answer> {
+    fn gathered(&mut self) -> Option<Answer> {
         let body = self.stream.gathered(&self.context)?;
         Some(Answer { body, usage: self.usage(), produced: std::mem::take(self.words()) })
     }

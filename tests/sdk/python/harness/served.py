@@ -16,7 +16,14 @@ from .simulated import Simulated
 from .wait import until
 
 # Where each platform's API stands below its origin.
-BASES = {"openai": "/v1", "qwen": "/compatible-mode/v1", "glm": "/api/paas/v4", "ernie": "/v2", "spark": "/v1"}
+BASES = {
+    "openai": "/v1",
+    "qwen": "/compatible-mode/v1",
+    "glm": "/api/paas/v4",
+    "ernie": "/v2",
+    "spark": "/v1",
+    "claude": "/v1",
+}
 
 
 class Served:

@@ -56,7 +56,12 @@ class Simulated:
 
     def last_request_text(self) -> str:
         """The last request as it arrived."""
-        return str(self._get("requests")[-1])
+        return str(self.last_request())
+
+    def last_request(self) -> dict[str, Any]:
+        """The last request as it arrived: its path, headers and body."""
+        request: dict[str, Any] = self._get("requests")[-1]
+        return request
 
     def fail(self, trouble: str, times: int = 0) -> None:
         """Answers with its own error of a class: as many `times`, 0 for good."""

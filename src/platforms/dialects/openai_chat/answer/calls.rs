@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use super::chunk::CallDelta;
+use crate::platforms::dialects::pivot::{CallStep, inside};
 
 /// More calls than any model makes in one turn.
 const MOST_CALLS: usize = 1024;
@@ -25,16 +26,6 @@ struct Known {
     /// Arguments that came before the name, without quotes.
     early: String,
     opened: bool,
-}
-
-/// One delta in the front's form.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct CallStep<'a> {
-    pub(super) index: usize,
-    /// Id and name (a JSON string) of a call that opens.
-    pub(super) opens: Option<(String, &'a str)>,
-    /// A JSON string.
-    pub(super) arguments: Cow<'a, str>,
 }
 
 impl Calls {
@@ -113,11 +104,6 @@ impl Calls {
             (None, None) => self.calls.len().checked_sub(1),
         }
     }
-}
-
-/// A JSON string without its quotes.
-pub(super) fn inside(json: &str) -> &str {
-    json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -2,8 +2,6 @@
 
 mod calls;
 mod chunk;
-mod chunks;
-mod draft;
 mod facts;
 mod finish;
 mod outbox;

@@ -4,39 +4,16 @@
 //! beginning. Then, for each choice, one opening chunk, one chunk for each event that
 //! adds anything, one with the finish reason; usage and `[DONE]` last.
 
-use std::borrow::Cow;
-
-use super::calls::{CallStep, Calls, inside};
+use super::calls::Calls;
 use super::chunk::{ChoiceDelta, Chunk, Mark};
-use super::finish::{Finish, answer_id, finish};
+use super::finish::{Finish, finish};
 use super::{Context, Tally};
-use crate::front::{Produced, UsageReport};
+use crate::front::Produced;
+use crate::platforms::dialects::pivot::{CallStep, Delta, Sink, answer_id, inside};
 use crate::platforms::{ErrorClass, PlatformError};
 
 /// OpenAI's most choices.
 const MOST_CHOICES: u32 = 128;
-
-/// What one event adds to one choice; texts are JSON strings.
-#[derive(Debug, Default)]
-pub(super) struct Delta<'a> {
-    pub(super) reasoning: Option<Cow<'a, str>>,
-    pub(super) content: Option<Cow<'a, str>>,
-    pub(super) calls: Vec<CallStep<'a>>,
-}
-
-/// Where a rebuilt stream goes.
-pub(super) trait Sink {
-    /// The answer begins.
-    fn begin(&mut self, id: &str, created: i64, model: &str);
-    /// A choice begins.
-    fn open(&mut self, choice: u32);
-    /// A choice goes on.
-    fn add(&mut self, choice: u32, delta: Delta<'_>);
-    /// A choice ends.
-    fn finish(&mut self, choice: u32, reason: &str);
-    /// Everything was said.
-    fn end(&mut self, usage: Option<&UsageReport>);
-}
 
 /// The state of a stream that is written anew.
 #[derive(Debug, Default)]
@@ -191,7 +168,12 @@ impl Rebuilt {
             let id = id.strip_prefix("chatcmpl-").unwrap_or(id);
             let take = |call| choice.calls.take(call, id);
             let calls: Vec<CallStep<'_>> = delta.calls.into_iter().filter_map(take).collect();
-            let added = Delta { reasoning: delta.reasoning, content: delta.content, calls };
+            let added = Delta {
+                reasoning: delta.reasoning,
+                content: delta.content,
+                calls,
+                ..Delta::default()
+            };
             if added.reasoning.is_some() || added.content.is_some() || !added.calls.is_empty() {
                 add_text(&added, &mut tally.produced);
                 sink.add(choice.index, added);

@@ -2,14 +2,13 @@
 
 use bytes::Bytes;
 
-use super::chunks::Chunks;
-use super::draft::Draft;
 use super::facts::Facts;
 use super::outbox::Outbox;
 use super::passed::{Passed, is_done};
-use super::rebuilt::{Ending, Rebuilt, Sink};
+use super::rebuilt::{Ending, Rebuilt};
 use super::{Context, Tally};
 use crate::front::sse::{Event, Splitter, events};
+use crate::platforms::dialects::pivot::{Chunks, Draft, Sink};
 use crate::platforms::failure::Said;
 use crate::platforms::rules::Form;
 use crate::platforms::{Fed, PlatformError, StreamEnd};

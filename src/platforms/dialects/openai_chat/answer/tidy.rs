@@ -4,12 +4,12 @@
 use std::borrow::Cow;
 
 use super::Context;
-use super::calls::{CallStep, Calls};
+use super::calls::Calls;
 use super::chunk::read_calls;
-use super::chunks::put_calls;
 use super::finish::{Finish, finish};
 use crate::front::object::{Object, elements, read_text, text_to_json};
 use crate::platforms::PlatformError;
+use crate::platforms::dialects::pivot::{CallStep, put_calls};
 
 /// OpenAI's most choices.
 const MOST_CHOICES: usize = 128;

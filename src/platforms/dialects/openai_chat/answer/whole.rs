@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 
-use super::draft::Draft;
 use super::facts::add_text;
 use super::rebuilt::{Ending, Rebuilt};
 use super::{Context, Tally, tidy};
 use crate::front::UsageReport;
 use crate::front::object::{Object, text_to_json};
+use crate::platforms::dialects::pivot::Draft;
 use crate::platforms::failure::Said;
 use crate::platforms::rules::Form;
 use crate::platforms::{Answer, PlatformError};

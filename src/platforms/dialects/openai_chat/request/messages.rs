@@ -1,8 +1,9 @@
 //! Rules for messages.
 
-use super::{Draft, legacy};
+use super::Draft;
 use crate::front::BadRequest;
 use crate::front::object::{Object, elements, read_text, text_to_json};
+use crate::platforms::dialects::pivot::messages_to_tools;
 use crate::platforms::rules::{ImageRules, Legacy, MessageRules};
 
 /// The messages on their way through the rules.
@@ -38,7 +39,7 @@ pub(super) fn put_right<'a>(draft: &mut Draft<'a>, json: &'a str) -> Result<(), 
     }
     let mut messages = read(json)?;
     if old_form {
-        legacy::messages_to_tools(&mut messages);
+        messages_to_tools(&mut messages);
     }
     for message in &mut messages {
         rename_role(message, rules);

@@ -2,9 +2,6 @@
 //!
 //! Fields that no rule names go on byte for byte, in the caller's order.
 
-mod fields;
-mod lacks;
-mod legacy;
 mod messages;
 mod response_format;
 mod search;
@@ -13,14 +10,12 @@ mod thinking;
 mod tools;
 
 use bytes::Bytes;
-use serde_json::{Map, Value};
 
 use crate::front::object::{Object, text_to_json};
 use crate::front::{BadRequest, ChatRequest};
+use crate::platforms::dialects::pivot;
 use crate::platforms::rules::{Legacy, RequestRules, StreamsOnly, Traits, UsageAsked};
-use crate::platforms::{Face, Model, Platform, Reach};
-
-pub(crate) use lacks::check;
+use crate::platforms::{Face, Model, Reach};
 
 /// A request as it goes upstream, and what its answer must then look like.
 pub(super) struct Built {
@@ -38,21 +33,18 @@ struct Draft<'a> {
     messages: messages::Messages<'a>,
     rules: &'a RequestRules,
     traits: &'a Traits,
-    model: &'a Model,
 }
 
 /// Writes the request for one model of one face.
 ///
 /// # Errors
-/// What the model can't do, or what can't be read, with its field.
+/// What can't be read, with its field.
 pub(super) fn build(
-    platform: &Platform,
     face: &Face,
     model: &Model,
     reach: &Reach,
     ask: &ChatRequest,
 ) -> Result<Built, BadRequest> {
-    check(&platform.id, face, model, reach, ask)?;
     if reach.is_plain {
         let body = splice::splice(ask, &model.upstream);
         return Ok(Built { body, streams: ask.wants_stream(), legacy: false });
@@ -76,8 +68,8 @@ fn put_right(
     let mut fields: Object<'_> = noted.map(|field| (field.name, field.json)).collect();
     fields.retain(|name| !splice::is_ours(name));
     fields.set("model", text_to_json(&model.upstream));
-    let mut draft = Draft { fields, messages: messages::Messages::Untouched, rules, traits, model };
-    let legacy = rules.legacy == Legacy::AsTools && legacy::to_tools(&mut draft.fields)?;
+    let mut draft = Draft { fields, messages: messages::Messages::Untouched, rules, traits };
+    let legacy = rules.legacy == Legacy::AsTools && pivot::to_tools(&mut draft.fields)?;
     for name in &rules.drop {
         draft.fields.remove(name);
     }
@@ -85,7 +77,7 @@ fn put_right(
     let thinking = thinking::put_right(&mut draft);
     response_format::put_right(&mut draft, json)?;
     tools::put_right(&mut draft, ask.wants_stream())?;
-    fields::put_right(&mut draft);
+    pivot::put_right(&mut draft.fields, rules, traits, model.max_output);
     let streams = ask.wants_stream()
         || match traits.streams_only {
             Some(StreamsOnly::Always) => true,
@@ -112,15 +104,6 @@ fn ask_for_usage(fields: &mut Object<'_>, rules: &RequestRules, streams: bool) {
             fields.set("stream_options", options);
         }
         UsageAsked::Asked => {}
-    }
-}
-
-/// Sets fields that the caller did not set himself: his own word wins.
-fn set_all(fields: &mut Object<'_>, set: &Map<String, Value>) {
-    for (name, value) in set {
-        if fields.given(name).is_none() {
-            fields.set(name.clone(), value.to_string());
-        }
     }
 }
 

@@ -6,9 +6,9 @@ use super::Draft;
 use super::messages::{Messages, add_system_text, read};
 use crate::front::BadRequest;
 use crate::front::object::Object;
+use crate::platforms::dialects::pivot::JSON_OBJECT_TEXT;
 use crate::platforms::rules::{JsonObject, JsonSchema};
 
-const OBJECT_TEXT: &str = "Answer with one JSON object.";
 const SCHEMA_TEXT: &str = "Answer with one JSON object that conforms to this JSON Schema:\n";
 
 /// Puts what the platform can't be told into a system text.
@@ -27,7 +27,7 @@ pub(super) fn put_right<'a>(draft: &mut Draft<'a>, messages: &'a str) -> Result<
         }
         Some("\"json_object\"") => match draft.traits.json_object.unwrap_or_default() {
             JsonObject::Passed => return Ok(()),
-            JsonObject::Text => (OBJECT_TEXT.to_owned(), None),
+            JsonObject::Text => (JSON_OBJECT_TEXT.to_owned(), None),
         },
         // Plain text is what comes without it too.
         Some("\"text\"") if draft.traits.json_object == Some(JsonObject::Text) => {

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Draft, set_all};
+use super::Draft;
 use crate::front::object::Object;
+use crate::platforms::dialects::pivot::set_all;
 
 /// Takes the caller's wish out and gives back the tool that says it, if one does.
 pub(super) fn put_right(draft: &mut Draft<'_>) -> Option<Value> {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::front::{BadRequest, ChatRequest};
-use crate::platforms::{Catalogue, DialectName};
+use crate::platforms::{Catalogue, DialectName, Exchange};
 
 /// The request for a platform's model, of the caller's fields beside the model.
 fn sent(platform: &str, model: &str, ask: Value) -> Result<(Value, bool), BadRequest> {
@@ -17,9 +17,8 @@ fn sent(platform: &str, model: &str, ask: Value) -> Result<(Value, bool), BadReq
     let mut body = json!({"model": model, "messages": [{"role": "user", "content": "hi"}]});
     body.as_object_mut().unwrap().extend(ask.as_object().unwrap().clone());
     let ask = ChatRequest::parse(Bytes::from(body.to_string())).unwrap();
-    let reach = hop.model.reach(DialectName::OpenaiChat).unwrap();
-    let built = super::build(&platform, face, &hop.model, reach, &ask)?;
-    Ok((serde_json::from_slice(&built.body).unwrap(), built.streams))
+    let (_, request) = Exchange::begin(&platform, face, &hop.model, &ask, 0)?;
+    Ok((serde_json::from_slice(&request.body).unwrap(), request.streams))
 }
 
 fn body(platform: &str, model: &str, ask: Value) -> Value {
@@ -123,13 +122,7 @@ fn a_platform_of_the_operators_refuses_what_its_entry_says_though_its_bodies_go_
     assert!(model.reach(DialectName::OpenaiChat).unwrap().is_plain);
     let param = |ask: Value| {
         let ask = ChatRequest::parse(Bytes::from(ask.to_string())).unwrap();
-        let begun = crate::platforms::Exchange::begin(
-            platform,
-            platform.face(None).unwrap(),
-            model,
-            &ask,
-            0,
-        );
+        let begun = Exchange::begin(platform, platform.face(None).unwrap(), model, &ask, 0);
         begun.err().and_then(|bad| bad.param)
     };
     let image = json!([{"role": "user", "content": [{"type": "image_url"}]}]);

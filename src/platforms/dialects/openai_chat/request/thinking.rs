@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::{Draft, set_all, tools};
+use super::{Draft, tools};
 use crate::front::object::{Object, read_text, text_to_json};
+use crate::platforms::dialects::pivot::set_all;
 use crate::platforms::rules::{Effort, EffortSent, Thinks};
 
 /// What became of it.

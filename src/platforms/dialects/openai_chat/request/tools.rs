@@ -1,10 +1,9 @@
 //! Rules for tools and their choice.
 
-use std::borrow::Cow;
-
-use super::{Draft, search, set_all};
+use super::{Draft, search};
 use crate::front::BadRequest;
-use crate::front::object::{Object, elements, read_text, text_to_json};
+use crate::front::object::{Object, text_to_json};
+use crate::platforms::dialects::pivot::{Choice, name_of, read_tools, set_all};
 use crate::platforms::rules::{ForcedChoice, NamedChoice, NoChoice, ToolRules};
 
 const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
@@ -13,7 +12,7 @@ const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
 pub(super) fn put_right(draft: &mut Draft<'_>, streams: bool) -> Result<(), BadRequest> {
     let rules = &draft.rules.tools;
     let json = draft.fields.given("tools").unwrap_or("[]").to_owned();
-    let mut tools = read(&json)?;
+    let mut tools = read_tools(&json)?;
     let had_tools = !tools.is_empty();
     choose(draft, &mut tools);
     for tool in &mut tools {
@@ -40,32 +39,15 @@ pub(super) fn put_right(draft: &mut Draft<'_>, streams: bool) -> Result<(), BadR
     Ok(())
 }
 
-fn read(json: &str) -> Result<Vec<Object<'_>>, BadRequest> {
-    let wrong = |_| BadRequest::field("tools", "Invalid type for 'tools': expected objects.");
-    elements(json)
-        .map_err(wrong)?
-        .into_iter()
-        .map(|tool| Object::parse(tool).map_err(wrong))
-        .collect()
-}
-
 fn is_function(tool: &Object<'_>) -> bool {
     tool.get("type") == Some("\"function\"")
-}
-
-/// What the caller's `tool_choice` says.
-enum Choice {
-    Required,
-    None,
-    /// These functions, and no other.
-    Named(Vec<String>),
-    Other,
 }
 
 fn choose(draft: &mut Draft<'_>, tools: &mut Vec<Object<'_>>) {
     let rules = &draft.rules.tools;
     let Some(json) = draft.fields.given("tool_choice") else { return };
-    match read_choice(json) {
+    let choice = Choice::read(json);
+    match &choice {
         Choice::Required => match rules.required {
             ForcedChoice::Passed => {}
             ForcedChoice::Auto => draft.fields.set("tool_choice", "\"auto\""),
@@ -83,44 +65,21 @@ fn choose(draft: &mut Draft<'_>, tools: &mut Vec<Object<'_>>) {
             tools.clear();
             draft.fields.remove("tool_choice");
         }
-        Choice::Named(names) if rules.named == NamedChoice::NarrowTools => {
+        Choice::Named(_) | Choice::Allowed { .. } if rules.named == NamedChoice::NarrowTools => {
+            let names = choice.names().unwrap_or_default();
             tools.retain(|tool| name_of(tool).is_some_and(|name| names.contains(&name)));
             draft.fields.set("tool_choice", "\"auto\"");
         }
-        Choice::None | Choice::Named(_) | Choice::Other => {}
+        Choice::None | Choice::Named(_) | Choice::Allowed { .. } | Choice::Other => {}
     }
 }
 
 /// Whether the caller forces a tool.
 pub(super) fn is_forced(tool_choice: &str) -> bool {
-    matches!(read_choice(tool_choice), Choice::Required | Choice::Named(_))
-}
-
-fn read_choice(json: &str) -> Choice {
-    match json {
-        "\"required\"" => return Choice::Required,
-        "\"none\"" => return Choice::None,
-        _ => {}
-    }
-    let Ok(choice) = Object::parse(json) else { return Choice::Other };
-    match choice.get("type") {
-        Some("\"function\"") => match name_of(&choice) {
-            Some(name) => Choice::Named(vec![name]),
-            None => Choice::Other,
-        },
-        Some("\"allowed_tools\"") => {
-            let allowed = choice.get("allowed_tools").and_then(|json| Object::parse(json).ok());
-            let tools = allowed.as_ref().and_then(|allowed| read(allowed.get("tools")?).ok());
-            let names = tools.unwrap_or_default().iter().filter_map(name_of).collect();
-            Choice::Named(names)
-        }
-        _ => Choice::Other,
-    }
-}
-
-fn name_of(tool: &Object<'_>) -> Option<String> {
-    let function = Object::parse(tool.get("function")?).ok()?;
-    read_text(function.get("name")?).map(Cow::into_owned)
+    matches!(
+        Choice::read(tool_choice),
+        Choice::Required | Choice::Named(_) | Choice::Allowed { .. }
+    )
 }
 
 fn function(tool: &mut Object<'_>, rules: &ToolRules) {

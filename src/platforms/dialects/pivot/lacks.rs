@@ -22,7 +22,7 @@ pub(crate) fn check(
     ask: &ChatRequest,
 ) -> Result<(), BadRequest> {
     for (name, why) in &face.request.refuse {
-        if given(ask, name).is_some() {
+        if given(ask, name).is_some_and(|json| json != "false") {
             return Err(BadRequest::field(name, format!("{platform}: {why}")));
         }
     }

@@ -4,17 +4,16 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::calls::inside;
-use super::rebuilt::{Delta, Sink};
+use super::{Delta, Sink, inside};
 use crate::front::UsageReport;
 use crate::front::object::write_text;
 
 /// An answer on its way to the caller.
 #[derive(Debug, Default)]
-pub(super) struct Draft {
-    pub(super) id: String,
-    pub(super) created: i64,
-    pub(super) model: String,
+pub(crate) struct Draft {
+    pub(crate) id: String,
+    pub(crate) created: i64,
+    pub(crate) model: String,
     choices: Vec<Choice>,
     usage: Option<UsageReport>,
     /// Bytes gathered, for the bound.
@@ -27,7 +26,10 @@ struct Choice {
     index: u32,
     content: String,
     reasoning: String,
+    refusal: String,
     calls: Vec<Call>,
+    /// A JSON list, or nothing.
+    thinking_blocks: String,
     finish: String,
 }
 
@@ -40,12 +42,12 @@ struct Call {
 
 impl Draft {
     /// Bytes gathered so far.
-    pub(super) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.size
     }
 
     /// The answer as JSON; with `legacy`, calls in the old form.
-    pub(super) fn write(&self, legacy: bool) -> Bytes {
+    pub(crate) fn write(&self, legacy: bool) -> Bytes {
         let mut out = String::with_capacity(self.size + 512);
         out.push_str("{\"id\":");
         write_text(&mut out, &self.id);
@@ -86,12 +88,17 @@ impl Choice {
         out.push_str("{\"index\":");
         out.push_str(&self.index.to_string());
         out.push_str(",\"message\":{\"role\":\"assistant\",\"content\":");
-        if self.content.is_empty() && !self.calls.is_empty() {
+        if self.content.is_empty() && !(self.calls.is_empty() && self.refusal.is_empty()) {
             out.push_str("null");
         } else {
             quoted(out, &self.content);
         }
-        out.push_str(",\"refusal\":null");
+        out.push_str(",\"refusal\":");
+        if self.refusal.is_empty() {
+            out.push_str("null");
+        } else {
+            quoted(out, &self.refusal);
+        }
         if !self.reasoning.is_empty() {
             out.push_str(",\"reasoning_content\":");
             quoted(out, &self.reasoning);
@@ -113,6 +120,10 @@ impl Choice {
                 out.push(']');
             }
             None => {}
+        }
+        if !self.thinking_blocks.is_empty() {
+            out.push_str(",\"thinking_blocks\":");
+            out.push_str(&self.thinking_blocks);
         }
         out.push_str("},\"logprobs\":null,\"finish_reason\":");
         write_text(out, &self.finish);
@@ -154,6 +165,8 @@ impl Sink for Draft {
         let choice = self.choice(choice);
         choice.content.push_str(inside(delta.content.as_deref().unwrap_or_default()));
         choice.reasoning.push_str(inside(delta.reasoning.as_deref().unwrap_or_default()));
+        choice.refusal.push_str(inside(delta.refusal.as_deref().unwrap_or_default()));
+        choice.thinking_blocks.push_str(delta.thinking_blocks.as_deref().unwrap_or_default());
         for call in delta.calls {
             if let Some((id, name)) = call.opens {
                 let name = inside(name).to_owned();

@@ -4,7 +4,7 @@ use crate::front::BadRequest;
 use crate::front::object::{Object, elements, read_text, text_to_json};
 
 /// Turns the request's own fields into tools; tells whether there were any.
-pub(super) fn to_tools(fields: &mut Object<'_>) -> Result<bool, BadRequest> {
+pub(crate) fn to_tools(fields: &mut Object<'_>) -> Result<bool, BadRequest> {
     let functions = fields.remove("functions").filter(|json| json != "null");
     let call = fields.remove("function_call").filter(|json| json != "null");
     let Some(functions) = functions else { return Ok(false) };
@@ -29,7 +29,7 @@ pub(super) fn to_tools(fields: &mut Object<'_>) -> Result<bool, BadRequest> {
 
 /// Turns calls and results in the history into tool calls and tool results. The old
 /// form has no ids: a result belongs to the last call of its name.
-pub(super) fn messages_to_tools(messages: &mut [Object<'_>]) {
+pub(crate) fn messages_to_tools(messages: &mut [Object<'_>]) {
     let mut calls: Vec<(String, String)> = Vec::new();
     for (number, message) in messages.iter_mut().enumerate() {
         let call = message.given("function_call").and_then(|json| Object::parse(json).ok());

@@ -2,33 +2,36 @@
 
 use std::borrow::Cow;
 
-use serde_json::Number;
+use serde_json::{Map, Number, Value};
 
-use super::{Draft, set_all};
-use crate::front::object::{elements, read_text};
-use crate::platforms::rules::{FieldRule, NumberBound};
+use crate::front::object::{Object, elements, read_text};
+use crate::platforms::rules::{FieldRule, NumberBound, RequestRules, Traits};
 
 /// Brings single fields into the platform's range and form.
-pub(super) fn put_right(draft: &mut Draft<'_>) {
-    let rows: Vec<_> = rows(draft).collect();
-    for (name, rule) in rows {
-        let Some(json) = draft.fields.get(name) else { continue };
-        if json == "null" {
-            draft.fields.remove(name);
+pub(crate) fn put_right(
+    fields: &mut Object<'_>,
+    rules: &RequestRules,
+    traits: &Traits,
+    max_output: Option<u64>,
+) {
+    for (name, rule) in rows(rules, traits) {
+        let Some(json) = fields.get(name) else { continue };
+        if json == "null" || rule.drop {
+            fields.remove(name);
             continue;
         }
         if let (Some(when_zero), Some(..=0.0)) = (&rule.when_zero, number(json)) {
-            draft.fields.remove(name);
+            fields.remove(name);
             for name in &when_zero.drop {
-                draft.fields.remove(name);
+                fields.remove(name);
             }
-            set_all(&mut draft.fields, &when_zero.set);
+            set_all(fields, &when_zero.set);
             continue;
         }
-        match changed(json, rule, draft.model.max_output) {
+        match changed(json, rule, max_output) {
             Change::None if rule.rename.is_none() => {}
             Change::Drop => {
-                draft.fields.remove(name);
+                fields.remove(name);
             }
             change => {
                 let json = match change {
@@ -37,17 +40,28 @@ pub(super) fn put_right(draft: &mut Draft<'_>) {
                 };
                 let target = rule.rename.as_deref().unwrap_or(name);
                 if target != name {
-                    draft.fields.remove(name);
+                    fields.remove(name);
                 }
-                draft.fields.set(target.to_owned(), json);
+                fields.set(target.to_owned(), json);
             }
         }
     }
 }
 
+/// Sets fields that the caller did not set himself: his own word wins.
+pub(crate) fn set_all(fields: &mut Object<'_>, set: &Map<String, Value>) {
+    for (name, value) in set {
+        if fields.given(name).is_none() {
+            fields.set(name.clone(), value.to_string());
+        }
+    }
+}
+
 /// The face's rows, the model's own before them.
-fn rows<'a>(draft: &Draft<'a>) -> impl Iterator<Item = (&'a str, &'a FieldRule)> + use<'a> {
-    let (rules, traits) = (draft.rules, draft.traits);
+fn rows<'a>(
+    rules: &'a RequestRules,
+    traits: &'a Traits,
+) -> impl Iterator<Item = (&'a str, &'a FieldRule)> {
     let face = rules.fields.iter().filter(|(name, _)| !traits.fields.contains_key(*name));
     // Renames first: `max_tokens` is then clamped wherever it came from.
     let mut rows: Vec<_> = face.chain(&traits.fields).collect();

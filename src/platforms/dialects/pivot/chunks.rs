@@ -2,15 +2,14 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::calls::CallStep;
-use super::rebuilt::{Delta, Sink};
+use super::{CallStep, Delta, Sink};
 use crate::front::UsageReport;
 use crate::front::object::write_text;
 use crate::front::sse::DONE_EVENT;
 
 /// Chunks as SSE events, waiting to be taken.
 #[derive(Debug, Default)]
-pub(super) struct Chunks {
+pub(crate) struct Chunks {
     out: BytesMut,
     /// Everything before the choices: the same in every chunk.
     head: String,
@@ -21,12 +20,12 @@ pub(super) struct Chunks {
 }
 
 impl Chunks {
-    pub(super) fn new(usage_asked: bool, legacy: bool) -> Chunks {
+    pub(crate) fn new(usage_asked: bool, legacy: bool) -> Chunks {
         Chunks { usage_asked, legacy, ..Chunks::default() }
     }
 
     /// What was written since it was last taken.
-    pub(super) fn take(&mut self) -> BytesMut {
+    pub(crate) fn take(&mut self) -> BytesMut {
         self.out.split()
     }
 
@@ -69,7 +68,8 @@ impl Sink for Chunks {
         let legacy = self.legacy;
         // The old form knows one call.
         let calls = if legacy { delta.calls.iter().find(|call| call.index == 0) } else { None };
-        if legacy && calls.is_none() && delta.content.is_none() && delta.reasoning.is_none() {
+        let says = [&delta.reasoning, &delta.content, &delta.refusal, &delta.thinking_blocks];
+        if legacy && calls.is_none() && says.iter().all(|text| text.is_none()) {
             return;
         }
         let write = |out: &mut BytesMut| {
@@ -77,6 +77,8 @@ impl Sink for Chunks {
             let texts = [
                 (&b"\"reasoning_content\":"[..], &delta.reasoning),
                 (&b"\"content\":"[..], &delta.content),
+                (&b"\"refusal\":"[..], &delta.refusal),
+                (&b"\"thinking_blocks\":"[..], &delta.thinking_blocks),
             ];
             for (key, text) in texts {
                 if let Some(text) = text {
@@ -115,7 +117,7 @@ impl Sink for Chunks {
 }
 
 /// `"tool_calls":[…]` with deltas in the front's form.
-pub(super) fn put_calls(out: &mut impl BufMut, calls: &[CallStep<'_>]) {
+pub(crate) fn put_calls(out: &mut impl BufMut, calls: &[CallStep<'_>]) {
     out.put_slice(b"\"tool_calls\":[");
     for (number, call) in calls.iter().enumerate() {
         if number > 0 {
