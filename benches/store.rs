@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tributary::accounts::{
-    Attempt, Billing, Charge, LeaseAsk, LeaseId, LeaseKey, NewAccount, Period, PlatformId, Record,
-    Resets, Settlement, TokenId, Tokens, User, WindowSpec,
+    Attempt, Billing, Charge, LeaseAsk, LeaseId, LeaseKey, NewAccount, Period, PlatformId, Points,
+    Record, Resets, Settlement, TokenId, Tokens, User, WindowSpec,
 };
 use tributary::store::{Settings, Store, open};
 use tributary::telemetry::clock::{self, Stopwatch};
@@ -161,6 +161,7 @@ fn record(key: &LeaseKey) -> Record {
         took_ms: 900,
         first_byte_ms: Some(200),
         billing: Billing::Quota,
+        points: Points::ZERO,
         outcome: "ok".into(),
         attempts: vec![Attempt {
             lease: key.id,
@@ -171,6 +172,7 @@ fn record(key: &LeaseKey) -> Record {
             candidates: Some(10),
             outcome: "ok".into(),
             charge: Charge::Exact(Tokens(900)),
+            points: Points::ZERO,
             took_ms: 890,
         }],
     }

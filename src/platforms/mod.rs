@@ -11,6 +11,7 @@ mod dialects;
 mod error;
 mod exchange;
 mod failure;
+mod price;
 pub mod rules;
 
 pub use catalogue::{Catalogue, CatalogueError, Hop, Resolution};
@@ -19,3 +20,4 @@ pub use credential::{Credential, CredentialError, CredentialSpec, Scheme};
 pub use dialects::DialectName;
 pub use error::{ErrorClass, PlatformError, Refusal, Reset};
 pub use exchange::{Answer, Exchange, Fed, StreamEnd, UpstreamRequest};
+pub use price::Price;

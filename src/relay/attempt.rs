@@ -11,6 +11,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use jiff::Timestamp;
 
+use super::books;
 use super::call::Call;
 use super::caller::Caller;
 use super::error::CallError;
@@ -74,8 +75,7 @@ impl Gateway {
         let prompt = lane.learned.prompt(call.prompt);
         let resets = parts.zones.resets();
         for &pool in caller.pools() {
-            let place = tokio::time::timeout(parts.lease_wait, call.place()).await;
-            let place = place.map_err(|_| books_are_full())?.ok_or(CallError::ShuttingDown)?;
+            let place = self.place(call).await?;
             let ask = LeaseAsk {
                 id: lease_id(),
                 user: caller.user(),
@@ -114,6 +114,12 @@ impl Gateway {
             }
         }
         Ok(None)
+    }
+
+    /// A place in the books, if one is free soon.
+    pub(super) async fn place(&self, call: &mut Call) -> Result<books::Place, CallError> {
+        let place = tokio::time::timeout(self.parts.lease_wait, call.place()).await;
+        place.map_err(|_| books_are_full())?.ok_or(CallError::ShuttingDown)
     }
 
     /// Tries a leased account.
@@ -270,7 +276,7 @@ impl Gateway {
         self.parts.store.worsen(account.id, health).await
     }
 
-    fn store_failed(&self, error: &crate::store::StoreError) {
+    pub(super) fn store_failed(&self, error: &crate::store::StoreError) {
         StoreFailed { metrics: &self.parts.metrics, why: &error.to_string() }.emit();
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 
 use super::zones::Zones;
-use crate::accounts::{LeaseId, LeaseKey, Record, Settlement};
+use crate::accounts::{HoldEnd, HoldKey, LeaseId, LeaseKey, Record, Settlement};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::StoreFailed;
@@ -30,17 +30,19 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// What the books take in, in one place of the queue.
 pub(super) struct Entry {
     pub(super) settlement: Option<Settlement>,
+    pub(super) hold: Option<HoldEnd>,
     pub(super) record: Option<Box<Record>>,
 }
 
 /// A place in the queue.
 pub(super) type Place = mpsc::OwnedPermit<Entry>;
 
-/// The gateway's side of the queue, and the leases that it has open.
+/// The gateway's side of the queue, and the leases and holds that it has open.
 #[derive(Clone)]
 pub struct Books {
     queue: mpsc::Sender<Entry>,
     open: Arc<Mutex<HashMap<LeaseId, LeaseKey>>>,
+    holds: Arc<Mutex<HashMap<LeaseId, HoldKey>>>,
     settled: Arc<Notify>,
 }
 
@@ -54,7 +56,12 @@ impl Books {
     /// Books over a queue of so many places.
     pub fn open(places: usize) -> (Books, Bookkeeper) {
         let (sender, receiver) = mpsc::channel(places.max(1));
-        let books = Books { queue: sender, open: Arc::default(), settled: Arc::new(Notify::new()) };
+        let books = Books {
+            queue: sender,
+            open: Arc::default(),
+            holds: Arc::default(),
+            settled: Arc::new(Notify::new()),
+        };
         // The keeper must not hold a sender, or the queue would never end.
         let keeper = Bookkeeper { queue: receiver, books: books.clone() };
         (books, keeper)
@@ -78,9 +85,21 @@ impl Books {
         self.leases().remove(&lease);
     }
 
-    /// Completes when some lease is settled.
+    pub(super) fn hold_opened(&self, hold: HoldKey) {
+        self.holds().insert(hold.id, hold);
+    }
+
+    pub(super) fn hold_ended(&self, hold: LeaseId) {
+        self.holds().remove(&hold);
+    }
+
+    /// Completes when some lease or hold has ended.
     pub(super) fn settled(&self) -> tokio::sync::futures::Notified<'_> {
         self.settled.notified()
+    }
+
+    fn holds(&self) -> MutexGuard<'_, HashMap<LeaseId, HoldKey>> {
+        self.holds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn leases(&self) -> MutexGuard<'_, HashMap<LeaseId, LeaseKey>> {
@@ -105,14 +124,19 @@ impl Bookkeeper {
                     batch.push(entry);
                 }
             }
-            let (mut settlements, mut records) = (Vec::new(), Vec::new());
+            let (mut settlements, mut holds, mut records) = (Vec::new(), Vec::new(), Vec::new());
             for entry in batch.drain(..) {
                 settlements.extend(entry.settlement);
+                holds.extend(entry.hold);
                 records.extend(entry.record.map(|record| *record));
             }
             if !settlements.is_empty() {
                 let settle = |batch| settle(&*store, batch, &zones);
                 insist(&metrics, settlements, settle).await;
+                settled.notify_waiters();
+            }
+            if !holds.is_empty() {
+                insist(&metrics, holds, |batch| store.end_holds(batch)).await;
                 settled.notify_waiters();
             }
             if !records.is_empty() {
@@ -155,17 +179,22 @@ where
     }
 }
 
-/// Prolongs this gateway's open leases, all in one batch, for as long as it lives.
+/// Prolongs this gateway's open leases and holds, all in one batch, for as long as it lives.
 pub async fn renew(books: Books, store: Arc<dyn Store>, metrics: Arc<Metrics>) {
     let mut every = tokio::time::interval(store.lease_deadline() / RENEWALS);
     every.tick().await;
     loop {
         every.tick().await;
         let open: Vec<LeaseKey> = books.leases().values().cloned().collect();
-        if open.is_empty() {
-            continue;
+        if !open.is_empty()
+            && let Err(error) = store.renew(&open).await
+        {
+            StoreFailed { metrics: &metrics, why: &error.to_string() }.emit();
         }
-        if let Err(error) = store.renew(&open).await {
+        let holds: Vec<HoldKey> = books.holds().values().cloned().collect();
+        if !holds.is_empty()
+            && let Err(error) = store.renew_holds(&holds).await
+        {
             StoreFailed { metrics: &metrics, why: &error.to_string() }.emit();
         }
     }

@@ -13,9 +13,12 @@ use super::books::{Books, Entry, Place};
 use super::caller::Caller;
 use super::failure::Failure;
 use super::gateway::Parts;
+use super::hold::OpenHold;
 use super::lane::Lane;
-use super::lease::OpenLease;
-use crate::accounts::{Attempt, Billing, Charge, Record, TokenId, Tokens, UserId};
+use super::lease::{OpenLease, Used};
+use crate::accounts::{
+    AccountId, Attempt, Billing, Charge, ChargeKind, Record, TokenId, Tokens, UserId,
+};
 use crate::front::{ByteCensus, ChatRequest, Usage};
 use crate::telemetry::clock::{self, Stopwatch};
 use crate::telemetry::events::{AttemptFailed, CallEnded, RequestSent, StreamOpened};
@@ -34,6 +37,8 @@ pub(super) struct Call {
     attempts: Vec<Attempt>,
     running: Option<Running>,
     first_output: Option<Duration>,
+    /// What is held of the token's day.
+    budget: Option<OpenHold>,
     books: Books,
     /// A place in the books that no lease has.
     place: Option<Place>,
@@ -93,6 +98,7 @@ impl Call {
             attempts: Vec::new(),
             running: None,
             first_output: None,
+            budget: None,
             books: parts.books.clone(),
             place: None,
             closed: false,
@@ -110,6 +116,11 @@ impl Call {
     /// A place that its lease did not need.
     pub(super) fn give_back(&mut self, place: Option<Place>) {
         self.place = place;
+    }
+
+    /// The call draws on its token's day: what it used is counted there at its end.
+    pub(super) fn draw_on(&mut self, budget: OpenHold) {
+        self.budget = Some(budget);
     }
 
     pub(super) fn user(&self) -> UserId {
@@ -138,7 +149,7 @@ impl Call {
     pub(super) fn attempt_failed(&mut self, failure: &Failure) -> Duration {
         let Some(running) = self.running.take() else { return Duration::ZERO };
         let took = running.began.elapsed();
-        let charge = failure.charge(running.lease.prompt(), &running.lane.learned);
+        let used = failure.used(running.lease.prompt(), &running.lane.learned);
         AttemptFailed {
             meter: &running.lane.meter,
             request: &self.request_id,
@@ -146,10 +157,11 @@ impl Call {
             class: failure.class(),
             status: failure.status(),
             why: failure.network_words(),
-            charged: charge.tokens().0,
+            charged: used.charge.tokens().0,
+            points: millionths(&running, &used),
         }
         .emit();
-        self.attempt_ended(running, failure.class(), charge).settle(charge);
+        self.attempt_ended(running, failure.class(), &used).settle(&used);
         took
     }
 
@@ -171,7 +183,8 @@ impl Call {
         let mut counts = Usage::default();
         let mut last = None;
         if let Some(running) = self.running.take() {
-            let charge = self.count(&running, ending, &mut counts);
+            let used = self.count(&running, ending);
+            counts = used.counts;
             CallEnded {
                 meter: &running.lane.meter,
                 request: &self.request_id,
@@ -180,11 +193,15 @@ impl Call {
                 first_output: self.first_output,
                 input: counts.input,
                 output: counts.output,
-                estimated: matches!(charge, Charge::Estimated(_)),
+                estimated: matches!(used.charge, Charge::Estimated(_)),
+                points: millionths(&running, &used),
             }
             .emit();
-            last = Some((self.attempt_ended(running, outcome, charge), charge));
+            last = Some((self.attempt_ended(running, outcome, &used), used));
         }
+        self.count_day();
+        let attempts = take(&mut self.attempts);
+        let is_bought = |attempt: &Attempt| attempt.account == AccountId::OPERATOR;
         let record = Box::new(Record {
             id: take(&mut self.request_id),
             at: self.at,
@@ -197,48 +214,65 @@ impl Call {
             cache_write: Tokens(counts.cache_write),
             output: Tokens(counts.output),
             reasoning: Tokens(counts.reasoning),
-            estimated: matches!(last, Some((_, Charge::Estimated(_)))),
+            estimated: last
+                .as_ref()
+                .is_some_and(|(_, used)| matches!(used.charge, Charge::Estimated(_))),
             took_ms: ms(self.arrived.elapsed()),
             first_byte_ms: self.first_output.map(ms),
-            billing: Billing::Quota,
+            billing: if attempts.last().is_some_and(is_bought) {
+                Billing::Points
+            } else {
+                Billing::Quota
+            },
+            points: attempts.iter().map(|attempt| attempt.points).sum(),
             outcome: outcome.to_owned(),
-            attempts: take(&mut self.attempts),
+            attempts,
         });
         match last {
-            Some((lease, charge)) => lease.settle_with(charge, record),
+            Some((lease, used)) => lease.settle_with(&used, record),
             // Nothing was leased, or all that was has ended. Whoever finds the queue full
             // here has hung up, or found the store down: its record is not worth a wait.
             None => {
                 if let Some(place) = self.place.take().or_else(|| self.books.free_place()) {
-                    place.send(Entry { settlement: None, record: Some(record) });
+                    place.send(Entry { settlement: None, hold: None, record: Some(record) });
                 }
             }
         }
     }
 
-    fn count(&self, running: &Running, ending: Ending, counts: &mut Usage) -> Charge {
+    /// Counts what the attempts used in the token's day.
+    fn count_day(&mut self) {
+        let Some(budget) = self.budget.take() else { return };
+        let charges = || self.attempts.iter().map(|attempt| attempt.charge);
+        let tokens: Tokens = charges().map(Charge::tokens).sum();
+        let kind = if charges().any(|charge| matches!(charge, Charge::Estimated(_))) {
+            ChargeKind::Estimated
+        } else if tokens == Tokens::ZERO {
+            ChargeKind::Released
+        } else {
+            ChargeKind::Exact
+        };
+        budget.end(kind, tokens.0, None);
+    }
+
+    fn count(&self, running: &Running, ending: Ending) -> Used {
         let learned = &running.lane.learned;
         let (told, produced) = match ending {
             Ending::Complete { usage: Some(usage), .. } => {
                 learned.learn(self.prompt, &usage);
-                *counts = usage;
-                return Charge::Exact(Tokens(usage.total()));
+                return Used::exact(usage);
             }
             Ending::Complete { usage: None, produced } => (None, produced),
             Ending::Broken { usage, produced } => (usage, produced),
         };
         if !running.lease.was_sent() {
-            return Charge::Release;
+            return Used::NOTHING;
         }
-        // What was told before the end may be a running total: no less than that.
-        *counts = told.unwrap_or_default();
-        counts.input = counts.input.max(running.lease.prompt().0);
-        counts.output = counts.output.max(learned.answer(produced).0);
-        Charge::Estimated(Tokens(counts.total()))
+        Used::by_our_count(told, running.lease.prompt(), learned.answer(produced))
     }
 
     /// Notes an attempt that has ended; its lease is still to be settled.
-    fn attempt_ended(&mut self, running: Running, outcome: &str, charge: Charge) -> OpenLease {
+    fn attempt_ended(&mut self, running: Running, outcome: &str, used: &Used) -> OpenLease {
         let grant = running.lease.grant();
         let key = running.lease.key();
         self.attempts.push(Attempt {
@@ -249,7 +283,8 @@ impl Call {
             remaining: grant.remaining,
             candidates: grant.candidates,
             outcome: outcome.to_owned(),
-            charge,
+            charge: used.charge,
+            points: running.lease.cost(used).unwrap_or_default(),
             took_ms: ms(running.began.elapsed()),
         });
         running.lease
@@ -261,6 +296,11 @@ impl Drop for Call {
     fn drop(&mut self) {
         self.close("hangup", Ending::NOTHING);
     }
+}
+
+/// What an attempt cost in millionths of a point; `None` where an account's quota paid.
+fn millionths(running: &Running, used: &Used) -> Option<u64> {
+    Some(running.lease.cost(used)?.0.unsigned_abs())
 }
 
 fn ms(duration: Duration) -> u64 {

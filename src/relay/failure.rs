@@ -8,7 +8,8 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use super::error::CallError;
 use super::estimate::Learned;
-use crate::accounts::{AccountId, Charge, Health, PlatformId, Resets, Tokens};
+use super::lease::Used;
+use crate::accounts::{AccountId, Health, PlatformId, Resets, Tokens};
 use crate::front::{BadRequest, ByteCensus, Usage};
 use crate::platforms::{Credential, ErrorClass, PlatformError, Reset};
 use crate::upstream::SendFailure;
@@ -74,14 +75,15 @@ impl Failure {
 
     /// What the lease comes to: a verdict costs nothing; a request that was sent whole
     /// and got none is charged its prompt's estimate, and what was produced.
-    pub(super) fn charge(&self, prompt: Tokens, learned: &Learned) -> Charge {
+    pub(super) fn used(&self, prompt: Tokens, learned: &Learned) -> Used {
         match self {
-            Self::Send(failure) if failure.was_sent() => Charge::Estimated(prompt),
-            Self::Broken { usage, produced, .. } => {
-                let told = usage.map_or(Tokens::ZERO, |usage| Tokens(usage.total()));
-                Charge::Estimated((prompt + learned.answer(*produced)).max(told))
+            Self::Send(failure) if failure.was_sent() => {
+                Used::by_our_count(None, prompt, Tokens::ZERO)
             }
-            _ => Charge::Release,
+            Self::Broken { usage, produced, .. } => {
+                Used::by_our_count(*usage, prompt, learned.answer(*produced))
+            }
+            _ => Used::NOTHING,
         }
     }
 

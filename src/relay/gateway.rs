@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::books::Books;
 use super::caller::Callers;
 use super::lane::Lanes;
+use super::points::OperatorKeys;
 use super::settings::Settings;
 use super::strikes::Strikes;
 use super::zones::Zones;
@@ -34,6 +35,7 @@ pub struct Parts {
     pub callers: Arc<Callers>,
     pub(super) lanes: Arc<Lanes>,
     pub(super) strikes: Arc<Strikes>,
+    pub(super) operator_keys: Arc<OperatorKeys>,
     pub(super) lease_wait: Duration,
     pub(super) keep_alive: Duration,
     pub(super) max_attempts: usize,
@@ -76,10 +78,19 @@ impl Parts {
             zones,
             lanes: Arc::default(),
             strikes: Arc::default(),
+            operator_keys: Arc::default(),
             lease_wait: settings.lease_wait.unsigned_abs(),
             keep_alive: settings.keep_alive.unsigned_abs(),
             max_attempts: settings.max_attempts.max(1),
         })
+    }
+}
+
+impl Parts {
+    /// With keys of the operator's own, for callers who have points.
+    #[must_use]
+    pub fn with_operator_keys(self, keys: OperatorKeys) -> Self {
+        Self { operator_keys: Arc::new(keys), ..self }
     }
 }
 

@@ -1,9 +1,10 @@
-//! The request's way: route, lease, open, translate, send, fail over, relay, settle.
+//! The request's way: route, lease, open, translate, send, fail over, buy, relay, settle.
 //!
 //! [`Gateway::chat`] in `chat.rs` is the straight line; each step has a file.
 
 mod attempt;
 mod books;
+mod budget;
 mod call;
 mod caller;
 mod chat;
@@ -11,9 +12,12 @@ mod error;
 mod estimate;
 mod failure;
 mod gateway;
+mod hold;
 mod ids;
 mod lane;
 mod lease;
+mod points;
+mod points_settings;
 mod route;
 mod settings;
 mod stream;
@@ -25,9 +29,11 @@ pub use attempt::CREDENTIAL_FIELD;
 pub use books::{Bookkeeper, Books, renew, sweep};
 pub use caller::{Caller, Callers, token_mac_parts};
 pub use chat::{Content, Relayed};
-pub use error::CallError;
+pub use error::{CallError, PointsSaid};
 pub use gateway::{Gateway, Parts};
 pub use ids::request_id;
+pub use points::{OperatorKey, OperatorKeys};
+pub use points_settings::{KeySettings, PointsSettings};
 pub use route::AccountRef;
 pub use settings::Settings;
 pub use stream::RelayStream;

@@ -16,6 +16,8 @@ mod errors;
 mod failover;
 mod hangup;
 mod hygiene;
+mod limits;
 mod line;
 mod models;
+mod points;
 mod server;

@@ -13,6 +13,7 @@ mod health;
 mod leases;
 mod model;
 mod people;
+mod purses;
 mod records;
 mod redis_server;
 mod refusals;

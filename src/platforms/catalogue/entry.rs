@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::Hangup;
-use crate::platforms::DialectName;
 use crate::platforms::credential::CredentialSpec;
 use crate::platforms::rules::{AnswerRules, ErrorRule, RequestRules, Traits, one_or_many};
+use crate::platforms::{DialectName, Price};
 
 /// `[platforms.NAME]`, after the operator's part was laid over the built-in one.
 #[derive(Debug, Deserialize)]
@@ -70,6 +70,8 @@ pub(super) struct ModelEntry {
     pub(super) context: Option<u64>,
     pub(super) max_output: Option<u64>,
     pub(super) sees: Option<bool>,
+    /// In points; without one it can't be bought.
+    pub(super) price: Option<Price>,
     #[serde(default)]
     pub(super) guest: bool,
     #[serde(default)]

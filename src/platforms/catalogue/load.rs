@@ -207,6 +207,7 @@ fn read_models(
             context: model.context,
             max_output: model.max_output,
             sees: model.sees.or(traits.sees),
+            price: model.price,
             listed: true,
             guest: model.guest,
             reach,

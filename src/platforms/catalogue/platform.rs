@@ -6,9 +6,9 @@ use http::{HeaderMap, Uri};
 
 use super::entry::Family;
 use crate::accounts::{Period, WindowSpec};
-use crate::platforms::DialectName;
 use crate::platforms::credential::CredentialSpec;
 use crate::platforms::rules::{AnswerRules, ErrorRule, RequestRules, Traits, fits};
+use crate::platforms::{DialectName, Price};
 
 /// A service that accounts live on.
 #[derive(Debug)]
@@ -79,6 +79,8 @@ pub struct Model {
     pub max_output: Option<u64>,
     /// Whether it takes images, where that is known.
     pub sees: Option<bool>,
+    /// What it costs in points, if they can buy it.
+    pub price: Option<Price>,
     /// Whether the catalogue lists it; a bare upstream name is not.
     pub listed: bool,
     /// Another vendor's model: its own platform comes first.
@@ -134,6 +136,7 @@ impl Platform {
             context: None,
             max_output: None,
             sees: traits.sees,
+            price: None,
             listed: false,
             guest: false,
             reach: reach.collect(),

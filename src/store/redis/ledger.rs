@@ -22,7 +22,7 @@ use super::keys::{self, Family};
 use super::{RedisStore, corrupt, to_json};
 
 /// How much one script does before others get their turn.
-const A_BATCH: usize = 64;
+pub(super) const A_BATCH: usize = 64;
 
 #[async_trait]
 impl Ledger for RedisStore {
@@ -204,7 +204,7 @@ impl RedisStore {
 
 /// The outcome of a batch's parts. What may yet be done comes before what never can: who
 /// is told that a batch is corrupt knows that all else of it is done.
-fn all_of(parts: Vec<Answer<()>>) -> Answer<()> {
+pub(super) fn all_of(parts: Vec<Answer<()>>) -> Answer<()> {
     let failures = parts.into_iter().filter_map(Result::err);
     let worst = |error: &StoreError| matches!(error, StoreError::Corrupt { .. });
     failures.min_by_key(worst).map_or(Ok(()), Err)

@@ -15,17 +15,21 @@ mod keys;
 mod ledger;
 mod link;
 mod places;
+mod purses;
 mod roster;
 mod scripts;
 mod view;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::rate::Rates;
 use super::settings::SHORTEST_DEADLINE;
 use super::{Answer, Clock, Keep, StoreError};
 use crate::accounts::LeaseAsk;
+use crate::telemetry::clock;
 use keys::FamilyKeys;
 use link::Link;
 use places::Places;
@@ -56,6 +60,7 @@ pub struct RedisStore {
     family_keys: FamilyKeys,
     places: Places,
     roster: Roster,
+    rates: Rates,
     options: Options,
 }
 
@@ -73,8 +78,14 @@ impl RedisStore {
             family_keys: FamilyKeys::default(),
             places: Places::default(),
             roster: Roster::default(),
+            rates: Rates::new(options.clock.clone().unwrap_or_else(|| Arc::new(clock::now))),
             options: Options { deadline, ..options },
         })
+    }
+
+    /// The time as scripts take it: 0 is the server's own.
+    fn clock_ms(&self) -> i64 {
+        self.options.clock.as_ref().map_or(0, |clock| clock().as_millisecond())
     }
 
     /// The store's time, for what no script does.

@@ -36,6 +36,12 @@ scripts! {
     recovered: "common.lua" "recovered.lua";
     block: "common.lua" "block.lua";
     view: "common.lua" "view.lua";
+    hold: "purse.lua" "hold.lua";
+    end_holds: "purse.lua" "end_holds.lua";
+    renew_holds: "purse.lua" "renew_holds.lua";
+    grant_points: "purse.lua" "grant_points.lua";
+    purse_view: "purse.lua" "purse_view.lua";
+    rate: "rate.lua";
     record: "record.lua";
     records: "records.lua";
     add_user: "add_user.lua";

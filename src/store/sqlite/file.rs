@@ -9,13 +9,13 @@ use rusqlite::{Connection, ErrorCode};
 use super::super::{Answer, StoreError};
 
 /// The schema's version, as `PRAGMA user_version` holds it.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// Opens the file for the writer; makes it if it is not there.
 ///
 /// # Errors
 /// `StoreError::Unusable` when it can't be opened, is no database, or was written by
-/// a newer version.
+/// another version.
 pub(super) fn open(path: &Path) -> Answer<Connection> {
     let unusable = |why: String| StoreError::Unusable(format!("{}: {why}", path.display()));
     private(path).map_err(|error| unusable(error.to_string()))?;
@@ -26,9 +26,10 @@ pub(super) fn open(path: &Path) -> Answer<Connection> {
     match version {
         0 => create(&conn).map_err(|error| unusable(error.to_string()))?,
         VERSION => {}
-        newer => {
+        other => {
+            let age = if other > VERSION { "a newer" } else { "an older" };
             return Err(unusable(format!(
-                "written by a newer version (its format is {newer}, this one reads {VERSION})"
+                "written by {age} version (its format is {other}, this one reads {VERSION})"
             )));
         }
     }

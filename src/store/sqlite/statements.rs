@@ -7,6 +7,7 @@ use crate::accounts::{Account, LeaseId, Record, Tokens, Window};
 use super::super::{Answer, StoreError};
 use super::books::{Charged, Fold, Motion, Note, Notes, OpenLease};
 use super::file::failure;
+use super::purses;
 use super::retention::Retention;
 use super::rows;
 
@@ -47,7 +48,7 @@ impl<'conn> Statements<'conn> {
             used: prepare("INSERT OR REPLACE INTO uses VALUES (?, ?, ?)")?,
             record: prepare(
                 "INSERT INTO records
-                 VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                 VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?,
         })
     }
@@ -166,6 +167,7 @@ impl<'conn> Statements<'conn> {
             Tokens(record.took_ms).signed(),
             record.first_byte_ms.map(|ms| Tokens(ms).signed()),
             rows::billing_word(record.billing),
+            record.points.0,
             record.outcome,
             rows::to_json("record", &record.attempts)?,
         ];
@@ -204,6 +206,7 @@ impl<'conn> Statements<'conn> {
             }
             // Retention's.
             Note::Forget { .. } => Ok(()),
+            Note::Purse(note) => purses::write(self.conn, note),
             Note::Account(account) => self.account(account),
             Note::Health(id, health) => self.once(
                 "INSERT OR REPLACE INTO health VALUES (?, ?)",

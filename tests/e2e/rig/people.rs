@@ -1,9 +1,11 @@
 //! Users, their tokens and accounts.
 
+use std::num::NonZeroU32;
+
 use jiff::Timestamp;
 use tributary::accounts::{
-    AccountId, AccountState, ChargeRow, GatewayTokenRow, NewAccount, Period, PlatformId, Record,
-    Resets, Scope, TokenGrant, TokenId, Tokens, User, WindowSpec,
+    AccountId, AccountState, ChargeRow, GatewayTokenRow, NewAccount, Period, PlatformId, Purse,
+    PurseState, Record, Resets, Scope, Spending, TokenGrant, TokenId, Tokens, User, WindowSpec,
 };
 use tributary::platforms::Credential;
 use tributary::relay::{CREDENTIAL_FIELD, token_mac_parts};
@@ -18,6 +20,9 @@ pub struct Grants {
     pub models: Vec<String>,
     pub platforms: Vec<String>,
     pub expires_at: Option<Timestamp>,
+    pub points: Spending,
+    pub requests_per_minute: Option<NonZeroU32>,
+    pub tokens_per_day: Option<Tokens>,
 }
 
 impl Default for Grants {
@@ -27,6 +32,9 @@ impl Default for Grants {
             models: Vec::new(),
             platforms: Vec::new(),
             expires_at: None,
+            points: Spending::Fallback,
+            requests_per_minute: None,
+            tokens_per_day: None,
         }
     }
 }
@@ -42,6 +50,9 @@ impl Rig {
             models: grants.models,
             platforms: grants.platforms,
             expires_at: grants.expires_at,
+            points: grants.points,
+            requests_per_minute: grants.requests_per_minute,
+            tokens_per_day: grants.tokens_per_day,
         };
         let id = grant.id;
         let index = self.vault.token_index(&token).to_string();
@@ -58,6 +69,15 @@ impl Rig {
         };
         self.store.add_token(row).await.unwrap();
         (id, token.expose_secret().to_owned())
+    }
+
+    /// What is left of a token's tokens a day.
+    pub async fn day_of(&self, token: &str, limit: u64) -> PurseState {
+        let index = self.vault.token_index(&GatewayToken::parse(token).unwrap()).to_string();
+        let row = self.store.token(&index).await.unwrap().unwrap();
+        let (token, limit) = (row.grant.id, Tokens(limit));
+        let purse = Purse::Budget { token, index: index.into(), limit };
+        self.store.purse(&purse).await.unwrap()
     }
 
     /// A second user, with nothing bound.

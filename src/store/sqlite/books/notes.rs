@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::accounts::{Account, AccountId, GatewayTokenRow, Health, LeaseId, Record, User, Window};
 
-use super::{Books, Charged, Counter, Entry, Ms, OpenLease};
+use super::{Books, Charged, Counter, Entry, Ms, OpenLease, PurseNote};
 
 /// One changed row.
 pub(in super::super) enum Note {
@@ -42,6 +42,7 @@ pub(in super::super) enum Note {
     },
     Charged(Charged),
     Record(Record),
+    Purse(PurseNote),
     /// It is time to delete what is too old.
     Forget {
         now: Ms,
