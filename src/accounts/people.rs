@@ -112,3 +112,25 @@ impl GatewayTokenRow {
         self.mac = "revoked".into();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_without_limits_is_written_as_before_there_were_any() {
+        let old = r#"{"id":1,"user":2,"pools":[3],"scopes":["chat"],"models":[],"platforms":[],"expires_at":null}"#;
+        let grant: TokenGrant = serde_json::from_str(old).unwrap();
+        assert_eq!(grant.points, Spending::Fallback);
+        assert_eq!(serde_json::to_string(&grant).unwrap(), old);
+        let limited = TokenGrant {
+            points: Spending::Never,
+            requests_per_minute: NonZeroU32::new(1),
+            tokens_per_day: Some(Tokens(2)),
+            ..grant
+        };
+        let text = serde_json::to_string(&limited).unwrap();
+        let limits = r#","points":"never","requests_per_minute":1,"tokens_per_day":2}"#;
+        assert!(text.ends_with(limits), "{text}");
+    }
+}

@@ -183,11 +183,12 @@ impl List {
                 row.name.clone(),
                 format!("{}***{}", row.prefix, row.last_four),
                 scopes(&row).join(" "),
+                limits(&row),
                 row.created_at.to_string(),
                 state(&row),
             ]
         };
-        let head = ["ID", "USER", "NAME", "TOKEN", "SCOPES", "CREATED", "STATE"];
+        let head = ["ID", "USER", "NAME", "TOKEN", "SCOPES", "LIMITS", "CREATED", "STATE"];
         print::line(&table(head, tokens.into_iter().map(row).collect()))
     }
 }
@@ -214,6 +215,14 @@ fn facts(row: &GatewayTokenRow, user: &User) -> serde_json::Value {
 fn scopes(row: &GatewayTokenRow) -> Vec<String> {
     let word = |scope: &Scope| serde_json::to_value(scope).ok()?.as_str().map(str::to_owned);
     row.grant.scopes.iter().filter_map(word).collect()
+}
+
+fn limits(row: &GatewayTokenRow) -> String {
+    let grant = &row.grant;
+    let rate = grant.requests_per_minute.map(|rate| format!("{rate}/min"));
+    let day = grant.tokens_per_day.map(|tokens| format!("{tokens}/day"));
+    let points = (grant.points == Spending::Never).then(|| "no points".to_owned());
+    [rate, day, points].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 fn state(row: &GatewayTokenRow) -> String {

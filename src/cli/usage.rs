@@ -7,7 +7,7 @@ use clap::Args;
 use super::desk::users;
 use super::table::table;
 use super::{Desk, Failure, print};
-use crate::accounts::Record;
+use crate::accounts::{AccountId, Record};
 
 /// Show the records of calls, newest first.
 #[derive(Debug, Args)]
@@ -32,13 +32,15 @@ impl Usage {
         if desk.json {
             return print::json(&records);
         }
-        let head =
-            ["TIME", "REQUEST", "MODEL", "PLATFORM", "ACCOUNT", "IN", "OUT", "TOOK", "OUTCOME"];
+        let head = [
+            "TIME", "REQUEST", "MODEL", "PLATFORM", "ACCOUNT", "IN", "OUT", "POINTS", "TOOK",
+            "OUTCOME",
+        ];
         print::line(&table(head, records.iter().map(row).collect()))
     }
 }
 
-fn row(record: &Record) -> [String; 9] {
+fn row(record: &Record) -> [String; 10] {
     let last = record.attempts.last();
     let mark = if record.estimated { "~" } else { "" };
     [
@@ -46,9 +48,12 @@ fn row(record: &Record) -> [String; 9] {
         record.id.clone(),
         record.model.clone(),
         last.map(|attempt| attempt.platform.to_string()).unwrap_or_default(),
-        last.map(|attempt| attempt.account.to_string()).unwrap_or_default(),
+        last.filter(|attempt| attempt.account != AccountId::OPERATOR)
+            .map(|attempt| attempt.account.to_string())
+            .unwrap_or_default(),
         format!("{mark}{}", record.input),
         format!("{mark}{}", record.output),
+        if record.points.is_zero() { String::new() } else { record.points.to_string() },
         format!("{} ms", record.took_ms),
         record.outcome.clone(),
     ]

@@ -43,13 +43,22 @@ fn wrong_with(key: &KeySettings, catalogue: &Catalogue) -> Option<(String, Strin
         let what = "names a file and a variable, or neither".to_owned();
         return Some((what, "write one of `file` and `variable`".to_owned()));
     }
-    let face = face(key, catalogue);
-    if face.is_none() {
+    if key.variable.as_deref().is_some_and(|name| !is_variable(name)) {
+        // Not repeated: it may be the key itself.
+        let what = "names no environment variable".to_owned();
+        return Some((what, "write its name, of A-Z, 0-9 and _; never the key".to_owned()));
+    }
+    if face(key, catalogue).is_none() {
         let known: Vec<_> = catalogue.platforms().map(|known| known.id.as_str()).collect();
         let what = format!("there is no platform `{}` with that dialect", key.platform);
         return Some((what, format!("known are: {}", known.join(", "))));
     }
     None
+}
+
+fn is_variable(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    !name.is_empty() && name.bytes().all(fits)
 }
 
 fn face<'a>(key: &KeySettings, catalogue: &'a Catalogue) -> Option<&'a Face> {

@@ -118,7 +118,15 @@ impl Gateway {
 
     /// A place in the books, if one is free soon.
     pub(super) async fn place(&self, call: &mut Call) -> Result<books::Place, CallError> {
-        let place = tokio::time::timeout(self.parts.lease_wait, call.place()).await;
+        self.in_time(call.place()).await
+    }
+
+    /// Waits for a place for as long as for a lease.
+    pub(super) async fn in_time(
+        &self,
+        place: impl Future<Output = Option<books::Place>>,
+    ) -> Result<books::Place, CallError> {
+        let place = tokio::time::timeout(self.parts.lease_wait, place).await;
         place.map_err(|_| books_are_full())?.ok_or(CallError::ShuttingDown)
     }
 

@@ -1,5 +1,5 @@
 //! Bookkeeping behind the answer: settlements and records travel to the store
-//! through one bounded queue.
+//! through a bounded queue.
 //!
 //! A place in the queue is taken before a request is sent, so that a settlement
 //! always has one; when the store falls behind, new requests wait. Nobody who holds a
@@ -37,10 +37,13 @@ pub(super) struct Entry {
 /// A place in the queue.
 pub(super) type Place = mpsc::OwnedPermit<Entry>;
 
-/// The gateway's side of the queue, and the leases and holds that it has open.
+/// The gateway's side of the queues, and the leases and holds that it has open.
 #[derive(Clone)]
 pub struct Books {
     queue: mpsc::Sender<Entry>,
+    /// For the ends of tokens' days, which are held while a place above is waited for. Who
+    /// holds a place above waits for none here.
+    days: mpsc::Sender<Entry>,
     open: Arc<Mutex<HashMap<LeaseId, LeaseKey>>>,
     holds: Arc<Mutex<HashMap<LeaseId, HoldKey>>>,
     settled: Arc<Notify>,
@@ -49,27 +52,35 @@ pub struct Books {
 /// The store's side: run it with [`Bookkeeper::keep`].
 pub struct Bookkeeper {
     queue: mpsc::Receiver<Entry>,
+    days: mpsc::Receiver<Entry>,
     books: Books,
 }
 
 impl Books {
-    /// Books over a queue of so many places.
+    /// Books over queues of so many places each.
     pub fn open(places: usize) -> (Books, Bookkeeper) {
         let (sender, receiver) = mpsc::channel(places.max(1));
+        let (day_sender, days) = mpsc::channel(places.max(1));
         let books = Books {
             queue: sender,
+            days: day_sender,
             open: Arc::default(),
             holds: Arc::default(),
             settled: Arc::new(Notify::new()),
         };
         // The keeper must not hold a sender, or the queue would never end.
-        let keeper = Bookkeeper { queue: receiver, books: books.clone() };
+        let keeper = Bookkeeper { queue: receiver, days, books: books.clone() };
         (books, keeper)
     }
 
     /// Waits for a place. `None` once the books are shut.
     pub(super) async fn place(&self) -> Option<Place> {
         self.queue.clone().reserve_owned().await.ok()
+    }
+
+    /// Waits for a place for the end of a token's day.
+    pub(super) async fn day_place(&self) -> Option<Place> {
+        self.days.clone().reserve_owned().await.ok()
     }
 
     /// A place if one is free just now.
@@ -108,13 +119,29 @@ impl Books {
 }
 
 impl Bookkeeper {
-    /// Carries entries to the store until every [`Books`] is dropped and the queue is
+    /// Carries entries to the store until every [`Books`] is dropped and the queues are
     /// empty.
     pub async fn keep(self, store: Arc<dyn Store>, zones: Arc<Zones>, metrics: Arc<Metrics>) {
-        let Bookkeeper { mut queue, books } = self;
+        let Bookkeeper { queue, days, books } = self;
         let settled = books.settled.clone();
         drop(books);
-        let mut batch = Vec::with_capacity(BATCH);
+        let carrier = Carrier { store, zones, metrics, settled };
+        tokio::join!(carrier.carry(queue), carrier.carry(days));
+    }
+}
+
+/// What carries entries to the store.
+struct Carrier {
+    store: Arc<dyn Store>,
+    zones: Arc<Zones>,
+    metrics: Arc<Metrics>,
+    settled: Arc<Notify>,
+}
+
+impl Carrier {
+    async fn carry(&self, mut queue: mpsc::Receiver<Entry>) {
+        let Self { store, zones, metrics, settled } = self;
+        let mut batch = Vec::new();
         while queue.recv_many(&mut batch, BATCH).await > 0 {
             if batch.len() < BATCH {
                 tokio::time::sleep(GATHER).await;
@@ -131,16 +158,16 @@ impl Bookkeeper {
                 records.extend(entry.record.map(|record| *record));
             }
             if !settlements.is_empty() {
-                let settle = |batch| settle(&*store, batch, &zones);
-                insist(&metrics, settlements, settle).await;
+                let settle = |batch| settle(&**store, batch, zones);
+                insist(metrics, settlements, settle).await;
                 settled.notify_waiters();
             }
             if !holds.is_empty() {
-                insist(&metrics, holds, |batch| store.end_holds(batch)).await;
+                insist(metrics, holds, |batch| store.end_holds(batch)).await;
                 settled.notify_waiters();
             }
             if !records.is_empty() {
-                insist(&metrics, records, |batch| store.record(batch)).await;
+                insist(metrics, records, |batch| store.record(batch)).await;
             }
         }
     }

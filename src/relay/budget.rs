@@ -43,8 +43,8 @@ impl Gateway {
         let lane = parts.lanes.of(hop, &parts.metrics);
         let estimate = lane.learned.call(call.prompt, call.max_tokens).0;
         let since = Stopwatch::start();
+        let mut place = self.in_time(parts.books.day_place()).await?;
         loop {
-            let place = self.place(call).await?;
             let key = hold::key(lease_id(), purse.clone(), estimate, "".into());
             let hold = OpenHold::ask(key, parts.books.clone(), place);
             let asked = parts.store.hold(HoldAsk { key: hold.key(), most: estimate }).await;
@@ -55,17 +55,19 @@ impl Gateway {
                 }
                 Err(refusal) => refusal,
             };
-            call.give_back(hold.was_refused());
-            let resets_at = match refusal {
-                HoldRefusal::Empty { resets_at } => resets_at,
-                HoldRefusal::Busy if since.elapsed() < parts.lease_wait => {
-                    let _ = tokio::time::timeout(LOOK_AGAIN, parts.books.settled()).await;
-                    continue;
+            let is_busy = refusal == HoldRefusal::Busy;
+            match hold.was_refused() {
+                Some(back) if is_busy && since.elapsed() < parts.lease_wait => place = back,
+                _ => {
+                    CallerLimited { metrics: &parts.metrics, by: "budget" }.emit();
+                    let resets_at = match refusal {
+                        HoldRefusal::Busy => None,
+                        HoldRefusal::Empty { resets_at } => resets_at,
+                    };
+                    return Err(CallError::OverBudget { limit, resets_at });
                 }
-                HoldRefusal::Busy => None,
-            };
-            CallerLimited { metrics: &parts.metrics, by: "budget" }.emit();
-            return Err(CallError::OverBudget { limit, resets_at });
+            }
+            let _ = tokio::time::timeout(LOOK_AGAIN, parts.books.settled()).await;
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
-use tributary::accounts::{PurseState, Tokens};
+use tributary::accounts::{PurseState, Spending, TokenGrant, Tokens};
 use tributary::telemetry::clock;
 
 use crate::both;
@@ -38,6 +38,31 @@ both! {
         // Nothing was sent for them, and the user's other token is free.
         assert_eq!(rig.rows("openai").await.len(), 3);
         assert_eq!(rig.chat(ask(MODEL, "hello")).await.status, 200);
+    }
+}
+
+both! {
+    async fn who_writes_the_store_cannot_widen_a_tokens_limits(rig: Rig) {
+        let limited = || Grants {
+            points: Spending::Never,
+            requests_per_minute: NonZeroU32::new(60),
+            tokens_per_day: Some(Tokens(1000)),
+            ..Grants::default()
+        };
+        let widen: [fn(&mut TokenGrant); 4] = [
+            |_| {},
+            |grant| grant.points = Spending::Fallback,
+            |grant| grant.requests_per_minute = None,
+            |grant| grant.tokens_per_day = Some(Tokens(1001)),
+        ];
+        for (number, widen) in widen.into_iter().enumerate() {
+            let (mut row, token) = rig.token_row(&rig.user, limited()).await;
+            widen(&mut row.grant);
+            rig.store.add_token(row).await.unwrap();
+            let expected = if number == 0 { 200 } else { 401 };
+            let answer = rig.chat_as(&token, ask(MODEL, "hello")).await;
+            assert_eq!(answer.status, expected, "{number}: {answer:?}");
+        }
     }
 }
 
@@ -112,5 +137,16 @@ both! {
         rig.until(async || rig.day_of(&token, LIMIT).await.held == 0).await;
         let left = rig.day_of(&token, LIMIT).await.left;
         assert!(left > -DEAREST && left < DEAREST, "{left}");
+    }
+}
+
+both! {
+    #[wish(Wish { relay: tributary::relay::Settings { queue: 1, ..Default::default() }, ..Wish::default() })]
+    async fn a_tokens_day_takes_no_place_that_its_lease_waits_for(rig: Rig) {
+        let (_, token) = rig.token(&rig.user, a_day(100_000)).await;
+        let calls = (0..16).map(|_| rig.chat_as(&token, ask(MODEL, "say 3 words")));
+        for answer in join_all(calls).await {
+            assert_eq!(answer.status, 200, "{answer:?}");
+        }
     }
 }

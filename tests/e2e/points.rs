@@ -2,14 +2,23 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::join_all;
-use serde_json::json;
+use http::Request;
+use http_body_util::Full;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
 use tributary::accounts::{
     AccountId, Billing, Charge, EntryKind, Points, PointsEntry, Purse, Record, Spending,
 };
+use tributary::simulator::Simulator;
+use tributary::telemetry::clock;
 
 use crate::both;
-use crate::rig::{Answer, Grants, Rig, Wish, ask, tail};
+use crate::rig::{Answer, Grants, Rig, Server, Wish, ask, configured, tail};
+use crate::shell;
 
 const EXHAUSTED: &str =
     "429 insufficient_quota insufficient_quota Retry-After x-should-retry=false";
@@ -320,4 +329,88 @@ both! {
         assert!(rig.balance().await.0 > -dearest.0);
         assert_eq!(rig.chat(ask(MODEL, "say 100 words")).await.row(), EXHAUSTED_FOR_GOOD);
     }
+}
+
+both! {
+    #[wish(Wish { lease_deadline: SignedDuration::from_millis(1200), ..wish() })]
+    async fn a_living_gateway_keeps_points_past_their_deadline(rig: Rig) {
+        rig.give("5").await;
+        let answer = rig.chat_streamed(ask(MODEL, "pace 100 ms say 40 words")).await;
+        let record = rig.record(&answer).await;
+        assert!(record.took_ms > 3600, "{record:?}");
+        rig.all_paid().await;
+        let kinds: Vec<_> = rig.entries().await.iter().map(|entry| entry.kind).collect();
+        assert_eq!(kinds, [EntryKind::Exact, EntryKind::Grant], "never by its estimate");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_kill_9_points_that_were_held_are_charged_by_estimate_on_sqlite() {
+    survive("sqlite:test.db").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_kill_9_points_that_were_held_are_charged_by_estimate_on_redis() {
+    let server = Server::shared();
+    survive(&server.fresh_url()).await;
+}
+
+async fn survive(url: &str) {
+    const CALLERS: usize = 8;
+    let simulator = Simulator::start().await.unwrap();
+    let config = format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\n[operator]\nlisten = \"127.0.0.1:0\"\n\
+         [store]\nurl = \"{url}\"\nlease_deadline = \"2s\"\n[log]\nfilter = \"error\"\n\
+         [points]\nkeys = [{{ platform = \"openai\", variable = \"OWN_KEY\" }}]\n{}\
+         [[platforms.openai.models]]\nname = \"gpt-4.1\"\nmax_output = 500\n\
+         price = {{ in = 1, out = 4 }}\n",
+        configured(&simulator)
+    );
+    let mut shell = shell::Rig::new(&config);
+    shell.set("OWN_KEY", KEY);
+    shell.run(&["user", "add", "tester"]).ok();
+    shell.run(&["points", "grant", "--user", "tester", "5"]).ok();
+    let token = shell.run(&["--json", "token", "create", "--user", "tester"]).json();
+    let token = format!("Bearer {}", token["token"].as_str().unwrap());
+    let file = shell.write("key", "sk-mine-0123456789");
+    let words = ["account", "add", "--user", "tester", "--platform", "openai", "--name", "mine"];
+    let file = ["--key-file", file.to_str().unwrap(), "--limit", "0"];
+    shell.run(&[&words[..], &file].concat()).ok();
+
+    let mut gateway = shell.start(&["--json", "serve"]);
+    let line: Value = serde_json::from_str(&gateway.first_line()).unwrap();
+    let url = format!("{}/chat/completions", line["base_url"].as_str().unwrap());
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let begin = |_| {
+        let mut body = ask("gpt-4.1", "pace 100 ms say 100 words");
+        body["stream"] = json!(true);
+        let request = Request::post(&url).header("authorization", &token);
+        client.request(request.body(Full::from(body.to_string())).unwrap())
+    };
+    for answer in join_all((0..CALLERS).map(begin)).await {
+        let answer = answer.unwrap();
+        assert_eq!(answer.headers()["x-tributary-billing"], "points");
+    }
+    drop(gateway); // kill -9
+
+    let mut gateway = shell.start(&["--json", "serve"]);
+    gateway.first_line();
+    let patience = clock::now() + SignedDuration::from_secs(30);
+    let balance = loop {
+        let all = shell.run(&["--json", "points", "balance"]).json();
+        if all[0]["held"] == "0" {
+            break all[0]["balance"].clone();
+        }
+        assert!(clock::now() < patience, "{all}");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    };
+    let ledger = shell.run(&["--json", "points", "ledger", "--user", "tester"]).json();
+    let ledger: Vec<PointsEntry> = serde_json::from_value(ledger).unwrap();
+    let estimated = ledger.iter().filter(|entry| entry.kind == EntryKind::Estimated);
+    assert_eq!(estimated.clone().count(), CALLERS);
+    // An estimate, not all that was held.
+    assert!(estimated.clone().all(|entry| (-2000..0).contains(&entry.points.0)), "{ledger:?}");
+    let sum: Points = ledger.iter().map(|entry| entry.points).sum();
+    assert_eq!(json!(sum), balance);
+    gateway.terminate();
 }

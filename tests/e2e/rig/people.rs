@@ -41,6 +41,14 @@ impl Default for Grants {
 
 impl Rig {
     pub async fn token(&self, user: &User, grants: Grants) -> (TokenId, String) {
+        let (row, token) = self.token_row(user, grants).await;
+        let id = row.grant.id;
+        self.store.add_token(row).await.unwrap();
+        (id, token)
+    }
+
+    /// A token's row, not added yet, and its secret.
+    pub async fn token_row(&self, user: &User, grants: Grants) -> (GatewayTokenRow, String) {
         let token = GatewayToken::generate().unwrap();
         let grant = TokenGrant {
             id: self.store.reserve_token_id().await.unwrap(),
@@ -67,8 +75,7 @@ impl Rig {
             created_at: clock::now(),
             revoked_at: None,
         };
-        self.store.add_token(row).await.unwrap();
-        (id, token.expose_secret().to_owned())
+        (row, token.expose_secret().to_owned())
     }
 
     /// What is left of a token's tokens a day.
