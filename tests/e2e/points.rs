@@ -414,3 +414,41 @@ async fn survive(url: &str) {
     assert_eq!(json!(sum), balance);
     gateway.terminate();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_with_quota_and_a_token_without_limits_touch_no_purse() {
+    let server = Arc::new(Server::start());
+    let purses = async || {
+        let client = redis::Client::open(format!("redis://127.0.0.1:{}", server.port())).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut keys: Vec<String> = Vec::new();
+        for database in 0..4 {
+            redis::cmd("SELECT").arg(database).exec_async(&mut connection).await.unwrap();
+            keys.extend(
+                redis::cmd("KEYS")
+                    .arg("*")
+                    .query_async::<Vec<String>>(&mut connection)
+                    .await
+                    .unwrap(),
+            );
+        }
+        assert!(keys.iter().any(|key| key == "families"), "{keys:?}");
+        let is_purse =
+            |key: &String| [":points", ":budget", ":rate"].iter().any(|name| key.contains(name));
+        keys.into_iter().filter(is_purse).count()
+    };
+    let rig = Rig::on_server(first_has_quota(), server.clone()).await;
+    for _ in 0..5 {
+        assert!(!is_bought(&rig.chat(ask(MODEL, "say 7 words")).await));
+    }
+    rig.all_settled("openai").await;
+    assert_eq!(purses().await, 0);
+    let limits = Grants {
+        requests_per_minute: std::num::NonZeroU32::new(9),
+        tokens_per_day: Some(tributary::accounts::Tokens(1_000_000)),
+        ..Grants::default()
+    };
+    let (_, limited) = rig.token(&rig.user, limits).await;
+    assert!(!is_bought(&rig.chat_as(&limited, ask(MODEL, "say 7 words")).await));
+    assert!(purses().await >= 2);
+}

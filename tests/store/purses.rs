@@ -306,6 +306,38 @@ contract! {
 }
 
 contract! {
+    async fn no_two_requests_of_a_crowd_overdraw_points_together(rig: Rig) {
+        const MOST: u64 = 100;
+        let ann = Arc::new(rig.user().await);
+        let rig = Arc::new(rig);
+        for round in 0..15_u64 {
+            let left = state(&rig, &points(&ann)).await.0;
+            grant(&rig, &ann, 250 - left).await.unwrap();
+            let mut tasks = JoinSet::new();
+            for task in 0..64_u64 {
+                let (rig, ann) = (rig.clone(), ann.clone());
+                tasks.spawn(async move {
+                    for turn in 0..8 {
+                        let Ok(hold) = ask(&rig, &points(&ann), MOST).await else { continue };
+                        let pause = (task * 7 + turn * 13 + round * 31) % 4;
+                        tokio::time::sleep(Duration::from_millis(pause)).await;
+                        match (task + turn + round) % 3 {
+                            0 => end(&rig, &hold, ChargeKind::Released, 0).await,
+                            // Less than it asked for: what is left fits nobody else.
+                            1 => end(&rig, &hold, ChargeKind::Exact, 60).await,
+                            _ => end(&rig, &hold, ChargeKind::Exact, MOST).await,
+                        }
+                    }
+                });
+            }
+            tasks.join_all().await;
+            let (left, held) = state(&rig, &points(&ann)).await;
+            assert!(left > -MOST.cast_signed() && held == 0, "{left} left, {held} held");
+        }
+    }
+}
+
+contract! {
     async fn a_crowd_overdraws_a_day_by_one_request_at_most(rig: Rig) {
         let rig = Arc::new(rig);
         let mut tasks = JoinSet::new();
