@@ -22,7 +22,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use tributary::front::ChatRequest;
 use tributary::front::sse::events;
-use tributary::platforms::{Catalogue, DialectName, Exchange, PlatformError, StreamEnd};
+use tributary::platforms::{Catalogue, DialectName, Exchange, PlatformError, Reader, StreamEnd};
 
 /// The clock of every example.
 const CREATED: i64 = 1_790_000_000;
@@ -116,7 +116,7 @@ fn stream_through(exchange: &mut Exchange, stream: &[u8], cuts: &[usize]) -> Got
     match end.or(fed.end).expect("a stream ends") {
         StreamEnd::Done => {}
         StreamEnd::Failed(error) if exchange.began() => {
-            out.extend_from_slice(&error.refusal().body.event());
+            out.extend_from_slice(&error.refusal(Reader::Owner).body.event());
         }
         StreamEnd::Failed(error) => return refused(&error),
     }
@@ -147,7 +147,7 @@ fn opened(answer: &Value) -> (StatusCode, HeaderMap, Vec<u8>) {
 
 /// The error as the caller would see it.
 fn refused(error: &PlatformError) -> Got {
-    let refusal = error.refusal();
+    let refusal = error.refusal(Reader::Owner);
     let mut headers = json!({"content-type": "application/json"});
     if let Some(wait) = refusal.retry_after {
         headers["retry-after"] = json!(wait.as_secs_f64().ceil().to_string());

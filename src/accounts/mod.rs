@@ -10,6 +10,7 @@ mod people;
 mod points;
 mod record;
 mod tokens;
+mod total;
 mod window;
 
 pub use account::{Account, AccountState, NewAccount};
@@ -22,4 +23,5 @@ pub use people::{GatewayTokenRow, Scope, Spending, TokenGrant, User};
 pub use points::{EntryKind, NoPoints, Points, PointsEntry};
 pub use record::{Attempt, Billing, Record};
 pub use tokens::Tokens;
+pub use total::{Counts, Total, TotalKey};
 pub use window::{Period, Resets, Window, WindowSpec, ZoneResets};

@@ -12,6 +12,9 @@ use http_body::{Frame, SizeHint};
 use super::Response;
 use crate::relay::RelayStream;
 
+/// A whole answer goes in pieces of this, so that a caller which takes its time is seen to.
+const PIECE: usize = 16 << 10;
+
 /// What follows an answer's head.
 pub enum Body {
     /// Bytes, complete.
@@ -30,7 +33,9 @@ impl http_body::Body for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match self.get_mut() {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Whole(bytes) => {
+                Poll::Ready(Some(Ok(Frame::data(bytes.split_to(bytes.len().min(PIECE))))))
+            }
             Self::Stream(stream) => Pin::new(stream).poll_frame(cx),
         }
     }

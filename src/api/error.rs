@@ -14,7 +14,7 @@ use super::Response;
 use super::answer::{JSON, whole};
 use crate::accounts::Scope;
 use crate::front::ErrorBody;
-use crate::platforms::{ErrorClass, PlatformError, Refusal};
+use crate::platforms::{ErrorClass, PlatformError, Reader, Refusal};
 use crate::relay::CallError;
 use crate::store::StoreError;
 use crate::telemetry::clock;
@@ -188,8 +188,8 @@ fn call(error: CallError) -> Refusal {
             never_retry: true,
             ..refuse(StatusCode::BAD_GATEWAY, SERVER, None, "account_unauthorized", message)
         },
-        CallError::Platform { platform, account, error, to_owner } => {
-            by_platform(&format!("account {account} on {platform}"), error, to_owner)
+        CallError::Platform { platform, account, error, reader } => {
+            by_platform(&format!("account {account} on {platform}"), &error, reader)
         }
         CallError::Unreachable { .. } => {
             refuse(StatusCode::BAD_GATEWAY, SERVER, None, "upstream_error", message)
@@ -211,23 +211,18 @@ fn call(error: CallError) -> Refusal {
     }
 }
 
-/// A platform's refusal. Its own words reach the owner of the account alone.
-fn by_platform(account: &str, error: PlatformError, to_owner: bool) -> Refusal {
-    use ErrorClass as Class;
-    let mut refusal = error.refusal();
-    if !to_owner && !matches!(error.class, Class::InvalidRequest | Class::ContentFiltered) {
-        refusal.body.message = "its own words are for the account's owner".into();
-    }
-    let said = &refusal.body.message;
-    refusal.body.message = match error.class {
-        Class::AuthExpired => {
-            format!("{account} needs authorization: bind it anew. The platform said: {said}")
-        }
-        Class::Banned => {
-            format!("{account} needs authorization: its platform has shut it. It said: {said}")
-        }
-        Class::QuotaExhausted => format!("{account} is out of quota: {said}"),
+/// A platform's refusal, with the account and the remedy before it where it is about those.
+fn by_platform(account: &str, error: &PlatformError, reader: Reader) -> Refusal {
+    let mut refusal = error.refusal(reader);
+    let (what, link) = match error.class {
+        ErrorClass::AuthExpired => ("needs authorization: bind it anew", ". The platform said: "),
+        ErrorClass::Banned => ("needs authorization: its platform has shut it", ". It said: "),
+        ErrorClass::QuotaExhausted => ("is out of quota", ": "),
         _ => return refusal,
+    };
+    refusal.body.message = match error.words_for(reader) {
+        Some(said) => format!("{account} {what}{link}{said}"),
+        None => format!("{account} {what}. The platform's own words are for its owner."),
     };
     refusal
 }
@@ -360,7 +355,7 @@ mod tests {
         ];
         let by_class = classes.map(|class| {
             let error = PlatformError::new(class, "no");
-            CallError::Platform { platform: platform(), account, error, to_owner: true }
+            CallError::Platform { platform: platform(), account, error, reader: Reader::Owner }
         });
         let errors = [
             ApiError::NoToken,

@@ -12,12 +12,13 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
+use jiff::civil::Date;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
 use crate::accounts::{
     AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, NewAccount, PlatformId, Points,
-    PointsEntry, PoolId, Purse, PurseState, Record, Resets, TokenId, User, UserId,
+    PointsEntry, PoolId, Purse, PurseState, Record, Resets, TokenId, Total, User, UserId,
 };
 use crate::store::{Answer, Directory, Errand, Reply, StoreError, Treasury, Verb, errand_proof};
 use crate::telemetry::clock;
@@ -152,6 +153,14 @@ impl Directory for Beside {
         limit: usize,
     ) -> Answer<Vec<Record>> {
         self.ask(Verb::RecordsOf { user, before: before.map(Into::into), limit }).await
+    }
+
+    async fn totals_of(&self, user: UserId, first: Date, last: Date) -> Answer<Vec<Total>> {
+        self.ask(Verb::TotalsOf { user, first, last }).await
+    }
+
+    async fn remove_account(&self, account: AccountId) -> Answer<bool> {
+        self.ask(Verb::RemoveAccount { account }).await
     }
 
     async fn charges(

@@ -24,6 +24,7 @@ pub(super) fn broken(settings: &Settings) -> Vec<Broken> {
     let durations = [
         ("server.head_timeout", server.head_timeout, MILLISECOND, DAY),
         ("server.body_timeout", server.body_timeout, MILLISECOND, DAY),
+        ("server.send_timeout", server.send_timeout, MILLISECOND, DAY),
         ("server.drain_notice", server.drain_notice, SignedDuration::ZERO, DAY),
         ("server.drain_timeout", server.drain_timeout, SignedDuration::ZERO, DAY),
         // Renewed four times as often, by a clock that ticks.
@@ -42,6 +43,8 @@ pub(super) fn broken(settings: &Settings) -> Vec<Broken> {
         ("upstream.max_answer_bytes", upstream.max_answer_bytes, 1024),
         ("relay.max_attempts", relay.max_attempts, 1),
         ("relay.queue", relay.queue, 1),
+        ("store.keep_days", store.keep_days as usize, 1),
+        ("store.keep_records", store.keep_records, 1),
     ];
     let durations = durations.into_iter().filter_map(|(key, value, least, most)| {
         if value < least {

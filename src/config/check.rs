@@ -136,9 +136,17 @@ impl Checked<'_, '_> {
         if let Err(error) = store::holder(&settings.store) {
             self.wrong("store.url", error.to_string(), "");
         }
-        if holds_password(&settings.store.url) && !self.layers.is_from_environment("store.url") {
+        if store::holds_password(&settings.store.url)
+            && !self.layers.is_from_environment("store.url")
+        {
             let fix = "set the URL by the variable TRIBUTARY_STORE__URL instead";
             self.wrong("store.url", "has a password, and files get copied", fix);
+        }
+        if let Some(file) = &settings.store.ca_file
+            && let Err(error) = std::fs::metadata(file)
+        {
+            let why = format!("{}: {error}", file.display());
+            self.wrong("store.ca_file", why, "name a PEM file of certificates");
         }
         if settings.upstream.ca_file.is_some()
             && let Err(error) = upstream::Client::new(&settings.upstream)
@@ -169,9 +177,4 @@ fn home_of(key: &str) -> String {
 fn is_negative(value: &Value) -> bool {
     let text = value.as_str().and_then(|text| text.parse::<jiff::SignedDuration>().ok());
     text.is_some_and(|duration| duration.is_negative())
-}
-
-fn holds_password(url: &str) -> bool {
-    url::Url::parse(url)
-        .is_ok_and(|url| url.password().is_some_and(|password| !password.is_empty()))
 }

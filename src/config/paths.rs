@@ -11,10 +11,15 @@ const SQLITE: &str = "sqlite:";
 /// Makes the settings' relative paths good from the working folder.
 pub(super) fn resolve(settings: &mut Settings, layers: &Layers) {
     let Some(folder) = layers.file.as_deref().and_then(Path::parent) else { return };
-    if let Some(file) = &mut settings.upstream.ca_file
-        && !layers.is_from_environment("upstream.ca_file")
-    {
-        *file = folder.join(&file);
+    for (key, file) in [
+        ("upstream.ca_file", &mut settings.upstream.ca_file),
+        ("store.ca_file", &mut settings.store.ca_file),
+    ] {
+        if let Some(file) = file
+            && !layers.is_from_environment(key)
+        {
+            *file = folder.join(&file);
+        }
     }
     if !layers.is_from_environment("points.keys") {
         for file in settings.points.keys.iter_mut().filter_map(|key| key.file.as_mut()) {

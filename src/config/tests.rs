@@ -152,7 +152,8 @@ listen = "127.0.0.1:9000"
 [operator]
 listen = "127.0.0.1:9000"
 [store]
-url = "redis://:hunter2hunter2@127.0.0.1/0"
+url = "redis+sentinel://:hunter2hunter2@127.0.0.1:1,127.0.0.1:2/main"
+ca_file = "no-such.pem"
 [upstream]
 ca_file = "no-such.pem"
 [platforms.mine]
@@ -166,8 +167,9 @@ windows = [
     for part in [
         "gateway.toml:5: operator.listen: is the address of [server] listen too; ",
         "gateway.toml:7: store.url: has a password, and files get copied; ",
-        "gateway.toml:9: upstream.ca_file: ",
-        "gateway.toml:13: platforms.mine.windows.1.zone: is no time zone; ",
+        "gateway.toml:8: store.ca_file: ",
+        "gateway.toml:10: upstream.ca_file: ",
+        "gateway.toml:14: platforms.mine.windows.1.zone: is no time zone; ",
     ] {
         assert!(told.contains(part), "{part}\nin\n{told}");
     }

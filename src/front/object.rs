@@ -114,7 +114,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
                     if object.fields.len() == MOST_FIELDS {
                         return Err(A::Error::custom("too many fields"));
                     }
-                    let name = read_text(name.get()).ok_or(A::Error::custom("a strange name"))?;
+                    let name =
+                        read_text(name.get()).ok_or_else(|| A::Error::custom("a strange name"))?;
                     object.set(name, value.get());
                 }
                 Ok(object)

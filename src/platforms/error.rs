@@ -54,6 +54,26 @@ pub enum Reset {
     Person,
 }
 
+/// Whose words a failure's message is, and what they speak of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Words {
+    /// Ours.
+    Ours,
+    /// The platform's, about what the caller sent.
+    OfRequest,
+    /// The platform's, about the account, the platform, or nobody knows what.
+    OfAccount,
+}
+
+/// Who reads of a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// The account's owner.
+    Owner,
+    /// Somebody else who draws from its pool.
+    Member,
+}
+
 /// A failure as a platform told it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -66,6 +86,8 @@ pub struct PlatformError {
     pub code: Option<String>,
     /// The platform's own words, secrets redacted; never empty.
     pub message: String,
+    /// Whose words those are.
+    pub words: Words,
     /// The request field it is about.
     pub param: Option<String>,
     /// When to come back: the platform's word, else the catalogue's hint.
@@ -79,13 +101,14 @@ pub struct PlatformError {
 }
 
 impl PlatformError {
-    /// A failure that has nothing but a class and words.
+    /// A failure that has nothing but a class and words of ours.
     pub fn new(class: ErrorClass, message: impl Into<String>) -> PlatformError {
         PlatformError {
             class,
             status: None,
             code: None,
             message: message.into(),
+            words: Words::Ours,
             param: None,
             retry_after: None,
             reset: None,
@@ -99,14 +122,23 @@ impl PlatformError {
         PlatformError::new(ErrorClass::UpstreamFault, message)
     }
 
-    /// What the caller sees when no other account can answer, in the platform's words.
-    pub fn refusal(&self) -> Refusal {
+    /// The words that this reader may read: the platform's own are for the account's owner,
+    /// but for those about the reader's own request.
+    pub fn words_for(&self, reader: Reader) -> Option<&str> {
+        match (self.words, reader) {
+            (Words::OfAccount, Reader::Member) => None,
+            (Words::Ours | Words::OfRequest, _) | (_, Reader::Owner) => Some(&self.message),
+        }
+    }
+
+    /// What the caller sees when no other account can answer.
+    pub fn refusal(&self, reader: Reader) -> Refusal {
         let (status, kind, code, param) = self.class.in_front();
         let own = self.front_code.clone();
         let in_front = Refusal {
             status,
             body: ErrorBody {
-                message: self.message.clone(),
+                message: self.words_for(reader).map_or_else(|| self.class.plainly(), str::to_owned),
                 kind: Cow::Borrowed(kind),
                 param: self.param.clone().or_else(|| param.map(str::to_owned)),
                 code: Some(own.unwrap_or(Cow::Borrowed(code))),
@@ -156,6 +188,22 @@ impl ErrorClass {
         }
     }
 
+    /// The failure in our words, for those whom the platform's are not for.
+    fn plainly(self) -> String {
+        use ErrorClass as Class;
+        let what = match self {
+            Class::InvalidRequest => "The platform refuses the request.",
+            Class::ContentFiltered => "The platform refuses the content.",
+            Class::NotFound => "The account has no such model.",
+            Class::AuthExpired | Class::Banned => "The account needs authorization.",
+            Class::QuotaExhausted => "The account is out of quota.",
+            Class::RateLimited => "The account has to rest.",
+            Class::Overloaded => "The platform has no room now.",
+            Class::UpstreamFault => "The platform failed.",
+        };
+        format!("{what} Its own words are for the account's owner.")
+    }
+
     /// Whether waiting helps.
     fn heals(self) -> bool {
         use ErrorClass as Class;
@@ -189,4 +237,41 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
     /// `x-should-retry: false` goes with it.
     pub never_retry: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLASSES: [ErrorClass; 9] = [
+        ErrorClass::InvalidRequest,
+        ErrorClass::ContentFiltered,
+        ErrorClass::NotFound,
+        ErrorClass::AuthExpired,
+        ErrorClass::Banned,
+        ErrorClass::QuotaExhausted,
+        ErrorClass::RateLimited,
+        ErrorClass::Overloaded,
+        ErrorClass::UpstreamFault,
+    ];
+
+    #[test]
+    fn words_about_an_account_are_its_owners_alone_and_the_code_is_everybodys() {
+        for class in CLASSES {
+            for words in [Words::Ours, Words::OfRequest, Words::OfAccount] {
+                let error = PlatformError { words, ..PlatformError::new(class, "org-42 owes") };
+                let owner = error.refusal(Reader::Owner);
+                let member = error.refusal(Reader::Member);
+                assert_eq!(owner.body.message, "org-42 owes", "{class:?}");
+                let is_told = member.body.message.contains("org-42");
+                assert_eq!(is_told, words != Words::OfAccount, "{class:?} {words:?}");
+                if !is_told {
+                    let end = "Its own words are for the account's owner.";
+                    assert!(member.body.message.ends_with(end), "{member:?}");
+                }
+                let code = |refusal: &Refusal| (refusal.status, refusal.body.code.clone());
+                assert_eq!(code(&owner), code(&member));
+            }
+        }
+    }
 }

@@ -67,6 +67,20 @@ pub enum StreamEnd {
 }
 
 impl Exchange {
+    /// Refuses a request for what this model can't do there, so that nothing is leased or
+    /// sent for it. A platform that this build doesn't speak to refuses nothing.
+    ///
+    /// # Errors
+    /// The field that asks for it.
+    pub fn check(platform: &Platform, model: &Model, ask: &ChatRequest) -> Result<(), BadRequest> {
+        let spoken = platform.faces.iter().find(|face| face.dialect.is_spoken());
+        let Some((face, reach)) = spoken.and_then(|face| Some((face, model.reach(face.dialect)?)))
+        else {
+            return Ok(());
+        };
+        OpenaiChat::check(platform, face, model, reach, ask)
+    }
+
     /// Translates the request.
     ///
     /// `created` is our clock in Unix seconds, for platforms that send none.

@@ -15,7 +15,7 @@ use http::{HeaderMap, StatusCode};
 pub(crate) use said::Said;
 
 use super::rules::{ErrorRule, Until, fits};
-use super::{ErrorClass, Face, Platform, PlatformError, Reset};
+use super::{ErrorClass, Face, Platform, PlatformError, Reset, Words};
 
 /// What a failure with an HTTP status means.
 pub(crate) fn of_answer(
@@ -55,13 +55,23 @@ fn understand(
         let refused = class == ErrorClass::InvalidRequest;
         refused.then(|| words::named_param(&message, &face.param_names)).flatten()
     });
-    let front_code = rule.and_then(|rule| rule.front_code.clone()).or_else(|| {
-        let is_own = matches!(class, ErrorClass::InvalidRequest | ErrorClass::ContentFiltered);
-        said.code.clone().filter(|_| face.own_codes && is_own)
-    });
+    let refuses = matches!(class, ErrorClass::InvalidRequest | ErrorClass::ContentFiltered);
+    let front_code = rule
+        .and_then(|rule| rule.front_code.clone())
+        .or_else(|| said.code.clone().filter(|_| face.own_codes && refuses));
+    let words = if said.message.is_none() || rule.is_some_and(|rule| rule.message.is_some()) {
+        Words::Ours
+    } else if refuses && (rule.is_some() || param.is_some()) {
+        // Known by its code, or it names a field. Another 400 may be about the account: some
+        // say so that its credit is used up.
+        Words::OfRequest
+    } else {
+        Words::OfAccount
+    };
     PlatformError {
         class,
         status,
+        words,
         reset: rule.and_then(|rule| reset(rule.until?, platform, &message)),
         retry_after: rule.and_then(|rule| Duration::try_from_secs_f64(rule.wait?).ok()),
         this_model_only: rule.is_some_and(|rule| rule.this_model),
@@ -148,6 +158,40 @@ mod tests {
         let text = r#"{"error":{"code":"1308","message":"将在 2026-09-22 03:00:00 重置。"}}"#;
         let at: jiff::Timestamp = "2026-09-21T19:00:00Z".parse().unwrap();
         assert_eq!(classify("glm", 429, text).reset, Some(Reset::At(at)));
+    }
+
+    #[test]
+    fn whose_words_are_told_apart() {
+        let by_field = r#"{"error":{"message":"must be at most 2","param":"temperature"}}"#;
+        let of_nothing = r#"{"error":{"message":"Your credit balance is too low"}}"#;
+        for (platform, status, body, words) in [
+            ("openai", 400, by_field, Words::OfRequest),
+            ("openai", 400, of_nothing, Words::OfAccount),
+            ("openai", 500, by_field, Words::OfAccount),
+            ("glm", 400, r#"{"error":{"code":"1214","message":"m"}}"#, Words::OfRequest),
+            ("glm", 400, r#"{"error":{"code":"1301","message":"m"}}"#, Words::OfRequest),
+            ("glm", 400, r#"{"error":{"code":"1211","message":"m"}}"#, Words::OfAccount),
+            ("glm", 429, r#"{"error":{"code":"1113","message":"m"}}"#, Words::OfAccount),
+            (
+                "ernie",
+                400,
+                r#"{"error":{"code":"invalid_argument","message":"m"}}"#,
+                Words::OfRequest,
+            ),
+            ("glm", 502, "<html>", Words::Ours),
+        ] {
+            assert_eq!(classify(platform, status, body).words, words, "{platform} {body}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_spark_names_beside_its_words_is_kept() {
+        let body = r#"{"error":{"message":"m","type":"api_error","param":"top_k","code":"10163"}}"#;
+        let error = classify("spark", 400, body);
+        assert_eq!(
+            (error.class, error.param.as_deref()),
+            (ErrorClass::InvalidRequest, Some("top_k"))
+        );
     }
 
     #[test]

@@ -23,8 +23,8 @@ use super::tried::Tried;
 use crate::accounts::{Account, AccountId, Health, LeaseAsk};
 use crate::front::{ByteCensus, ChatRequest};
 use crate::platforms::{
-    Answer, Credential, DialectName, ErrorClass, Exchange, Fed, Hop, PlatformError, StreamEnd,
-    UpstreamRequest,
+    Answer, Credential, DialectName, ErrorClass, Exchange, Fed, Hop, PlatformError, Reader,
+    StreamEnd, UpstreamRequest,
 };
 use crate::store::StoreError;
 use crate::telemetry::clock;
@@ -54,6 +54,8 @@ pub(super) struct OpenedStream {
     pub(super) first: Bytes,
     /// To take out of the platform's words, should it repeat it.
     pub(super) credential: Credential,
+    /// Who the caller is to the account.
+    pub(super) reader: Reader,
     /// It has ended already.
     pub(super) end: Option<StreamEnd>,
 }
@@ -168,7 +170,8 @@ impl Gateway {
         match begun {
             Ok(FirstOutput::Whole(answer)) => Ok(Begun::Whole(answer)),
             Ok(FirstOutput::Flows { body, first, end }) => {
-                Ok(Begun::Stream(OpenedStream { exchange, body, first, credential, end }))
+                let reader = call.reader(account);
+                Ok(Begun::Stream(OpenedStream { exchange, body, first, credential, reader, end }))
             }
             Err(failure) => Err(failure.without(&credential)),
         }

@@ -17,9 +17,10 @@ use super::hold::OpenHold;
 use super::lane::Lane;
 use super::lease::{OpenLease, Used};
 use crate::accounts::{
-    AccountId, Attempt, Billing, Charge, ChargeKind, Record, TokenId, Tokens, UserId,
+    Account, AccountId, Attempt, Billing, Charge, ChargeKind, Record, TokenId, Tokens, UserId,
 };
 use crate::front::{ByteCensus, ChatRequest, Usage};
+use crate::platforms::Reader;
 use crate::telemetry::clock::{self, Stopwatch};
 use crate::telemetry::events::{AttemptFailed, CallEnded, RequestSent, StreamOpened};
 
@@ -123,8 +124,9 @@ impl Call {
         self.budget = Some(budget);
     }
 
-    pub(super) fn user(&self) -> UserId {
-        self.user
+    /// Who the caller is to an account that it was given.
+    pub(super) fn reader(&self, account: &Account) -> Reader {
+        if account.owner == self.user { Reader::Owner } else { Reader::Member }
     }
 
     /// How many attempts were begun.

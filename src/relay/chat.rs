@@ -62,6 +62,7 @@ impl Gateway {
         self.admit(caller).await?;
         let parts = &self.parts;
         let route = Route::find(&parts.catalogue, &*parts.store, caller, ask.model(), pin).await?;
+        let route = route.able(ask)?;
         let mut call = Call::begin(parts, caller, ask, request_id, arrived);
         match self.first_answer(caller, ask, &route, &mut call).await {
             Ok(first) => Ok(self.relay(first, call)),
@@ -139,9 +140,9 @@ impl Gateway {
         let now = clock::now();
         let took = call.attempt_failed(&failure);
         self.bear(&failure, hop, account, took, now).await;
-        let to_owner = account.owner == call.user();
+        let reader = call.reader(account);
         let platform = account.platform.clone();
-        tried.failed(account.id, failure.into_call_error(platform, account.id, to_owner, now));
+        tried.failed(account.id, failure.into_call_error(platform, account.id, reader, now));
         next
     }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::accounts::{AccountId, PlatformId, Tokens};
 use crate::front::BadRequest;
-use crate::platforms::PlatformError;
+use crate::platforms::{PlatformError, Reader};
 use crate::store::StoreError;
 use crate::telemetry::clock;
 
@@ -83,16 +83,16 @@ pub enum CallError {
         status: &'static str,
     },
     /// A platform's refusal, on this account.
-    #[error("account {account} on {platform}: {error}")]
+    #[error("account {account} on {platform} gave no answer")]
     Platform {
         /// The platform.
         platform: PlatformId,
         /// The account.
         account: AccountId,
-        /// What the platform said. Its words are for the account's owner.
+        /// What the platform said.
         error: PlatformError,
-        /// Whether the caller owns the account.
-        to_owner: bool,
+        /// Who the caller is to the account.
+        reader: Reader,
     },
     /// A platform could not be reached.
     #[error("{platform} could not be reached")]

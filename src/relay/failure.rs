@@ -11,7 +11,7 @@ use super::estimate::Learned;
 use super::lease::Used;
 use crate::accounts::{AccountId, Health, PlatformId, Resets, Tokens};
 use crate::front::{BadRequest, ByteCensus, Usage};
-use crate::platforms::{Credential, ErrorClass, PlatformError, Reset};
+use crate::platforms::{Credential, ErrorClass, PlatformError, Reader, Reset};
 use crate::upstream::SendFailure;
 use crate::vault::mask;
 
@@ -163,7 +163,7 @@ impl Failure {
         self,
         platform: PlatformId,
         account: AccountId,
-        to_owner: bool,
+        reader: Reader,
         now: Timestamp,
     ) -> CallError {
         match self {
@@ -176,11 +176,9 @@ impl Failure {
                     let wait = until(&error, now).duration_since(now);
                     error.retry_after = wait.try_into().ok();
                 }
-                CallError::Platform { platform, account, error, to_owner }
+                CallError::Platform { platform, account, error, reader }
             }
-            Self::Broken { error, .. } => {
-                CallError::Platform { platform, account, error, to_owner }
-            }
+            Self::Broken { error, .. } => CallError::Platform { platform, account, error, reader },
             Self::Unusable(_) => {
                 CallError::Unauthorized { platform, account, status: "not usable by this gateway" }
             }

@@ -18,7 +18,7 @@ use super::route::Route;
 use super::tried::Tried;
 use crate::accounts::{Account, AccountId, Health, HoldAsk, HoldRefusal, PoolId, Purse, UserId};
 use crate::front::{ChatRequest, Usage};
-use crate::platforms::{Credential, Hop, Price};
+use crate::platforms::{Credential, Hop, Price, Reader};
 use crate::telemetry::clock;
 use crate::telemetry::events::PointsAsked;
 use crate::vault::{Place, Plain, SealError, Vault};
@@ -151,7 +151,8 @@ impl Gateway {
                 call.attempt_failed(&failure);
                 key.bear(&failure, now);
                 let platform = key.account.platform.clone();
-                let error = failure.into_call_error(platform, AccountId::OPERATOR, false, now);
+                let error =
+                    failure.into_call_error(platform, AccountId::OPERATOR, Reader::Member, now);
                 tried.bought_in_vain(number, error);
                 match next {
                     Next::Account => {}

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::caller::Caller;
 use super::error::CallError;
 use crate::accounts::{Account, AccountId};
-use crate::platforms::{Catalogue, Hop, Resolution};
+use crate::front::{BadRequest, ChatRequest};
+use crate::platforms::{Catalogue, Exchange, Hop, Resolution};
 use crate::store::Store;
 
 /// Where a request may go, in order.
@@ -66,6 +67,32 @@ impl Route {
         Ok(Self { hops: Arc::new([hop]), pin: Some(id) })
     }
 
+    /// Without the hops whose model can't do what is asked.
+    ///
+    /// # Errors
+    /// What the first of them lacks, if none is left.
+    pub(super) fn able(mut self, ask: &ChatRequest) -> Result<Self, CallError> {
+        let lacks: Vec<Option<BadRequest>> = self
+            .hops
+            .iter()
+            .map(|hop| Exchange::check(&hop.platform, &hop.model, ask).err())
+            .collect();
+        let first = lacks.iter().flatten().next().cloned();
+        let Some(first) = first else { return Ok(self) };
+        let able: Arc<[Hop]> = self
+            .hops
+            .iter()
+            .zip(&lacks)
+            .filter(|(_, lack)| lack.is_none())
+            .map(|(hop, _)| hop.clone())
+            .collect();
+        if able.is_empty() {
+            return Err(first.into());
+        }
+        self.hops = able;
+        Ok(self)
+    }
+
     fn by_name(
         catalogue: &Catalogue,
         caller: &Caller,
@@ -119,12 +146,12 @@ fn hop_on(catalogue: &Catalogue, account: &Account, model: Option<&str>) -> Resu
 }
 
 fn no_model() -> CallError {
-    CallError::Bad(crate::front::BadRequest::field("model", "You must name a model."))
+    CallError::Bad(BadRequest::field("model", "You must name a model."))
 }
 
 fn two_accounts() -> CallError {
     let message = "The model's name pins one account and account_id another.";
-    CallError::Bad(crate::front::BadRequest::field("account_id", message))
+    CallError::Bad(BadRequest::field("account_id", message))
 }
 
 fn not_for_this_token(model: &str) -> CallError {

@@ -18,7 +18,7 @@ use tokio::time::Sleep;
 use super::attempt::OpenedStream;
 use super::call::{Call, Ending};
 use super::failure::cleanse;
-use crate::platforms::{Credential, Exchange, Fed, PlatformError, StreamEnd};
+use crate::platforms::{Credential, Exchange, Fed, PlatformError, Reader, StreamEnd};
 use crate::telemetry::clock::Stopwatch;
 
 /// As much as is gathered into one write.
@@ -39,6 +39,7 @@ pub struct RelayStream {
     looks: u8,
     call: Call,
     credential: Credential,
+    reader: Reader,
     heard: Stopwatch,
     told: Stopwatch,
     gap: Duration,
@@ -53,7 +54,7 @@ impl RelayStream {
         gap: Duration,
         keep_alive: Duration,
     ) -> Self {
-        let OpenedStream { exchange, body, first, end, credential } = opened;
+        let OpenedStream { exchange, body, first, end, credential, reader } = opened;
         let mut stream = Self {
             exchange,
             upstream: Some(body),
@@ -61,6 +62,7 @@ impl RelayStream {
             looks: 0,
             call,
             credential,
+            reader,
             heard: Stopwatch::start(),
             told: Stopwatch::start(),
             gap,
@@ -108,7 +110,7 @@ impl RelayStream {
             }
             Some(StreamEnd::Failed(mut error)) => {
                 cleanse(&mut error.message, &self.credential);
-                self.out.push(error.refusal().body.event());
+                self.out.push(error.refusal(self.reader).body.event());
                 self.upstream = None;
                 self.broke_off("upstream_error");
             }

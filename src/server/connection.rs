@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Settings;
+use super::stall::{Taken, Watch, limited};
 use crate::api::Body;
 
 /// Also the longest request head on HTTP/1.1.
@@ -42,6 +43,7 @@ pub(super) async fn accept<S, F>(
     let builder = builder(&settings);
     let patience = Patience {
         head: settings.head_timeout.unsigned_abs(),
+        send: settings.send_timeout.unsigned_abs(),
         drain: settings.drain_timeout.unsigned_abs(),
     };
     loop {
@@ -67,12 +69,14 @@ struct Patience {
     /// Until its first request. hyper watches the heads that follow, but for HTTP/2 and
     /// for a version that can't be told yet nobody else does.
     head: Duration,
+    /// While something waits for the caller to take it.
+    send: Duration,
     /// Once the drain has begun.
     drain: Duration,
 }
 
-fn builder(settings: &Settings) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+fn builder(settings: &Settings) -> Builder<Watch> {
+    let mut builder = Builder::new(Watch { limit: settings.send_timeout.unsigned_abs() });
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -90,7 +94,7 @@ fn builder(settings: &Settings) -> Builder<TokioExecutor> {
 
 async fn connection<S, F>(
     stream: TcpStream,
-    builder: Builder<TokioExecutor>,
+    builder: Builder<Watch>,
     patience: Patience,
     drain: CancellationToken,
     serve: S,
@@ -103,9 +107,10 @@ async fn connection<S, F>(
     let service = service_fn(move |request| {
         asked.store(true, Ordering::Relaxed);
         let answer = serve(request);
-        async move { Ok::<_, Infallible>(answer.await) }
+        async move { Ok::<_, Infallible>(answer.await.map(Taken::new)) }
     });
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let stream = TokioIo::new(limited(stream, patience.send));
+    let mut connection = pin!(builder.serve_connection(stream, service));
     let mut drained = pin!(drain.cancelled());
     let mut alarm = pin!(sleep(patience.head));
     let mut draining = false;

@@ -5,6 +5,7 @@ mod listen;
 mod routes;
 mod run;
 mod settings;
+mod stall;
 
 pub use routes::{Handler, ROUTES, Role, Route};
 pub use run::{Addresses, Running, start};

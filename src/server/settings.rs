@@ -24,6 +24,10 @@ pub struct Settings {
     #[schemars(with = "String")]
     #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
     pub body_timeout: SignedDuration,
+    /// The longest that an answer which is ready may wait for the caller to take more of it.
+    #[schemars(with = "String")]
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    pub send_timeout: SignedDuration,
     /// How long `/readyz` says 503 before the listener shuts, so that a balancer sees it.
     #[schemars(with = "String")]
     #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
@@ -42,6 +46,7 @@ impl Default for Settings {
             max_body_bytes: 32 << 20,
             head_timeout: SignedDuration::from_secs(75),
             body_timeout: SignedDuration::from_secs(15),
+            send_timeout: SignedDuration::from_mins(1),
             drain_notice: SignedDuration::from_secs(1),
             drain_timeout: SignedDuration::from_secs(30),
         }

@@ -143,7 +143,7 @@ async fn models(
     if let Some(replaced) = instead(site, asked, &mut met.instead, met.delay_head_ms).await? {
         return Ok(refusal(site, asked, replaced, None, met.manner));
     }
-    let mut known = site.wire.models().iter().filter(|model| !model.offline);
+    let mut known = site.wire.facts().models.iter().filter(|model| !model.offline);
     let body = match name {
         None => {
             let list: Vec<Value> = known.map(|model| site.wire.show(model)).collect();

@@ -92,7 +92,7 @@ impl Simulator {
             let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             let wanted = addresses.get(name).copied().unwrap_or(free);
             let listener = TcpListener::bind(wanted).await?;
-            let first_model = site.wire.models().first().map_or("", |model| model.name);
+            let first_model = site.wire.facts().models.first().map_or("", |model| model.name);
             platforms.push(Listening { name, address: listener.local_addr()?, first_model });
             tasks.spawn(serve::serve(listener, Arc::new(site)));
         }

@@ -19,15 +19,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::accounts::{
     Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Grant, Health, LeaseAsk, LeaseId,
-    LeaseKey, NewAccount, PlatformId, PoolId, Record, Refusal, Resets, Settlement, TokenId, User,
-    UserId,
+    LeaseKey, NewAccount, PlatformId, PoolId, Record, Refusal, Resets, Settlement, TokenId, Total,
+    User, UserId,
 };
 
 pub use error::StoreError;
-pub use open::{holder, open};
+pub use open::{holder, holds_password, open};
 pub use purses::{Purses, Treasury};
 pub use settings::{Clock, Keep, Settings};
 pub use verb::{Errand, PROOF_LIFE_MS, Reply, Verb, errand_proof};
@@ -60,6 +61,9 @@ pub trait Directory: Treasury {
     async fn add_account(&self, account: NewAccount) -> Answer<()>;
     /// The accounts of some pools, by id, their windows rolled.
     async fn accounts_in(&self, pools: &[PoolId], resets: &Resets) -> Answer<Vec<AccountState>>;
+    /// Removes an account with its records and charges; totals keep what it counted
+    /// without its id. `false`: there is no such account. Safe to repeat when it failed.
+    async fn remove_account(&self, account: AccountId) -> Answer<bool>;
     /// Moves an account's health. `None`: no such account.
     async fn set_health(&self, account: AccountId, health: Health) -> Answer<Option<()>>;
 
@@ -70,6 +74,9 @@ pub trait Directory: Treasury {
         before: Option<&str>,
         limit: usize,
     ) -> Answer<Vec<Record>>;
+
+    /// A user's totals from a day to a day, both included, in the order of their keys.
+    async fn totals_of(&self, user: UserId, first: Date, last: Date) -> Answer<Vec<Total>>;
 
     /// The charges on a pool's accounts of one platform, oldest first, after a row's cursor:
     /// what the books' sums are made of.
@@ -128,7 +135,8 @@ pub trait Ledger: Purses {
     async fn recovered(&self, account: AccountId) -> Answer<()>;
     /// Blocks one model on an account until an instant; a longer block stays.
     async fn block_model(&self, account: AccountId, model: &str, until: Timestamp) -> Answer<()>;
-    /// Adds records of calls.
+    /// Adds records of calls, and counts them in the totals: each once, by its id, however
+    /// often it is given.
     async fn record(&self, batch: Vec<Record>) -> Answer<()>;
     /// Whether the store answers.
     async fn ping(&self) -> Answer<()>;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::redis::RedisStore;
 use super::sqlite::SqliteStore;
-use super::{Answer, Settings, Store, StoreError, redis, sqlite};
+use super::{Answer, Settings, Store, redis, sqlite};
 
 /// Opens a store.
 ///
@@ -15,16 +15,23 @@ use super::{Answer, Settings, Store, StoreError, redis, sqlite};
 /// `StoreError::Unavailable` when the server does not answer.
 pub async fn open(settings: &Settings) -> Answer<Arc<dyn Store>> {
     let deadline = settings.lease_deadline.unsigned_abs();
+    let keep = settings.keep();
     match scheme(&settings.url)? {
         Scheme::Sqlite(file) => {
-            let options = sqlite::Options { deadline, ..sqlite::Options::default() };
+            let options = sqlite::Options { deadline, keep, ..sqlite::Options::default() };
             Ok(Arc::new(SqliteStore::open(Path::new(file), options)?))
         }
         Scheme::Redis => {
-            let options = redis::Options { deadline, ..redis::Options::default() };
+            let ca_file = settings.ca_file.clone();
+            let options = redis::Options { deadline, keep, ca_file, ..redis::Options::default() };
             Ok(Arc::new(RedisStore::open(&settings.url, options).await?))
         }
     }
+}
+
+/// Whether a store's URL holds a password.
+pub fn holds_password(url: &str) -> bool {
+    redis::holds_password(url)
 }
 
 /// Who holds the store, if one process alone may hold it and one does.
@@ -46,10 +53,11 @@ enum Scheme<'a> {
 fn scheme(url: &str) -> Answer<Scheme<'_>> {
     match url.split_once(':') {
         Some(("sqlite", file)) if !file.is_empty() => Ok(Scheme::Sqlite(file)),
-        Some(("redis" | "rediss", _)) => Ok(Scheme::Redis),
-        // The URL may hold a password, so it is not shown.
-        _ => Err(StoreError::Unusable(
-            "the store's url must be sqlite:FILE, redis://HOST:PORT/DB or rediss://…".into(),
-        )),
+        Some((scheme, _))
+            if ["redis", "rediss"].contains(&scheme.split('+').next().unwrap_or("")) =>
+        {
+            Ok(Scheme::Redis)
+        }
+        _ => Err(redis::no_store()),
     }
 }

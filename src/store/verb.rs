@@ -1,6 +1,7 @@
 //! A directory's verbs as data, so that a command can send them to a live gateway.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -29,6 +30,8 @@ pub enum Verb {
     SetHealth { account: AccountId, health: Health },
     Charges { pool: PoolId, platform: PlatformId, after: Option<String>, limit: usize },
     RecordsOf { user: UserId, before: Option<String>, limit: usize },
+    TotalsOf { user: UserId, first: Date, last: Date },
+    RemoveAccount { account: AccountId },
     Canaries,
     AddCanary { canary: String },
     GrantPoints { user: UserId, points: Points, note: String },
@@ -90,6 +93,10 @@ impl Verb {
             Self::RecordsOf { user, before, limit } => {
                 to_json(directory.records_of(user, before.as_deref(), limit).await?)
             }
+            Self::TotalsOf { user, first, last } => {
+                to_json(directory.totals_of(user, first, last).await?)
+            }
+            Self::RemoveAccount { account } => to_json(directory.remove_account(account).await?),
             Self::Charges { pool, platform, after, limit } => {
                 to_json(directory.charges(pool, &platform, after.as_deref(), limit).await?)
             }

@@ -111,6 +111,20 @@ async fn the_readmes_way_ends_in_an_answer() {
     }
     assert_eq!(records[1]["outcome"], "ok", "{records}");
     assert!(run!(rig, ["usage"]).ok().out.lines().count() == 3);
+    assert_eq!(records[1]["attempts"][0]["candidates"], 1, "{records}");
+    let sheet = run!(rig, ["usage", "--csv"]).ok().out;
+    let lines: Vec<&str> = sheet.lines().collect();
+    assert!(lines.len() == 3 && lines[0].starts_with("at,id,user,token,model,"), "{sheet}");
+    assert!(lines[2].contains(",me,") && lines[2].ends_with(",ok"), "{sheet}");
+    let totals = ["usage", "--totals", "--by", "user,account,model", "--json"];
+    let totals = run!(rig, totals).json();
+    let told = |record: &Value, count: &str| record[count].as_u64().unwrap();
+    let input = told(&records[0], "input") + told(&records[1], "input");
+    assert_eq!(totals.as_array().unwrap().len(), 1, "{totals}");
+    assert_eq!((&totals[0]["calls"], &totals[0]["input"]), (&json!(2), &json!(input)));
+    assert_eq!((&totals[0]["user"], totals[0]["account"].to_string()), (&json!("me"), id.clone()));
+    assert!(totals[0].get("day").is_none(), "{totals}");
+    assert_eq!(run!(rig, ["usage", "--csv", "--json"]).code, 64);
 
     run!(rig, ["token", "revoke", &tokens[0]["id"].to_string()]).ok();
     let refused = async {
@@ -187,6 +201,29 @@ async fn an_account_that_a_person_switched_off_rests_until_it_is_switched_on() {
     let on = run!(rig, ["account", "enable", &id]).ok();
     assert_eq!(on.out, format!("account {id} `only` is active\n"));
     assert_eq!(chat(&base_url, &token).await.0, 200);
+
+    // Removed, it is gone with its records; what it counted stays.
+    let mut records = json!([]);
+    for _ in 0..100 {
+        records = run!(rig, ["usage", "--json"]).json();
+        if records.as_array().unwrap().len() == 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(records.as_array().unwrap().len(), 3, "{records}");
+    let gone = run!(rig, ["account", "remove", "only"]).ok();
+    assert_eq!(gone.out, format!("account {id} `only` is removed, with its records\n"));
+    let (status, answer) = chat(&base_url, &token).await;
+    assert_eq!((status, &answer["error"]["code"]), (404, &json!("model_not_found")));
+    assert_eq!(run!(rig, ["account", "remove", "only"]).code, 1);
+    assert_eq!(run!(rig, ["account", "list", "--json"]).json(), json!([]));
+    let kept = run!(rig, ["usage", "--json"]).json();
+    let outcomes: Vec<&Value> = kept.as_array().unwrap().iter().map(|it| &it["outcome"]).collect();
+    assert!(!outcomes.contains(&&json!("ok")), "{kept}");
+    let totals = run!(rig, ["usage", "--totals", "--by", "platform,account", "--json"]).json();
+    let used = totals.as_array().unwrap().iter().find(|it| it["platform"] == "qwen").unwrap();
+    assert!(used["calls"] == 2 && used.get("account").is_none(), "{totals}");
 
     let none = run!(rig, ["account", "enable", "none"]);
     assert!(none.code == 1 && none.err.contains("there is no account `none`"), "{none:?}");

@@ -77,6 +77,13 @@ impl Server {
         _ = child.wait();
     }
 
+    /// Lets it stand still, as a machine does that is out of memory, or go on.
+    pub fn freeze(&self, frozen: bool) {
+        let pid = self.child.lock().unwrap().id().to_string();
+        let signal = if frozen { "-STOP" } else { "-CONT" };
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
     /// Kills it if it runs, and starts it again on the same port.
     pub fn restart(&self) {
         self.stop();

@@ -26,6 +26,9 @@ const KILLS: usize = 3;
 /// Answers that callers get before each kill.
 const ANSWERS_BEFORE: usize = 150;
 const PLATFORM: &str = "openai";
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+/// How long nothing can be committed before a kill; a gateway waits for longer.
+const HELD: std::time::Duration = std::time::Duration::from_millis(300);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_kill_9_every_granted_lease_is_charged_on_sqlite() {
@@ -60,10 +63,16 @@ async fn survive(url: &str) {
         let (gateway, base_url) = serve(&shell);
         let answered = Arc::new(AtomicUsize::new(0));
         let callers = crowd(&base_url, &token, &answered);
-        while answered.load(Ordering::Relaxed) < ANSWERS_BEFORE {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        }
+        let enough = async {
+            while answered.load(Ordering::Relaxed) < ANSWERS_BEFORE {
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, enough).await.expect("callers are answered");
+        let held = hold_commits(&shell, url);
+        tokio::time::sleep(HELD).await;
         drop(gateway); // kill -9
+        drop(held);
         callers.join_all().await;
     }
     let (gateway, _) = serve(&shell);
@@ -106,6 +115,16 @@ fn audit(state: &AccountState, rows: Vec<&ChargeRow>, requests: &[u64]) {
         unexplained <= marked.try_into().unwrap(),
         "{unexplained} unexplained, {marked} marked"
     );
+}
+
+/// Takes the file's one writer's place, so that leases answered before they are durable would
+/// pile up, their requests sent. On Redis a lease is one script: nothing can come between.
+fn hold_commits(shell: &shell::Rig, url: &str) -> Option<rusqlite::Connection> {
+    let file = shell.path().join(url.strip_prefix("sqlite:")?);
+    let held = rusqlite::Connection::open(file).unwrap();
+    held.busy_timeout(std::time::Duration::from_secs(2)).unwrap();
+    held.execute_batch("BEGIN IMMEDIATE").unwrap();
+    Some(held)
 }
 
 fn serve(shell: &shell::Rig) -> (Running, String) {

@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::AsyncWriteExt;
 use tributary::accounts::{Charge, ChargeKind, Record, Tokens};
 use tributary::relay;
 use tributary::telemetry::clock::Stopwatch;
 use tributary::upstream;
 
 use crate::both;
-use crate::rig::{Rig, Stream, Wish, ask};
+use crate::rig::{Rig, Wish, ask, chunk, is_cut};
 
 const COMMENT: &str = ": keep-alive\n\n";
 
@@ -51,7 +50,7 @@ both! {
 
 both! {
     async fn a_silent_platform_hears_of_a_hang_up_too(rig: Rig) {
-        let (mut stream, mut platform) = begun_on_the_stub(&rig).await;
+        let (mut stream, mut platform) = rig.begun_on_the_stub().await;
         let id = stream.headers["x-request-id"].to_str().unwrap().to_owned();
         stream.next().await.unwrap();
         drop(stream);
@@ -136,7 +135,7 @@ both! {
 both! {
     #[wish(Wish { relay: lively(50), upstream: gap(400), ..Wish::default() })]
     async fn a_platform_that_falls_silent_ends_the_stream_with_an_error(rig: Rig) {
-        let (stream, mut platform) = begun_on_the_stub(&rig).await;
+        let (stream, mut platform) = rig.begun_on_the_stub().await;
         let answer = stream.rest().await;
         let events = answer.events();
         let last: Value = serde_json::from_str(events.last().unwrap()).unwrap();
@@ -151,7 +150,7 @@ both! {
 both! {
     #[wish(Wish { upstream: gap(500), ..Wish::default() })]
     async fn a_platform_that_sends_signs_of_life_is_not_silent(rig: Rig) {
-        let (stream, mut platform) = begun_on_the_stub(&rig).await;
+        let (stream, mut platform) = rig.begun_on_the_stub().await;
         let think = async {
             for _ in 0..10 {
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -163,34 +162,6 @@ both! {
         let (answer, ()) = tokio::join!(stream.rest(), think);
         assert_eq!(answer.content(), "so it is");
     }
-}
-
-/// A stream of which the stub has sent the first words.
-async fn begun_on_the_stub(rig: &Rig) -> (Stream, TcpStream) {
-    rig.bind(&rig.user, "stub", "stub-1", "sk-of-the-stub-0000000001", 1_000_000).await;
-    let begin = async {
-        let mut platform = rig.stub_hears().await;
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n".to_owned();
-        let begin = head + &chunk(json!({"content": "so it is"}), "");
-        platform.write_all(begin.as_bytes()).await.unwrap();
-        platform
-    };
-    tokio::join!(rig.stream(ask("stub-1", "hello")), begin)
-}
-
-fn chunk(delta: Value, finish: &str) -> String {
-    let finish = if finish.is_empty() { Value::Null } else { finish.into() };
-    let choice = json!({"index": 0, "delta": delta, "finish_reason": finish});
-    let chunk = json!({"id": "c", "object": "chat.completion.chunk", "created": 1,
-        "model": "stub-1", "choices": [choice]});
-    format!("data: {chunk}\n\n")
-}
-
-/// Whether the gateway closes its connection to a platform soon.
-async fn is_cut(platform: &mut TcpStream) -> bool {
-    let mut more = [0; 64];
-    let read = tokio::time::timeout(Duration::from_secs(5), platform.read(&mut more)).await;
-    matches!(read, Ok(Ok(0) | Err(_)))
 }
 
 /// The platform's row of a request that was cancelled, once it knows.

@@ -83,6 +83,13 @@ both! {
         assert_eq!(rig.chat(fits).await.status, 200);
         let long = ask("gpt-4.1", &"so ".repeat(4000));
         assert_eq!(rig.chat(long.clone()).await.row(), row);
+        // One that asks first hears it before it sends anything.
+        let mut caller = rig.dial().await;
+        let head = rig.chat_on_the_wire(&long).split("\r\n\r\n").next().unwrap().to_owned();
+        let asks = head + "\r\nexpect: 100-continue\r\n\r\n";
+        caller.write_all(asks.as_bytes()).await.unwrap();
+        let answer = one_answer(&mut caller).await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
         let mut caller = rig.dial().await;
         let chunked = rig.chat_on_the_wire(&json!({})).split("content-length").next().unwrap().to_owned()
             + "transfer-encoding: chunked\r\n\r\n";

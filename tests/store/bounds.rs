@@ -7,8 +7,8 @@ use tributary::store::{Keep, redis, sqlite};
 
 use crate::rig::{NOON, Rig, Server, clock_at, reads};
 
-const NOTHING: Keep = Keep { records_a_user: 0, age: Duration::ZERO };
-const ALL: Keep = Keep { records_a_user: usize::MAX, age: Duration::MAX };
+const NOTHING: Keep = Keep { records_an_account: 0, age: Duration::ZERO };
+const ALL: Keep = Keep { records_an_account: usize::MAX, age: Duration::MAX };
 
 async fn a_lease_is_served(rig: Rig) {
     // A part of it is a time, too: a gateway renews four times as often.
@@ -39,7 +39,9 @@ async fn no_setting_is_too_small_or_too_large_on_redis() {
     let server = Server::shared();
     for (deadline, keep) in [(Duration::ZERO, NOTHING), (Duration::MAX, ALL)] {
         let clock = clock_at(NOON);
-        let options = redis::Options { clock: Some(reads(&clock)), deadline, keep };
+        let clock_of_test = Some(reads(&clock));
+        let options =
+            redis::Options { clock: clock_of_test, deadline, keep, ..redis::Options::default() };
         let store = redis::RedisStore::open(&server.fresh_url(), options).await.unwrap();
         a_lease_is_served(Rig::on(store, clock)).await;
     }

@@ -1,5 +1,6 @@
-//! The store's contract, as sentences. Each runs on both stores: `…::on_sqlite`,
-//! `…::on_redis`. `redis-server` must be on the path; the tests start their own.
+//! The store's contract, as sentences. Each runs on both stores, and on Redis in all its
+//! forms: `…::on_sqlite`, `…::on_redis`, `…::on_sentinel`, `…::on_cluster`. `redis-server`
+//! and `redis-cli` must be on the path; the tests start their own.
 
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
@@ -15,6 +16,9 @@ mod model;
 mod people;
 mod purses;
 mod records;
+mod redis_faults;
+mod redis_links;
 mod redis_server;
 mod refusals;
 mod sqlite_file;
+mod totals;

@@ -11,7 +11,7 @@ use tributary::store::Keep;
 use crate::contract;
 use crate::rig::{Held, Rig, Wish};
 
-fn record(rig: &Rig, user: &User, id: &str) -> Record {
+pub fn record(rig: &Rig, user: &User, id: &str) -> Record {
     Record {
         id: id.into(),
         at: rig.now(),
@@ -83,8 +83,8 @@ contract! {
 }
 
 contract! {
-    #[wish(Wish { keep: Keep { records_a_user: 10, ..Keep::default() } })]
-    async fn a_users_oldest_records_go_first(rig: Rig) {
+    #[wish(Wish { keep: Keep { records_an_account: 10, ..Keep::default() } })]
+    async fn an_accounts_oldest_records_go_first(rig: Rig) {
         let ann = rig.user().await;
         write(&rig, &ann, 0..100).await;
         let kept = ids(&rig, &ann, None, 1000).await;

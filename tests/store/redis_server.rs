@@ -181,6 +181,39 @@ async fn a_server_whose_memory_is_full_is_an_error_that_passes() {
 }
 
 #[tokio::test]
+async fn a_record_that_is_given_again_counts_once() {
+    let server = Server::shared();
+    let rig = rig_on(&server.fresh_url()).await;
+    let ann = rig.user().await;
+    let one = crate::records::record(&rig, &ann, "one");
+    for _ in 0..2 {
+        rig.store.record(vec![one.clone()]).await.unwrap();
+    }
+    let day = one.day();
+    let totals = rig.store.totals_of(ann.id, day, day).await.unwrap();
+    assert_eq!(totals.iter().map(|total| total.counts.calls).collect::<Vec<_>>(), [1]);
+    assert_eq!(rig.store.records_of(ann.id, None, 10).await.unwrap(), [one]);
+}
+
+#[tokio::test]
+async fn charges_are_bounded_by_their_number_too() {
+    let server = Server::shared();
+    let clock = clock_at(NOON);
+    let keep = tributary::store::Keep { records_an_account: 10, ..Default::default() };
+    let options = Options { clock: Some(reads(&clock)), keep, ..Options::default() };
+    let rig = Rig::on(RedisStore::open(&server.fresh_url(), options).await.unwrap(), clock);
+    let ann = rig.user().await;
+    rig.account(&ann, 1000).await;
+    for _ in 0..400 {
+        let held = rig.ask(&ann, 1).held().await;
+        rig.settle(&held, Charge::Release).await;
+    }
+    rig.sweep().await;
+    // A stream is cut node by node.
+    assert!((100..=200).contains(&rig.charges(&ann).await.len()));
+}
+
+#[tokio::test]
 async fn a_settlement_of_a_lease_that_a_fail_over_lost_counts_once() {
     let server = Server::shared();
     let url = server.fresh_url();

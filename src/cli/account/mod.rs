@@ -1,10 +1,11 @@
-//! `tributary account add|list|check|enable|disable`: the logins that requests run on.
+//! `tributary account add|list|check|enable|disable|remove`: the logins that requests run on.
 
 mod add;
 mod check;
 mod key_file;
 mod list;
 mod period;
+mod remove;
 mod switch;
 mod which;
 
@@ -22,6 +23,7 @@ pub(super) enum Account {
     Check(check::Check),
     Enable(switch::Enable),
     Disable(switch::Disable),
+    Remove(remove::Remove),
 }
 
 impl Account {
@@ -32,6 +34,7 @@ impl Account {
             Self::Check(check) => check.run(desk).await,
             Self::Enable(enable) => enable.run(desk).await,
             Self::Disable(disable) => disable.run(desk).await,
+            Self::Remove(remove) => remove.run(desk).await,
         }
     }
 }

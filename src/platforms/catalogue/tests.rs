@@ -55,6 +55,24 @@ fn every_name_of_the_guide_answers() {
 }
 
 #[test]
+fn sizes_that_a_vendor_states_are_listed_and_no_others() {
+    let catalogue = built_in();
+    let spark = catalogue.platform("spark").unwrap();
+    let sizes: Vec<_> =
+        spark.models.iter().map(|it| (it.name.as_str(), it.context, it.max_output)).collect();
+    let longest = [
+        ("lite", 4096),
+        ("generalv3", 8192),
+        ("pro-128k", 4096),
+        ("generalv3.5", 8192),
+        ("max-32k", 8192),
+        ("4.0Ultra", 32768),
+        ("spark-x", 65536),
+    ];
+    assert_eq!(sizes, longest.map(|(name, most)| (name, None, Some(most))));
+}
+
+#[test]
 fn a_vendors_own_platform_comes_before_its_hosts() {
     let catalogue = built_in();
     assert_eq!(hops(&catalogue, "glm-5.1"), ["glm/glm-5.1", "ernie/glm-5.1"]);

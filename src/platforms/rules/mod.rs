@@ -10,7 +10,7 @@ mod request;
 pub use answer::{AnswerRules, FlagRule, Form};
 pub use error::{ErrorRule, Until};
 pub use request::{
-    Effort, EffortSent, FieldRule, ForcedChoice, ImageRules, JsonObject, JsonSchema, Legacy,
+    Calls, Effort, EffortSent, FieldRule, ForcedChoice, ImageRules, JsonObject, JsonSchema, Legacy,
     MessageRules, NamedChoice, NoChoice, NumberBound, RequestRules, SearchRules, StreamsOnly,
     Thinks, ToolRules, Traits, UsageAsked, WhenZero,
 };

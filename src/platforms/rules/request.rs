@@ -40,8 +40,8 @@ pub struct RequestRules {
 pub struct Traits {
     /// Whether it takes images.
     pub sees: Option<bool>,
-    /// Whether it can call functions.
-    pub calls: Option<bool>,
+    /// How many functions it calls at once, where that is known.
+    pub calls: Option<Calls>,
     /// Whether it searches the web unless told not to.
     pub searches: Option<bool>,
     /// Whether it thinks when the caller says nothing.
@@ -274,6 +274,18 @@ pub enum Thinks {
     Always,
 }
 
+/// How many functions a model calls in one turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Calls {
+    /// None, ever.
+    Never,
+    /// One at most.
+    One,
+    /// As many as it likes.
+    Several,
+}
+
 /// What a `json_schema` response format becomes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -315,7 +327,6 @@ impl RequestRules {
         self.usage == UsageAsked::Asked
             && self.legacy == Legacy::Passed
             && self.drop.is_empty()
-            && self.refuse.is_empty()
             && self.fields.is_empty()
             && self.messages.is_plain()
             && self.tools.is_plain()
@@ -357,8 +368,7 @@ impl ToolRules {
 
 impl Traits {
     fn is_plain(&self) -> bool {
-        self.calls != Some(false)
-            && self.effort.is_none()
+        self.effort.is_none()
             && self.json_schema.unwrap_or_default() == JsonSchema::Passed
             && self.json_object.unwrap_or_default() == JsonObject::Passed
             && self.streams_only.is_none()

@@ -7,12 +7,14 @@
 //! others send the index and an empty id; the usage comes on the last choice, or
 //! alone (and `finish_reason: null` before) when it has cached tokens to tell of.
 
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::ernie_errors::{error, refuse};
-use super::{Asked, Refusal, Route, Wire, event, hex, object};
+use super::{
+    Asked, Facts, Refusal, Wire, calls, choices, done, event, hex, message, object, steady,
+};
 use crate::simulator::ask::{Ask, Body, Thinking, given};
 use crate::simulator::call::{Habits, Opens, Part, Piece, Reply, Usage};
 use crate::simulator::check::{self, Parts, token_limits};
@@ -37,6 +39,8 @@ static MODELS: &[Model] = &[
 
 pub(in crate::simulator) struct Ernie;
 
+static FACTS: Facts = Facts { platform: "ernie", base: "/v2", owner: "baidu", models: MODELS };
+
 #[derive(Serialize)]
 struct Chunk<'a> {
     id: &'a str,
@@ -58,16 +62,8 @@ struct Choice {
 }
 
 impl Wire for Ernie {
-    fn platform(&self) -> &'static str {
-        "ernie"
-    }
-
-    fn models(&self) -> &'static [Model] {
-        MODELS
-    }
-
-    fn route<'a>(&self, path: &'a str) -> Option<Route<'a>> {
-        Route::under("/v2", path)
+    fn facts(&self) -> &'static Facts {
+        &FACTS
     }
 
     fn accepts(&self, key: &str) -> bool {
@@ -130,31 +126,14 @@ impl Wire for Ernie {
     }
 
     fn whole(&self, reply: &Reply) -> Value {
-        let choices: Vec<Value> = reply
-            .answers
-            .iter()
-            .enumerate()
-            .map(|(index, answer)| {
-                let calls: Vec<Value> = answer
-                    .calls
-                    .iter()
-                    .enumerate()
-                    .map(|(at, call)| {
-                        json!({"id": call_id(reply, at), "type": "function",
-                            "function": {"name": call.name, "arguments": call.arguments}})
-                    })
-                    .collect();
-                let reasoning = answer.reasoning.as_str();
-                let message = object([
-                    ("role", Some("assistant".into())),
-                    ("content", Some(answer.content.as_str().into())),
-                    ("reasoning_content", (!reasoning.is_empty()).then(|| reasoning.into())),
-                    ("tool_calls", (!calls.is_empty()).then_some(Value::Array(calls))),
-                ]);
-                json!({"index": index, "message": message, "finish_reason": answer.finish.word(),
-                    "flag": 0})
-            })
-            .collect();
+        let choices = choices(reply, |index, answer| {
+            let calls = calls(answer, |at, call| {
+                json!({"id": call_id(reply, at), "type": "function",
+                    "function": {"name": call.name, "arguments": call.arguments}})
+            });
+            json!({"index": index, "message": message(answer, calls),
+                "finish_reason": answer.finish.word(), "flag": 0})
+        });
         json!({"id": reply.id, "object": "chat.completion", "created": reply.created,
             "model": reply.ask.model.name, "choices": choices, "usage": usage(&reply.usage)})
     }
@@ -189,7 +168,7 @@ impl Wire for Ernie {
             Part::Usage if wanted && alone => {
                 return write(reply, &[], Some(usage(&reply.usage)), out);
             }
-            Part::Done => return out.extend_from_slice(b"data: [DONE]\n\n"),
+            Part::Done => return done(out),
             Part::Open | Part::Usage => return,
         };
         let choice = Choice { index: piece.choice, delta, finish_reason, flag: 0 };
@@ -206,20 +185,15 @@ impl Wire for Ernie {
     }
 
     fn headers(&self, _asked: &Asked, headers: &mut HeaderMap) {
-        for (name, value) in [
+        let all = [
             ("x-ratelimit-limit-requests", "60000"),
             ("x-ratelimit-limit-input-tokens", "150000000"),
             ("x-ratelimit-limit-output-tokens", "50000000"),
             ("x-ratelimit-remaining-requests", "59999"),
             ("x-ratelimit-remaining-input-tokens", "149999000"),
             ("x-ratelimit-remaining-output-tokens", "49999000"),
-        ] {
-            headers.entry(name).or_insert(HeaderValue::from_static(value));
-        }
-    }
-
-    fn show(&self, model: &Model) -> Value {
-        json!({"id": model.name, "object": "model", "created": 1_773_700_000, "owned_by": "baidu"})
+        ];
+        steady(headers, &all);
     }
 }
 

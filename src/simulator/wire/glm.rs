@@ -8,12 +8,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::HeaderMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::glm_errors::{error, refuse};
-use super::{Asked, Refusal, Route, Wire, event, hex, object};
+use super::{Asked, Facts, Refusal, Wire, calls, choices, done, event, hex, object};
 use crate::simulator::ask::{Ask, Body, Choice as ToolChoice, Format, Thinking, given};
 use crate::simulator::call::{Habits, Opens, Part, Piece, Reply, Usage};
 use crate::simulator::check::{self, Parts, token_limits};
@@ -55,6 +54,9 @@ const fn thinker(name: &'static str, context: u64, max_output: u64) -> Model {
 
 pub(in crate::simulator) struct Glm;
 
+static FACTS: Facts =
+    Facts { platform: "glm", base: "/api/paas/v4", owner: "z-ai", models: MODELS };
+
 #[derive(Serialize)]
 struct Chunk<'a> {
     id: &'a str,
@@ -68,16 +70,8 @@ struct Chunk<'a> {
 }
 
 impl Wire for Glm {
-    fn platform(&self) -> &'static str {
-        "glm"
-    }
-
-    fn models(&self) -> &'static [Model] {
-        MODELS
-    }
-
-    fn route<'a>(&self, path: &'a str) -> Option<Route<'a>> {
-        Route::under("/api/paas/v4", path)
+    fn facts(&self) -> &'static Facts {
+        &FACTS
     }
 
     fn accepts(&self, key: &str) -> bool {
@@ -138,8 +132,7 @@ impl Wire for Glm {
     }
 
     fn whole(&self, reply: &Reply) -> Value {
-        let choices: Vec<Value> =
-            reply.answers.iter().map(|answer| choice(reply, answer)).collect();
+        let choices = choices(reply, |_, answer| choice(reply, answer));
         json!({"choices": choices, "created": reply.created, "id": reply.id,
             "model": reply.ask.model.name, "object": "chat.completion", "request_id": reply.id,
             "usage": usage(&reply.usage)})
@@ -165,7 +158,7 @@ impl Wire for Glm {
             }
             Part::Finish if merged && !piece.last => return,
             Part::Finish => (Some(""), None, None),
-            Part::Done => return out.extend_from_slice(b"data: [DONE]\n\n"),
+            Part::Done => return done(out),
             Part::Open | Part::Usage => return,
         };
         let delta = object([
@@ -199,12 +192,6 @@ impl Wire for Glm {
     fn refuse(&self, complaint: &Complaint, asked: &Asked) -> Refusal {
         refuse(complaint, asked)
     }
-
-    fn headers(&self, _asked: &Asked, _headers: &mut HeaderMap) {}
-
-    fn show(&self, model: &Model) -> Value {
-        json!({"id": model.name, "object": "model", "created": 1_773_700_000, "owned_by": "z-ai"})
-    }
 }
 
 pub(super) fn network_words(id: &str) -> String {
@@ -221,20 +208,15 @@ fn call_id(reply: &Reply, index: usize) -> String {
 }
 
 fn choice(reply: &Reply, answer: &Answer) -> Value {
-    let calls: Vec<Value> = answer
-        .calls
-        .iter()
-        .enumerate()
-        .map(|(index, call)| {
-            // Without arguments an object comes instead of its text.
-            let arguments =
-                if call.arguments == "{}" { json!({}) } else { call.arguments.as_str().into() };
-            json!({"function": {"arguments": arguments, "name": call.name},
-                "id": call_id(reply, index), "index": index, "type": "function"})
-        })
-        .collect();
+    let calls = calls(answer, |index, call| {
+        // Without arguments an object comes instead of its text.
+        let arguments =
+            if call.arguments == "{}" { json!({}) } else { call.arguments.as_str().into() };
+        json!({"function": {"arguments": arguments, "name": call.name},
+            "id": call_id(reply, index), "index": index, "type": "function"})
+    });
     // Beside calls, no content is null or, after thinking, empty.
-    let silent = !calls.is_empty() && answer.content.is_empty() && answer.reasoning.is_empty();
+    let silent = calls.is_some() && answer.content.is_empty() && answer.reasoning.is_empty();
     let content = if silent { Value::Null } else { answer.content.as_str().into() };
     let message = object([
         ("content", Some(content)),
@@ -242,7 +224,7 @@ fn choice(reply: &Reply, answer: &Answer) -> Value {
             "reasoning_content",
             (!answer.reasoning.is_empty()).then(|| answer.reasoning.as_str().into()),
         ),
-        ("tool_calls", (!calls.is_empty()).then_some(Value::Array(calls))),
+        ("tool_calls", calls),
         ("role", Some("assistant".into())),
     ]);
     json!({"finish_reason": answer.finish.word(), "index": 0, "message": message})

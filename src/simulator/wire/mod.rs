@@ -14,25 +14,39 @@ pub(super) mod qwen;
 mod qwen_errors;
 pub(super) mod spark;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::ask::{Ask, Body};
 use super::call::{Habits, Piece, Reply};
 use super::complaint::Complaint;
 use super::models::Model;
-use super::think::Spacing;
+use super::think::{Answer, Call, Spacing};
+
+/// What a face is called, where it lies and what it has.
+pub(super) struct Facts {
+    /// `qwen`, `openai`, …
+    pub platform: &'static str,
+    /// The path that its own paths stand under.
+    pub base: &'static str,
+    /// Whose its models are, as its list says.
+    pub owner: &'static str,
+    pub models: &'static [Model],
+}
 
 /// An OpenAI-like face of a platform.
 pub(super) trait Wire: Send + Sync {
-    /// `qwen`, `openai`, …
-    fn platform(&self) -> &'static str;
+    fn facts(&self) -> &'static Facts;
 
-    fn models(&self) -> &'static [Model];
+    fn platform(&self) -> &'static str {
+        self.facts().platform
+    }
 
     /// What a path means, less the query.
-    fn route<'a>(&self, path: &'a str) -> Option<Route<'a>>;
+    fn route<'a>(&self, path: &'a str) -> Option<Route<'a>> {
+        Route::under(self.facts().base, path)
+    }
 
     /// Whether a key has the platform's form; such keys are all good.
     fn accepts(&self, key: &str) -> bool;
@@ -44,7 +58,7 @@ pub(super) trait Wire: Send + Sync {
 
     /// The model of a name, on a path.
     fn model(&self, _path: &str, name: &str) -> Result<&'static Model, Complaint> {
-        let known = self.models().iter().find(|m| m.name == name || m.snapshot == name);
+        let known = self.facts().models.iter().find(|m| m.name == name || m.snapshot == name);
         match known {
             Some(model) if model.offline => Err(Complaint::Offline(name.to_owned())),
             Some(model) => Ok(model),
@@ -83,10 +97,13 @@ pub(super) trait Wire: Send + Sync {
     fn refuse(&self, complaint: &Complaint, asked: &Asked) -> Refusal;
 
     /// Headers that go with every answer.
-    fn headers(&self, asked: &Asked, headers: &mut HeaderMap);
+    fn headers(&self, _asked: &Asked, _headers: &mut HeaderMap) {}
 
     /// One model, as the list has it.
-    fn show(&self, model: &Model) -> Value;
+    fn show(&self, model: &Model) -> Value {
+        json!({"id": model.name, "object": "model", "created": 1_773_700_000,
+            "owned_by": self.facts().owner})
+    }
 }
 
 /// What a path asks for.
@@ -159,6 +176,40 @@ fn event(out: &mut Vec<u8>, prefix: &str, body: &impl Serialize) {
     // Into memory, from types that have no failing serializer.
     serde_json::to_writer(&mut *out, body).expect("a chunk serializes");
     out.extend_from_slice(b"\n\n");
+}
+
+/// Writes the event that ends a stream.
+fn done(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"data: [DONE]\n\n");
+}
+
+/// The choices of a whole answer, each written by its number.
+fn choices(reply: &Reply, write: impl Fn(usize, &Answer) -> Value) -> Value {
+    reply.answers.iter().enumerate().map(|(index, answer)| write(index, answer)).collect()
+}
+
+/// The calls of an answer, each written by its number; nothing where there are none.
+fn calls(answer: &Answer, write: impl Fn(usize, &Call) -> Value) -> Option<Value> {
+    let calls = answer.calls.iter().enumerate().map(|(index, call)| write(index, call));
+    (!answer.calls.is_empty()).then(|| calls.collect())
+}
+
+/// The message of an answer, its thinking only if there was some.
+fn message(answer: &Answer, calls: Option<Value>) -> Value {
+    let reasoning = answer.reasoning.as_str();
+    object([
+        ("role", Some("assistant".into())),
+        ("content", Some(answer.content.as_str().into())),
+        ("reasoning_content", (!reasoning.is_empty()).then(|| reasoning.into())),
+        ("tool_calls", calls),
+    ])
+}
+
+/// Sets headers that are always the same, where a fault did not set them otherwise.
+fn steady(headers: &mut HeaderMap, all: &[(&'static str, &'static str)]) {
+    for (name, value) in all {
+        headers.entry(*name).or_insert(HeaderValue::from_static(value));
+    }
 }
 
 /// A JSON object from the pairs that have a value.

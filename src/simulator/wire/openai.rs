@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 
 use super::openai_check::check;
 use super::openai_errors::refuse;
-use super::{Asked, Refusal, Route, Wire, event, hex, letters, object};
+use super::{
+    Asked, Facts, Refusal, Wire, calls, choices, done, event, hex, letters, object, steady,
+};
 use crate::simulator::ask::{Ask, Body, Thinking, given};
 use crate::simulator::call::{Habits, Opens, Part, Piece, Reply, Usage};
 use crate::simulator::check::token_limits;
@@ -51,6 +53,8 @@ const fn model(name: &'static str) -> Model {
 
 pub(in crate::simulator) struct OpenAi;
 
+static FACTS: Facts = Facts { platform: "openai", base: "/v1", owner: "system", models: MODELS };
+
 #[derive(Serialize)]
 struct Chunk<'a> {
     id: &'a str,
@@ -76,16 +80,8 @@ struct Choice {
 }
 
 impl Wire for OpenAi {
-    fn platform(&self) -> &'static str {
-        "openai"
-    }
-
-    fn models(&self) -> &'static [Model] {
-        MODELS
-    }
-
-    fn route<'a>(&self, path: &'a str) -> Option<Route<'a>> {
-        Route::under("/v1", path)
+    fn facts(&self) -> &'static Facts {
+        &FACTS
     }
 
     fn accepts(&self, key: &str) -> bool {
@@ -120,37 +116,25 @@ impl Wire for OpenAi {
     }
 
     fn whole(&self, reply: &Reply) -> Value {
-        let choices: Vec<Value> = reply
-            .answers
-            .iter()
-            .enumerate()
-            .map(|(index, answer)| {
-                let calls: Vec<Value> = answer
-                    .calls
-                    .iter()
-                    .enumerate()
-                    .map(|(at, call)| {
-                        json!({"id": call_id(reply, index, at), "type": "function",
-                            "function": {"name": call.name, "arguments": call.arguments}})
-                    })
-                    .collect();
-                let spoken = calls.is_empty();
-                let message = object([
-                    ("role", Some("assistant".into())),
-                    (
-                        "content",
-                        Some(if spoken { answer.content.as_str().into() } else { Value::Null }),
-                    ),
-                    ("tool_calls", (!spoken).then_some(Value::Array(calls))),
-                    ("refusal", Some(Value::Null)),
-                    ("annotations", Some(json!([]))),
-                ]);
-                let logprobs = reply.ask.logprobs.filter(|_| spoken);
-                json!({"index": index, "message": message,
-                    "logprobs": logprobs.map(|top| log_probabilities(&answer.content, top)),
-                    "finish_reason": answer.finish.word()})
-            })
-            .collect();
+        let choices = choices(reply, |index, answer| {
+            let calls = calls(answer, |at, call| {
+                json!({"id": call_id(reply, index, at), "type": "function",
+                    "function": {"name": call.name, "arguments": call.arguments}})
+            });
+            let spoken = calls.is_none();
+            let content = if spoken { answer.content.as_str().into() } else { Value::Null };
+            let message = object([
+                ("role", Some("assistant".into())),
+                ("content", Some(content)),
+                ("tool_calls", calls),
+                ("refusal", Some(Value::Null)),
+                ("annotations", Some(json!([]))),
+            ]);
+            let logprobs = reply.ask.logprobs.filter(|_| spoken);
+            json!({"index": index, "message": message,
+                "logprobs": logprobs.map(|top| log_probabilities(&answer.content, top)),
+                "finish_reason": answer.finish.word()})
+        });
         json!({"id": reply.id, "object": "chat.completion", "created": reply.created,
             "model": reply.ask.model.snapshot, "choices": choices, "usage": usage(&reply.usage),
             "service_tier": "default", "system_fingerprint": FINGERPRINT})
@@ -180,7 +164,7 @@ impl Wire for OpenAi {
             Part::Usage if reply.ask.include_usage => {
                 return write(reply, &[], Some(usage(&reply.usage)), out);
             }
-            Part::Done => return out.extend_from_slice(b"data: [DONE]\n\n"),
+            Part::Done => return done(out),
             Part::Reasoning(_) | Part::Usage => return,
         };
         let unbilled = reply.ask.include_usage.then_some(Value::Null);
@@ -203,7 +187,7 @@ impl Wire for OpenAi {
         if let Ok(value) = HeaderValue::try_from(request_id) {
             headers.insert("x-request-id", value);
         }
-        for (name, value) in [
+        let all = [
             ("openai-version", "2020-10-01"),
             ("openai-organization", "org-simulated"),
             ("openai-processing-ms", "12"),
@@ -213,13 +197,8 @@ impl Wire for OpenAi {
             ("x-ratelimit-remaining-tokens", "149999000"),
             ("x-ratelimit-reset-requests", "2ms"),
             ("x-ratelimit-reset-tokens", "0s"),
-        ] {
-            headers.entry(name).or_insert(HeaderValue::from_static(value));
-        }
-    }
-
-    fn show(&self, model: &Model) -> Value {
-        json!({"id": model.name, "object": "model", "created": 1_773_700_000, "owned_by": "system"})
+        ];
+        steady(headers, &all);
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::qwen_errors::{broken, refuse};
-use super::{Asked, Refusal, Route, Wire, event, hex, object, uuid};
+use super::{Asked, Facts, Refusal, Wire, calls, choices, done, event, hex, object, uuid};
 use crate::simulator::ask::{Ask, Body, Choice as ToolChoice, Format, Thinking, given};
 use crate::simulator::call::{Habits, Opens, Part, Piece, Reply, Usage};
 use crate::simulator::check::{self, Parts, token_limits};
@@ -37,6 +37,9 @@ static MODELS: &[Model] = &[
 
 pub(in crate::simulator) struct Qwen;
 
+static FACTS: Facts =
+    Facts { platform: "qwen", base: "/compatible-mode/v1", owner: "system", models: MODELS };
+
 #[derive(Serialize)]
 struct Chunk<'a> {
     choices: &'a [Choice],
@@ -58,16 +61,8 @@ struct Choice {
 }
 
 impl Wire for Qwen {
-    fn platform(&self) -> &'static str {
-        "qwen"
-    }
-
-    fn models(&self) -> &'static [Model] {
-        MODELS
-    }
-
-    fn route<'a>(&self, path: &'a str) -> Option<Route<'a>> {
-        Route::under("/compatible-mode/v1", path)
+    fn facts(&self) -> &'static Facts {
+        &FACTS
     }
 
     fn accepts(&self, key: &str) -> bool {
@@ -129,32 +124,21 @@ impl Wire for Qwen {
     }
 
     fn whole(&self, reply: &Reply) -> Value {
-        let choices: Vec<Value> = reply
-            .answers
-            .iter()
-            .enumerate()
-            .map(|(index, answer)| {
-                let calls: Vec<Value> = answer
-                    .calls
-                    .iter()
-                    .enumerate()
-                    .map(|(at, call)| {
-                        json!({"index": at, "id": call_id(reply, at), "type": "function",
-                            "function": {"name": call.name, "arguments": call.arguments}})
-                    })
-                    .collect();
-                let shows =
-                    tells_of_thinking(reply.ask.model) || reply.ask.thinking == Thinking::Shown;
-                let message = object([
-                    ("role", Some("assistant".into())),
-                    ("content", Some(answer.content.as_str().into())),
-                    ("reasoning_content", shows.then(|| answer.reasoning.as_str().into())),
-                    ("tool_calls", (!calls.is_empty()).then_some(Value::Array(calls))),
-                ]);
-                json!({"message": message, "finish_reason": finish(reply, answer.finish),
-                    "index": index, "logprobs": null})
-            })
-            .collect();
+        let choices = choices(reply, |index, answer| {
+            let calls = calls(answer, |at, call| {
+                json!({"index": at, "id": call_id(reply, at), "type": "function",
+                    "function": {"name": call.name, "arguments": call.arguments}})
+            });
+            let shows = tells_of_thinking(reply.ask.model) || reply.ask.thinking == Thinking::Shown;
+            let message = object([
+                ("role", Some("assistant".into())),
+                ("content", Some(answer.content.as_str().into())),
+                ("reasoning_content", shows.then(|| answer.reasoning.as_str().into())),
+                ("tool_calls", calls),
+            ]);
+            json!({"message": message, "finish_reason": finish(reply, answer.finish),
+                "index": index, "logprobs": null})
+        });
         json!({"choices": choices, "object": "chat.completion", "usage": usage(&reply.usage),
             "created": reply.created, "system_fingerprint": null,
             "model": reply.ask.model.name, "id": reply.id})
@@ -194,7 +178,7 @@ impl Wire for Qwen {
                 return write(reply, &[], Some(usage(&reply.usage)), out);
             }
             Part::Usage => return,
-            Part::Done => return out.extend_from_slice(b"data: [DONE]\n\n"),
+            Part::Done => return done(out),
         };
         let choice = Choice { delta, index: piece.choice, logprobs: None, finish_reason };
         write(reply, &[choice], reply.ask.include_usage.then_some(Value::Null), out);
@@ -213,10 +197,6 @@ impl Wire for Qwen {
             headers.insert("x-request-id", value);
         }
         headers.insert("req-cost-time", HeaderValue::from_static("12"));
-    }
-
-    fn show(&self, model: &Model) -> Value {
-        json!({"id": model.name, "object": "model", "created": 1_773_700_000, "owned_by": "system"})
     }
 }
 

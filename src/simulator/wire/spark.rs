@@ -3,11 +3,10 @@
 //! Vendor docs: 星火认知大模型http接口文档, 星火深度推理http接口文档, 星火认知大模型服务说明.
 //! There is no list of models.
 
-use http::HeaderMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Asked, Refusal, Route, Wire, event, hex, object};
+use super::{Asked, Facts, Refusal, Route, Wire, choices, event, hex, message, object};
 use crate::simulator::ask::{Ask, Body, Format, Role, Thinking};
 use crate::simulator::call::{Habits, Opens, Part, Piece, Reply, Usage};
 use crate::simulator::check::{self, Parts, token_limits};
@@ -31,6 +30,8 @@ const THINKER: &str = "spark-x";
 
 pub(in crate::simulator) struct Spark;
 
+static FACTS: Facts = Facts { platform: "spark", base: "/v1", owner: "", models: MODELS };
+
 #[derive(Serialize)]
 struct Chunk<'a> {
     code: u32,
@@ -44,12 +45,8 @@ struct Chunk<'a> {
 }
 
 impl Wire for Spark {
-    fn platform(&self) -> &'static str {
-        "spark"
-    }
-
-    fn models(&self) -> &'static [Model] {
-        MODELS
+    fn facts(&self) -> &'static Facts {
+        &FACTS
     }
 
     fn route<'a>(&self, path: &'a str) -> Option<Route<'a>> {
@@ -108,20 +105,10 @@ impl Wire for Spark {
     }
 
     fn whole(&self, reply: &Reply) -> Value {
-        let choices: Vec<Value> = reply
-            .answers
-            .iter()
-            .map(|answer| {
-                let reasoning = answer.reasoning.as_str();
-                let message = object([
-                    ("role", Some("assistant".into())),
-                    ("content", Some(answer.content.as_str().into())),
-                    ("reasoning_content", (!reasoning.is_empty()).then(|| reasoning.into())),
-                    ("tool_calls", calls(reply, answer)),
-                ]);
-                json!({"message": message, "index": 0})
-            })
-            .collect();
+        let choices = choices(
+            reply,
+            |_, answer| json!({"message": message(answer, calls(reply, answer)), "index": 0}),
+        );
         json!({"code": 0, "message": "Success", "sid": reply.id, "choices": choices,
             "usage": usage(&reply.usage)})
     }
@@ -171,8 +158,6 @@ impl Wire for Spark {
     fn refuse(&self, complaint: &Complaint, asked: &Asked) -> Refusal {
         refuse(complaint, asked)
     }
-
-    fn headers(&self, _asked: &Asked, _headers: &mut HeaderMap) {}
 
     fn show(&self, model: &Model) -> Value {
         json!({"id": model.name})

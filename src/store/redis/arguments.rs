@@ -45,6 +45,11 @@ pub(super) fn tokens(tokens: Tokens) -> u64 {
     tokens.0.min(EXACT)
 }
 
+/// A count as a script's argument.
+pub(super) fn exactly(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(EXACT).min(EXACT)
+}
+
 pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(EXACT).min(EXACT)
 }

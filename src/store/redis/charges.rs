@@ -9,6 +9,9 @@ use super::super::Answer;
 use super::keys::Family;
 use super::{RedisStore, corrupt};
 
+/// How many charges are read at once to find an account's.
+const A_PAGE: usize = 1000;
+
 pub(super) fn kind_number(kind: ChargeKind) -> u8 {
     match kind {
         ChargeKind::Released => 0,
@@ -32,6 +35,23 @@ impl RedisStore {
         range.arg(family.charges()).arg(from).arg("+").arg("COUNT").arg(limit);
         let entries: Vec<(String, (Value, String))> = self.link.ask(&range).await?;
         entries.into_iter().map(|(cursor, (_, row))| read(cursor, &row)).collect()
+    }
+
+    /// Deletes an account's charges.
+    pub(super) async fn forget_charges(&self, family: &Family, account: AccountId) -> Answer<()> {
+        let mut after: Option<String> = None;
+        loop {
+            let (pool, platform) = (family.pool, &family.platform);
+            let page = self.charge_rows(pool, platform, after.as_deref(), A_PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.cursor.clone());
+            let own = page.iter().filter(|row| row.account == account);
+            let own: Vec<&str> = own.map(|row| row.cursor.as_str()).collect();
+            if !own.is_empty() {
+                let delete = redis::cmd("XDEL").arg(family.charges()).arg(own).take();
+                self.link.ask::<()>(&delete).await?;
+            }
+        }
     }
 }
 

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::accounts::{
     Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, NewAccount, PlatformId,
-    PoolId, Record, Resets, TokenId, User, UserId,
+    PoolId, Record, Resets, TokenId, Total, User, UserId,
 };
 
 use super::super::{Answer, Directory, StoreError};
@@ -143,6 +144,23 @@ impl Directory for RedisStore {
         self.view(pools, resets).await
     }
 
+    async fn remove_account(&self, id: AccountId) -> Answer<bool> {
+        let place = redis::cmd("GET").arg(keys::account_place(id)).take();
+        let place: Option<String> = self.link.ask(&place).await?;
+        let Some(family) = place.as_deref().and_then(Family::read) else { return Ok(false) };
+        let name = self.fixed_part(id).await?.map(|account| account.name.clone());
+        let mut call = self.call(&self.scripts.remove_account, &family, &Resets::default());
+        call.arg(id.0).arg(name.unwrap_or_default());
+        self.scripts.remove_account.run::<()>(&self.link, &call).await?;
+        self.forget_charges(&family, id).await?;
+        let users: Vec<UserId> = self.users().await?.into_iter().map(|user| user.id).collect();
+        self.forget(id, &users).await?;
+        // Last: until then whoever tries again finds what is left.
+        self.link.ask::<()>(&redis::cmd("DEL").arg(keys::account_place(id)).take()).await?;
+        self.places.forget(id);
+        Ok(true)
+    }
+
     async fn set_health(&self, account: AccountId, health: Health) -> Answer<Option<()>> {
         let moved = self.move_health(account, &health, Move::Anywhere).await?;
         Ok(moved.then_some(()))
@@ -154,10 +172,11 @@ impl Directory for RedisStore {
         before: Option<&str>,
         limit: usize,
     ) -> Answer<Vec<Record>> {
-        let mut call = self.scripts.records.call(&keys::records_of(user));
-        call.arg(before.unwrap_or_default()).arg(limit);
-        let records: Vec<Option<String>> = self.scripts.records.run(&self.link, &call).await?;
-        records.iter().flatten().map(|json| from_json("record", json)).collect()
+        self.record_page(user, before, limit).await
+    }
+
+    async fn totals_of(&self, user: UserId, first: Date, last: Date) -> Answer<Vec<Total>> {
+        self.totals(user, first, last).await
     }
 
     async fn charges(

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::civil::Date;
+
 use crate::accounts::{LeaseKey, PlatformId, PoolId, Purse, TokenId, UserId};
 
 /// One pool on one platform.
@@ -125,7 +127,17 @@ pub(super) fn tokens_of(user: UserId) -> String {
     format!("{{u:{user}}}:tokens")
 }
 
-/// A user's records: ids by time, records by id.
-pub(super) fn records_of(user: UserId) -> [String; 2] {
-    [format!("{{u:{user}}}:ri"), format!("{{u:{user}}}:rb")]
+/// A user's records: ids by time, records by id, ids by account and time.
+pub(super) fn records_of(user: UserId) -> [String; 3] {
+    ["ri", "rb", "ra"].map(|part| format!("{{u:{user}}}:{part}"))
+}
+
+/// The days for which a user has totals.
+pub(super) fn days_of(user: UserId) -> String {
+    format!("{{u:{user}}}:days")
+}
+
+/// A user's totals of a day.
+pub(super) fn totals_of(user: UserId, day: Date) -> String {
+    format!("{{u:{user}}}:totals:{day}")
 }

@@ -11,15 +11,16 @@ use redis::Value;
 
 use crate::accounts::{
     Account, AccountId, Charge, ChargeKind, GatewayTokenRow, Grant, Health, LeaseAsk, LeaseId,
-    LeaseKey, Record, Refusal, Resets, Settlement, UserId,
+    LeaseKey, Record, Refusal, Resets, Settlement,
 };
 
 use super::super::{Answer, Ledger, StoreError};
-use super::arguments::{EARLY_TOMBSTONE, LATE, TOMBSTONE, millis, tokens};
+use super::arguments::{EARLY_TOMBSTONE, LATE, TOMBSTONE, exactly, millis, tokens};
 use super::charges::kind_number;
 use super::health::Move;
 use super::keys::{self, Family};
-use super::{RedisStore, corrupt, to_json};
+use super::records::Given;
+use super::{RedisStore, corrupt};
 
 /// How much one script does before others get their turn.
 pub(super) const A_BATCH: usize = 64;
@@ -55,14 +56,9 @@ impl Ledger for RedisStore {
     }
 
     async fn settle(&self, batch: Vec<Settlement>, resets: &Resets) -> Answer<()> {
-        let mut families: BTreeMap<Family, Vec<&Settlement>> = BTreeMap::new();
-        for settlement in &batch {
-            families.entry(Family::of(&settlement.lease)).or_default().push(settlement);
-        }
-        let calls = families.iter().flat_map(|(family, settlements)| {
-            settlements.chunks(A_BATCH).map(move |some| self.settle_some(family, some, resets))
-        });
-        all_of(join_all(calls).await)
+        self.settle_all(&batch, resets).await?;
+        self.memory.settled(batch);
+        Ok(())
     }
 
     async fn zones(&self) -> Answer<Vec<String>> {
@@ -85,14 +81,18 @@ impl Ledger for RedisStore {
     }
 
     async fn sweep(&self, resets: &Resets) -> Answer<usize> {
+        let mut parts = vec![self.keep_up(resets).await];
         let families: Vec<Family> = self.due_families().await?.into_iter().collect();
         let mut charged = 0;
         // A few at a time: a sweep must not crowd out leases.
         for some in families.chunks(16) {
             let swept = some.iter().map(|family| self.sweep_one(family, resets));
-            charged += try_join_all(swept).await?.into_iter().sum::<usize>();
+            for one in join_all(swept).await {
+                parts.push(one.map(|count| charged += count));
+            }
         }
-        Ok(charged)
+        // A master that is down keeps no other's leases from being charged.
+        all_of(parts).map(|()| charged)
     }
 
     async fn worsen(&self, account: AccountId, health: Health) -> Answer<()> {
@@ -115,15 +115,9 @@ impl Ledger for RedisStore {
     }
 
     async fn record(&self, batch: Vec<Record>) -> Answer<()> {
-        let mut users: BTreeMap<UserId, Vec<&Record>> = BTreeMap::new();
-        for record in &batch {
-            users.entry(record.user).or_default().push(record);
-        }
-        let Some(newest) = batch.iter().map(|record| record.at).max() else { return Ok(()) };
-        let calls = users.iter().flat_map(|(&user, records)| {
-            records.chunks(A_BATCH).map(move |some| self.record_some(user, some, newest))
-        });
-        all_of(join_all(calls).await)
+        self.record_all(&batch, Given::First).await?;
+        self.memory.recorded(batch);
+        Ok(())
     }
 
     async fn ping(&self) -> Answer<()> {
@@ -137,6 +131,17 @@ impl Ledger for RedisStore {
 }
 
 impl RedisStore {
+    pub(super) async fn settle_all(&self, batch: &[Settlement], resets: &Resets) -> Answer<()> {
+        let mut families: BTreeMap<Family, Vec<&Settlement>> = BTreeMap::new();
+        for settlement in batch {
+            families.entry(Family::of(&settlement.lease)).or_default().push(settlement);
+        }
+        let calls = families.iter().flat_map(|(family, settlements)| {
+            settlements.chunks(A_BATCH).map(move |some| self.settle_some(family, some, resets))
+        });
+        all_of(join_all(calls).await)
+    }
+
     async fn settle_some(
         &self,
         family: &Family,
@@ -175,30 +180,14 @@ impl RedisStore {
         let mut charged = 0;
         loop {
             let mut call = self.call(&self.scripts.sweep, family, resets);
-            call.arg(A_BATCH).arg(millis(LATE)).arg(millis(self.options.keep.age));
+            let keep = self.options.keep;
+            call.arg(A_BATCH).arg(millis(LATE)).arg(millis(keep.age)).arg(exactly(keep.charges()));
             let (some, more): (usize, u8) = self.scripts.sweep.run(&self.link, &call).await?;
             charged += some;
             if more == 0 {
                 return Ok(charged);
             }
         }
-    }
-
-    async fn record_some(
-        &self,
-        user: UserId,
-        records: &[&Record],
-        newest: Timestamp,
-    ) -> Answer<()> {
-        let keep = self.options.keep;
-        let age = jiff::SignedDuration::try_from(keep.age).unwrap_or(jiff::SignedDuration::MAX);
-        let oldest = newest.saturating_sub(age).map_or(0, Timestamp::as_millisecond);
-        let mut call = self.scripts.record.call(&keys::records_of(user));
-        call.arg(keep.records_a_user).arg(oldest);
-        for record in records {
-            call.arg(record.at.as_millisecond()).arg(&record.id).arg(to_json("record", record)?);
-        }
-        self.scripts.record.run(&self.link, &call).await
     }
 }
 

@@ -1,45 +1,49 @@
 //! The connection: one, shared by all calls, that comes back by itself.
 //!
 //! Every call ends within [`PATIENCE`]. One whose connection broke is sent once more on
-//! the next connection, unless its second answer would differ (a name is taken).
+//! the next connection, unless its second answer would differ (a name is taken). Each new
+//! connection asks anew who the master is.
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind};
+use arc_swap::ArcSwapOption;
+use redis::{Cmd, ErrorKind, FromRedisValue, RedisError};
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
 
 use super::super::{Answer, StoreError};
+use super::address::Address;
+use super::wire::{Wire, ends_wire, processes};
 
 /// How long a call may take, connection and second attempt included.
 const PATIENCE: Duration = Duration::from_millis(1900);
 
-/// How long a server may take for one answer, or to accept a connection.
-const ANSWER_WITHIN: Duration = Duration::from_millis(1500);
-const CONNECT_WITHIN: Duration = Duration::from_millis(1000);
-
-/// How many calls may wait to be written before the next waits for its turn.
-const QUEUED: usize = 1024;
-
-/// The connection to a server.
+/// The connection to Redis.
 pub(super) struct Link {
-    client: Client,
-    manager: ArcSwap<ConnectionManager>,
+    address: Arc<Address>,
+    wire: ArcSwapOption<Wire>,
+    /// Held by the one who connects.
+    connecting: Mutex<()>,
+    office: Handle,
 }
 
 impl Link {
-    /// Connects.
+    /// Connects. The connection lives in the runtime that this is called in: a caller's
+    /// own may end before it.
     ///
     /// # Errors
-    /// `StoreError::Unusable` for a URL that is none; it may hold a password, so it is
-    /// not shown. `StoreError::Unavailable` when the server does not answer.
-    pub(super) async fn open(url: &str) -> Answer<Self> {
-        let client = Client::open(url).map_err(|error| {
-            StoreError::Unusable(format!("the store's url can't be used: {}", error.category()))
-        })?;
-        let manager = ArcSwap::from_pointee(manager(&client)?);
-        let link = Self { client, manager };
+    /// `StoreError::Unusable` for a URL or a file that can't be used,
+    /// `StoreError::Unavailable` when no server answers.
+    pub(super) async fn open(url: &str, ca_file: Option<&Path>) -> Answer<Self> {
+        let link = Self {
+            address: Arc::new(Address::read(url, ca_file)?),
+            wire: ArcSwapOption::empty(),
+            connecting: Mutex::new(()),
+            office: Handle::current(),
+        };
         link.ask::<()>(&redis::cmd("PING")).await?;
         Ok(link)
     }
@@ -54,10 +58,16 @@ impl Link {
         self.send_once(cmd).await.map_err(|error| failure(&error))
     }
 
+    /// Which processes are the masters.
+    pub(super) async fn masters(&self) -> Answer<BTreeSet<String>> {
+        let told = self.ask(&redis::cmd("INFO").arg("server").take()).await?;
+        Ok(processes(&told))
+    }
+
     pub(super) async fn send<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, RedisError> {
         let twice = async {
             match self.once(cmd).await {
-                Err(error) if error.is_unrecoverable_error() => self.once(cmd).await,
+                Err(error) if ends_wire(&error) && !error.is_timeout() => self.once(cmd).await,
                 answer => answer,
             }
         };
@@ -69,18 +79,31 @@ impl Link {
     }
 
     async fn once<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, RedisError> {
-        let current = self.manager.load_full();
-        let answer = cmd.query_async(&mut (*current).clone()).await;
+        let wire = self.wire().await?;
+        let answer = wire.send(cmd).await;
         if let Err(error) = &answer
-            && was_turned_away(error)
+            && ends_wire(error)
         {
-            // The manager reconnects after I/O errors alone. A server that restarts turns
-            // connections away while it loads, and would be given up for good.
-            if let Ok(fresh) = manager(&self.client) {
-                self.manager.compare_and_swap(&current, Arc::new(fresh));
-            }
+            // Unless another call has found a better one already.
+            self.wire.compare_and_swap(&Some(wire), None);
         }
         answer
+    }
+
+    async fn wire(&self) -> Result<Arc<Wire>, RedisError> {
+        if let Some(wire) = self.wire.load_full() {
+            return Ok(wire);
+        }
+        let _alone = self.connecting.lock().await;
+        if let Some(wire) = self.wire.load_full() {
+            return Ok(wire);
+        }
+        let address = self.address.clone();
+        let connected = self.office.spawn(async move { address.connect().await }).await;
+        let ended = |_| RedisError::from((ErrorKind::Io, "the gateway is shutting down"));
+        let wire = Arc::new(connected.map_err(ended)??);
+        self.wire.store(Some(wire.clone()));
+        Ok(wire)
     }
 }
 
@@ -89,24 +112,6 @@ async fn in_time<T>(call: impl Future<Output = Result<T, RedisError>>) -> Result
         Ok(answer) => answer,
         Err(_) => Err((ErrorKind::Io, "no answer in time").into()),
     }
-}
-
-fn manager(client: &Client) -> Answer<ConnectionManager> {
-    let config = ConnectionManagerConfig::new()
-        .set_response_timeout(Some(ANSWER_WITHIN))
-        .set_connection_timeout(Some(CONNECT_WITHIN))
-        // A call does not wait for a server that is down: the next call tries again.
-        .set_number_of_retries(0)
-        .set_pipeline_buffer_size(QUEUED);
-    ConnectionManager::new_lazy_with_config(client.clone(), config).map_err(|error| failure(&error))
-}
-
-fn was_turned_away(error: &RedisError) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::AuthenticationFailed
-            | ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown)
-    )
 }
 
 /// A failure in our words: a server's own text may quote what was sent.

@@ -7,6 +7,7 @@
 //! A server that is down makes a verb fail within two seconds; the connection comes back
 //! by itself. Nothing is counted here, so nothing is counted wrong.
 
+mod address;
 mod arguments;
 mod charges;
 mod directory;
@@ -16,10 +17,14 @@ mod ledger;
 mod link;
 mod places;
 mod purses;
+mod records;
+mod replay;
 mod roster;
 mod scripts;
 mod view;
+mod wire;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,9 +35,11 @@ use super::settings::SHORTEST_DEADLINE;
 use super::{Answer, Clock, Keep, StoreError};
 use crate::accounts::LeaseAsk;
 use crate::telemetry::clock;
+pub(super) use address::{holds_password, no_store};
 use keys::FamilyKeys;
 use link::Link;
 use places::Places;
+use replay::Memory;
 use roster::Roster;
 use scripts::Scripts;
 
@@ -45,11 +52,13 @@ pub struct Options {
     pub deadline: Duration,
     /// How much is kept.
     pub keep: Keep,
+    /// What TLS trusts instead of the system's authorities: a PEM file.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { clock: None, deadline: LeaseAsk::DEADLINE, keep: Keep::default() }
+        Self { clock: None, deadline: LeaseAsk::DEADLINE, keep: Keep::default(), ca_file: None }
     }
 }
 
@@ -61,24 +70,27 @@ pub struct RedisStore {
     places: Places,
     roster: Roster,
     rates: Rates,
+    memory: Memory,
     options: Options,
 }
 
 impl RedisStore {
-    /// Connects to a server.
+    /// Connects to a server, to the master that Sentinel names, or to a Cluster: the URL
+    /// says which. Call it in the runtime that lives longest: the connection lives there.
     ///
     /// # Errors
-    /// `StoreError::Unusable` for a URL that is none, `StoreError::Unavailable` when the
-    /// server does not answer.
+    /// `StoreError::Unusable` for a URL that is none, `StoreError::Unavailable` when no
+    /// server answers.
     pub async fn open(url: &str, options: Options) -> Answer<Self> {
         let deadline = options.deadline.max(SHORTEST_DEADLINE);
         Ok(Self {
-            link: Link::open(url).await?,
+            link: Link::open(url, options.ca_file.as_deref()).await?,
             scripts: Scripts::new(),
             family_keys: FamilyKeys::default(),
             places: Places::default(),
             roster: Roster::default(),
             rates: Rates::new(options.clock.clone().unwrap_or_else(|| Arc::new(clock::now))),
+            memory: Memory::default(),
             options: Options { deadline, ..options },
         })
     }

@@ -12,8 +12,8 @@ use super::super::Answer;
 use super::keys::{Family, account_place};
 use super::{RedisStore, from_json};
 
-/// How old a kept account may be.
-const FRESH: Duration = Duration::from_secs(5);
+/// How old a kept account may be: every gateway follows a change within 5 s.
+const FRESH: Duration = Duration::from_secs(3);
 
 /// How many are kept before all are let go.
 const KEPT: usize = 20_000;
@@ -26,6 +26,10 @@ impl Places {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (since, account) = kept.get(&id)?;
         (since.elapsed() < FRESH).then(|| account.clone())
+    }
+
+    pub(super) fn forget(&self, id: AccountId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 
     fn keep(&self, account: &Arc<Account>) {

@@ -102,11 +102,9 @@ impl Purses for RedisStore {
     }
 
     async fn end_holds(&self, batch: Vec<HoldEnd>) -> Answer<()> {
-        let purses = by_purse(&batch, |end| &end.hold.purse);
-        let calls = purses.iter().flat_map(|(purse, ends)| {
-            ends.chunks(A_BATCH).map(move |some| self.end_some(purse, some))
-        });
-        all_of(join_all(calls).await)
+        self.end_all(&batch).await?;
+        self.memory.ended(batch);
+        Ok(())
     }
 
     async fn renew_holds(&self, holds: &[HoldKey]) -> Answer<()> {
@@ -135,6 +133,15 @@ impl RedisStore {
         let mut call = script.call(&keys::purse(purse));
         call.arg(self.clock_ms()).arg(kind).arg(limit).arg(millis(LATE)).arg(millis(TOMBSTONE));
         call
+    }
+
+    /// Ends holds; safe to repeat.
+    pub(super) async fn end_all(&self, batch: &[HoldEnd]) -> Answer<()> {
+        let purses = by_purse(batch, |end| &end.hold.purse);
+        let calls = purses.iter().flat_map(|(purse, ends)| {
+            ends.chunks(A_BATCH).map(move |some| self.end_some(purse, some))
+        });
+        all_of(join_all(calls).await)
     }
 
     async fn end_some(&self, purse: &Purse, ends: &[&HoldEnd]) -> Answer<()> {

@@ -1,16 +1,16 @@
 //! The directory's verbs on the books.
 
 use async_trait::async_trait;
+use jiff::civil::Date;
 
 use crate::accounts::{
     AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, NewAccount, PlatformId, PoolId,
-    Record, Resets, TokenId, User, UserId,
+    Record, Resets, TokenId, Total, User, UserId,
 };
 
 use super::super::{Answer, Directory};
-use super::SqliteStore;
 use super::books::Counter;
-use super::history;
+use super::{SqliteStore, history, totals};
 
 #[async_trait]
 impl Directory for SqliteStore {
@@ -58,6 +58,10 @@ impl Directory for SqliteStore {
         self.desk.read(|books, now| books.accounts_in(pools, now, resets))
     }
 
+    async fn remove_account(&self, account: AccountId) -> Answer<bool> {
+        self.desk.write(|books, _| books.remove_account(account)).await
+    }
+
     async fn set_health(&self, account: AccountId, health: Health) -> Answer<Option<()>> {
         self.desk.write(|books, now| books.set_health(account, health, now)).await
     }
@@ -70,6 +74,10 @@ impl Directory for SqliteStore {
     ) -> Answer<Vec<Record>> {
         let before = before.map(str::to_owned);
         self.look(move |conn| history::records(conn, user, before.as_deref(), limit)).await
+    }
+
+    async fn totals_of(&self, user: UserId, first: Date, last: Date) -> Answer<Vec<Total>> {
+        self.look(move |conn| totals::read(conn, user, first, last)).await
     }
 
     async fn charges(

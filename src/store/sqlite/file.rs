@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode};
 use super::super::{Answer, StoreError};
 
 /// The schema's version, as `PRAGMA user_version` holds it.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// Opens the file for the writer; makes it if it is not there.
 ///

@@ -16,9 +16,11 @@ mod ledger;
 mod load;
 mod lock;
 mod purses;
+mod removal;
 mod retention;
 mod rows;
 mod statements;
+mod totals;
 mod waiters;
 
 use std::path::{Path, PathBuf};

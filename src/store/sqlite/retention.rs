@@ -1,6 +1,6 @@
-//! How long rows are kept: so many days, and so many records a user.
+//! How long rows are kept: so many days, and so many records an account.
 //!
-//! Deleting is spread out: a user's oldest records go a tenth of the bound at a time, old
+//! Deleting is spread out: an account's oldest records go a tenth of the bound at a time, old
 //! rows a slice with each commit until none is left: so deleting keeps pace with adding.
 
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ const ROWS_A_TURN: usize = 5_000;
 
 pub(super) struct Retention {
     keep: Keep,
-    /// How many records a user has; asked of the file once.
+    /// How many records an account has; asked of the file once.
     counts: HashMap<i64, usize>,
     /// Tables in which rows from before a time may still lie.
     behind: Vec<(&'static str, Ms)>,
@@ -28,34 +28,28 @@ impl Retention {
         Self { keep, counts: HashMap::new(), behind: Vec::new() }
     }
 
-    /// After a failed commit the counts are asked anew.
+    /// After a failed commit, or when rows are gone, the counts are asked anew.
     pub(super) fn reset(&mut self) {
         self.counts.clear();
     }
 
-    /// Counts a record that was added, and deletes the user's oldest past the bound.
-    pub(super) fn added(&mut self, conn: &Connection, user: i64) -> Answer<()> {
-        let slack = self.keep.records_a_user / 10 + 1;
-        let Some(count) = self.counts.get_mut(&user) else {
+    /// Counts a record that was added, and deletes the account's oldest past the bound.
+    pub(super) fn added(&mut self, conn: &Connection, account: i64) -> Answer<()> {
+        let most = self.keep.records_an_account;
+        let Some(count) = self.counts.get_mut(&account) else {
             let mut count = conn
-                .prepare_cached("SELECT count(*) FROM records WHERE user = ?")
+                .prepare_cached("SELECT count(*) FROM records_of_accounts WHERE account = ?")
                 .map_err(failure)?;
-            let now = count.query_row([user], |row| row.get::<_, i64>(0)).map_err(failure)?;
-            self.counts.insert(user, usize::try_from(now).unwrap_or_default());
+            let now = count.query_row([account], |row| row.get::<_, i64>(0)).map_err(failure)?;
+            self.counts.insert(account, usize::try_from(now).unwrap_or_default());
             return Ok(());
         };
         *count += 1;
-        if *count >= self.keep.records_a_user.saturating_add(slack) {
-            let excess = *count - self.keep.records_a_user;
-            *count = self.keep.records_a_user;
-            conn.prepare_cached(
-                "DELETE FROM records WHERE seq IN (
-                   SELECT seq FROM records WHERE user = ? ORDER BY seq LIMIT ?)",
-            )
-            .and_then(|mut statement| {
-                statement.execute(params![user, i64::try_from(excess).unwrap_or(0)])
-            })
-            .map_err(failure)?;
+        if *count >= most.saturating_add(most / 10 + 1) {
+            let excess = i64::try_from(*count - most).unwrap_or(0);
+            drop_oldest(conn, account, excess).map_err(failure)?;
+            // Those that were tried on other accounts too are gone from these as well.
+            self.counts.clear();
         }
         Ok(())
     }
@@ -89,6 +83,37 @@ impl Retention {
     }
 }
 
+/// Deletes an account's oldest records; the newest of all stays.
+fn drop_oldest(conn: &Connection, account: i64, excess: i64) -> rusqlite::Result<()> {
+    let oldest = "SELECT record FROM records_of_accounts WHERE account = ?1
+                  AND record < (SELECT max(seq) FROM records) ORDER BY record LIMIT ?2";
+    unlist(conn, oldest, params![account, excess]).map(drop)
+}
+
+/// Deletes the records that a query names, and where they are listed.
+fn unlist(
+    conn: &Connection,
+    named: &str,
+    params: impl rusqlite::Params,
+) -> rusqlite::Result<usize> {
+    let gone = conn
+        .prepare_cached(named)?
+        .query_map(params, |row| row.get(0))?
+        .collect::<rusqlite::Result<Vec<i64>>>()?;
+    let count = gone.len();
+    let mut unlist = conn.prepare_cached(
+        "DELETE FROM records_of_accounts WHERE record = ?1 AND account IN (
+           SELECT coalesce(json_extract(attempt.value, '$.account'), -records.user)
+           FROM records LEFT JOIN json_each(records.attempts) AS attempt WHERE seq = ?1)",
+    )?;
+    let mut delete = conn.prepare_cached("DELETE FROM records WHERE seq = ?")?;
+    for record in gone {
+        unlist.execute([record])?;
+        delete.execute([record])?;
+    }
+    Ok(count)
+}
+
 /// Deletes from the front of a table whose rows lie in the order of time. The newest row
 /// stays, because row numbers and cursors count on from it.
 fn forget_from(conn: &Connection, table: &'static str, oldest: Ms) -> rusqlite::Result<usize> {
@@ -97,10 +122,12 @@ fn forget_from(conn: &Connection, table: &'static str, oldest: Ms) -> rusqlite::
     if first.is_none_or(|at| at >= oldest) {
         return Ok(0);
     }
-    let sql = format!(
-        "DELETE FROM {table} WHERE seq IN (
-           SELECT seq FROM (SELECT seq, at FROM {table} ORDER BY seq LIMIT {ROWS_A_TURN})
-           WHERE at < ? AND seq < (SELECT max(seq) FROM {table}))"
+    let old = format!(
+        "SELECT seq FROM (SELECT seq, at FROM {table} ORDER BY seq LIMIT {ROWS_A_TURN})
+         WHERE at < ? AND seq < (SELECT max(seq) FROM {table})"
     );
-    conn.prepare_cached(&sql)?.execute([oldest])
+    if table == "records" {
+        return unlist(conn, &old, [oldest]);
+    }
+    conn.prepare_cached(&format!("DELETE FROM {table} WHERE seq IN ({old})"))?.execute([oldest])
 }

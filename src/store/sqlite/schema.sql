@@ -1,4 +1,4 @@
--- Version 2. Times are milliseconds since the Unix epoch; lease ids are 16 bytes.
+-- Version 3. Times are milliseconds since the Unix epoch; lease ids are 16 bytes.
 
 -- The last id given of each kind; ids are never given twice. `folded`: up to this charge
 -- all that follows from charges is in its place; after a crash the later ones are replayed.
@@ -142,3 +142,31 @@ CREATE TABLE holds (
   due INTEGER NOT NULL,
   note TEXT NOT NULL
 ) WITHOUT ROWID;
+-- Each record for each account that it was tried on; `account` below zero: on none, the
+-- user's id negated.
+CREATE TABLE records_of_accounts (
+  account INTEGER NOT NULL,
+  record INTEGER NOT NULL,
+  PRIMARY KEY (account, record)
+) WITHOUT ROWID;
+
+-- What calls used, kept for good. `account` 0: on none, or on one that was removed.
+CREATE TABLE totals (
+  user INTEGER NOT NULL,
+  day TEXT NOT NULL,
+  token INTEGER NOT NULL,
+  account INTEGER NOT NULL,
+  platform TEXT NOT NULL,
+  model TEXT NOT NULL,
+  calls INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  input INTEGER NOT NULL,
+  cache_read INTEGER NOT NULL,
+  cache_write INTEGER NOT NULL,
+  output INTEGER NOT NULL,
+  reasoning INTEGER NOT NULL,
+  exact INTEGER NOT NULL,
+  estimated INTEGER NOT NULL,
+  PRIMARY KEY (user, day, token, account, platform, model)
+) WITHOUT ROWID;
+CREATE INDEX totals_of_accounts ON totals (account);

@@ -2,14 +2,16 @@
 
 use rusqlite::{Connection, Statement, params};
 
-use crate::accounts::{Account, LeaseId, Record, Tokens, Window};
+use crate::accounts::{Account, AccountId, LeaseId, Record, Tokens, Window};
 
 use super::super::{Answer, StoreError};
 use super::books::{Charged, Fold, Motion, Note, Notes, OpenLease};
 use super::file::failure;
 use super::purses;
+use super::removal;
 use super::retention::Retention;
 use super::rows;
+use super::totals::Sums;
 
 /// Prepared statements, kept as long as the connection.
 pub(super) struct Statements<'conn> {
@@ -23,6 +25,7 @@ pub(super) struct Statements<'conn> {
     window: Statement<'conn>,
     used: Statement<'conn>,
     record: Statement<'conn>,
+    record_of_account: Statement<'conn>,
     /// The last charge written.
     last_charge: i64,
 }
@@ -50,6 +53,7 @@ impl<'conn> Statements<'conn> {
                 "INSERT INTO records
                  VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?,
+            record_of_account: prepare("INSERT OR IGNORE INTO records_of_accounts VALUES (?, ?)")?,
         })
     }
 
@@ -71,14 +75,26 @@ impl<'conn> Statements<'conn> {
     }
 
     fn write(&mut self, notes: &Notes, retention: &mut Retention) -> Answer<()> {
+        let mut sums = Sums::default();
         for note in &notes.rows {
-            self.note(note)?;
             match note {
-                Note::Record(record) => retention.added(self.conn, record.user.0)?,
+                Note::Record(record) => {
+                    for account in self.recorded(record)? {
+                        retention.added(self.conn, account)?;
+                    }
+                    sums.add(record);
+                }
                 Note::Forget { now } => retention.forget(*now),
-                _ => {}
+                Note::Removed(account) => {
+                    // What it counted in this commit loses its id, too.
+                    std::mem::take(&mut sums).write(self.conn)?;
+                    removal::remove(self.conn, *account)?;
+                    retention.reset();
+                }
+                other => self.note(other)?,
             }
         }
+        sums.write(self.conn)?;
         if let Some(fold) = &notes.fold {
             self.fold(fold)?;
         }
@@ -89,7 +105,6 @@ impl<'conn> Statements<'conn> {
         match note {
             Note::Leased { id, lease } => self.leased(*id, lease),
             Note::Charged(charged) => self.charged(charged),
-            Note::Record(record) => self.recorded(record),
             Note::Renewed { row, deadline } => run(&mut self.renew, [deadline, row]),
             rare => self.rare(rare),
         }
@@ -150,7 +165,8 @@ impl<'conn> Statements<'conn> {
         }
     }
 
-    fn recorded(&mut self, record: &Record) -> Answer<()> {
+    /// Writes a record; answers the accounts that it is kept under.
+    fn recorded(&mut self, record: &Record) -> Answer<Vec<i64>> {
         let row = params![
             record.user.0,
             record.at.as_millisecond(),
@@ -171,7 +187,20 @@ impl<'conn> Statements<'conn> {
             record.outcome,
             rows::to_json("record", &record.attempts)?,
         ];
-        run(&mut self.record, row)
+        let number = self.record.insert(row).map_err(failure)?;
+        let mut accounts: Vec<i64> =
+            record.attempts.iter().map(|attempt| attempt.account.0).collect();
+        accounts.sort_unstable();
+        accounts.dedup();
+        // With a key of the operator's: on no account.
+        accounts.retain(|account| *account != AccountId::OPERATOR.0);
+        if accounts.is_empty() {
+            accounts.push(-record.user.0);
+        }
+        for account in &accounts {
+            run(&mut self.record_of_account, [*account, number])?;
+        }
+        Ok(accounts)
     }
 
     /// What people change; not worth a statement kept.
@@ -204,8 +233,6 @@ impl<'conn> Statements<'conn> {
             Note::Canary(canary) => {
                 self.once("INSERT INTO canaries VALUES (NULL, ?)", params![canary])
             }
-            // Retention's.
-            Note::Forget { .. } => Ok(()),
             Note::Purse(note) => purses::write(self.conn, note),
             Note::Account(account) => self.account(account),
             Note::Health(id, health) => self.once(
@@ -221,11 +248,13 @@ impl<'conn> Statements<'conn> {
                 "DELETE FROM blocks WHERE account = ? AND model = ?",
                 params![account.0, &**model],
             ),
-            Note::Leased { .. } | Note::Charged(_) | Note::Record(_) | Note::Renewed { .. } => {
-                Err(StoreError::Corrupt {
-                    what: "note",
-                    why: "a frequent one was taken for a rare one".into(),
-                })
+            Note::Leased { .. }
+            | Note::Charged(_)
+            | Note::Record(_)
+            | Note::Renewed { .. }
+            | Note::Forget { .. }
+            | Note::Removed(_) => {
+                Err(StoreError::Corrupt { what: "note", why: "it was taken for a rare one".into() })
             }
         }
     }

@@ -2,6 +2,7 @@
 //! tell a client whether and when to come back.
 
 mod caller;
+mod member;
 mod quota;
 mod store_down;
 mod upstream;

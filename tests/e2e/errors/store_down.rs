@@ -56,6 +56,32 @@ async fn an_answer_that_outlives_the_store_is_charged_when_it_is_back() {
     books_agree(&rig).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_full_or_stands_still_is_a_clear_error_and_never_a_wrong_count() {
+    let server = Arc::new(Server::with(Memory::Kept));
+    let rig = Rig::on_server(Wish::default(), server.clone()).await;
+    let hello = || rig.chat(ask("qwen-plus", "say 5 words"));
+    let memory = async |bytes: &str| {
+        let client = redis::Client::open(format!("redis://127.0.0.1:{}", server.port())).unwrap();
+        let mut server = client.get_multiplexed_async_connection().await.unwrap();
+        let limit = redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(bytes).take();
+        limit.query_async::<()>(&mut server).await.unwrap();
+    };
+    assert_eq!(hello().await.status, 200);
+    rig.all_settled("qwen").await;
+    let sent = rig.rows("qwen").await.len();
+    memory("1").await;
+    assert_eq!(hello().await.row(), DOWN);
+    memory("0").await;
+    server.freeze(true);
+    assert_eq!(hello().await.row(), DOWN);
+    assert_eq!(hello().await.row(), DOWN);
+    server.freeze(false);
+    assert_eq!(rig.rows("qwen").await.len(), sent, "nothing was sent");
+    rig.until(async || hello().await.status == 200).await;
+    books_agree(&rig).await;
+}
+
 /// The books' sums are the platform's own counts.
 async fn books_agree(rig: &Rig) {
     rig.all_settled("qwen").await;

@@ -5,6 +5,7 @@ mod people;
 mod platforms;
 #[path = "../../common/redis_server.rs"]
 mod redis_server;
+mod stub;
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,8 +22,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tokio::io::AsyncReadExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tributary::accounts::User;
 use tributary::platforms::Catalogue;
 use tributary::relay::{self, Books, Parts};
@@ -36,6 +36,7 @@ pub use answer::{Answer, Stream};
 pub use people::Grants;
 pub use platforms::{KEYS, configured, credential, tail};
 pub use redis_server::{Memory, Server};
+pub use stub::{chunk, is_cut};
 
 pub const CHAT: &str = "/v1/chat/completions";
 
@@ -138,7 +139,11 @@ impl Rig {
     }
 
     async fn start(wish: Wish, url: String, home: Home) -> Self {
-        let settings = store::Settings { url, lease_deadline: wish.lease_deadline };
+        let settings = store::Settings {
+            url,
+            lease_deadline: wish.lease_deadline,
+            ..store::Settings::default()
+        };
         let store = store::open(&settings).await.unwrap();
         let simulator = Simulator::start().await.unwrap();
         let stub = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -240,6 +245,13 @@ impl Rig {
         TcpStream::connect(self.running.addresses.public).await.unwrap()
     }
 
+    /// A connection with hardly any room for what the gateway sends.
+    pub async fn dial_with_little_room(&self) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(8 << 10).unwrap();
+        socket.connect(self.running.addresses.public).await.unwrap()
+    }
+
     /// A chat as it stands on the wire.
     pub fn chat_on_the_wire(&self, body: &Value) -> String {
         let (token, body) = (&self.token, body.to_string());
@@ -248,16 +260,6 @@ impl Rig {
              content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         )
-    }
-
-    /// The next request's connection to the stub, its request read.
-    pub async fn stub_hears(&self) -> TcpStream {
-        let (mut connection, _) = self.stub.accept().await.unwrap();
-        let mut heard = Vec::new();
-        while !heard.ends_with(b"}") {
-            assert!(connection.read_buf(&mut heard).await.unwrap() > 0, "{heard:?}");
-        }
-        connection
     }
 
     /// Waits until something holds.

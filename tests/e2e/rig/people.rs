@@ -4,8 +4,9 @@ use std::num::NonZeroU32;
 
 use jiff::Timestamp;
 use tributary::accounts::{
-    AccountId, AccountState, ChargeRow, GatewayTokenRow, NewAccount, Period, PlatformId, Purse,
-    PurseState, Record, Resets, Scope, Spending, TokenGrant, TokenId, Tokens, User, WindowSpec,
+    AccountId, AccountState, ChargeRow, GatewayTokenRow, NewAccount, Period, PlatformId, PoolId,
+    Purse, PurseState, Record, Resets, Scope, Spending, TokenGrant, TokenId, Tokens, User,
+    WindowSpec,
 };
 use tributary::platforms::Credential;
 use tributary::relay::{CREDENTIAL_FIELD, token_mac_parts};
@@ -23,6 +24,8 @@ pub struct Grants {
     pub points: Spending,
     pub requests_per_minute: Option<NonZeroU32>,
     pub tokens_per_day: Option<Tokens>,
+    /// None: the user's own.
+    pub pools: Vec<PoolId>,
 }
 
 impl Default for Grants {
@@ -35,6 +38,7 @@ impl Default for Grants {
             points: Spending::Fallback,
             requests_per_minute: None,
             tokens_per_day: None,
+            pools: Vec::new(),
         }
     }
 }
@@ -53,7 +57,7 @@ impl Rig {
         let grant = TokenGrant {
             id: self.store.reserve_token_id().await.unwrap(),
             user: user.id,
-            pools: vec![user.pool],
+            pools: if grants.pools.is_empty() { vec![user.pool] } else { grants.pools },
             scopes: grants.scopes,
             models: grants.models,
             platforms: grants.platforms,

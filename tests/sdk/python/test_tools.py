@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from openai import OpenAI
+from conftest import PLATFORMS
+from openai import NOT_GIVEN, BadRequestError, OpenAI
 
 from harness import Demo, Simulated
 from harness.words import CLOCK, WEATHER, user
@@ -89,19 +90,25 @@ def test_a_function_s_call_is_streamed(client: OpenAI, platform: Simulated) -> N
     check_arguments(call.function.name, call.function.arguments)
 
 
-def ask_both(client: OpenAI, platform: Simulated, **options: Any) -> Any:
+def ask_both(client: OpenAI, platform: Simulated, parallel: Any = True, **options: Any) -> Any:
     return client.chat.completions.create(
         model=platform.model,
         messages=user(TWO_QUESTIONS),
         tools=[WEATHER, CLOCK],
         tool_choice="required",
-        parallel_tool_calls=True,
+        parallel_tool_calls=parallel,
         **options,
     )
 
 
-# Spark makes one call a turn: the last test.
-several_at_once = pytest.mark.parametrize("platform", ["openai", "qwen", "glm", "ernie"], indirect=True)
+SEVERAL_AT_ONCE = ["openai", "qwen", "glm", "ernie"]
+ONE_A_TURN = ["spark"]
+several_at_once = pytest.mark.parametrize("platform", SEVERAL_AT_ONCE, indirect=True)
+one_a_turn = pytest.mark.parametrize("platform", ONE_A_TURN, indirect=True)
+
+
+def test_every_platform_is_asked_for_several_calls() -> None:
+    assert SEVERAL_AT_ONCE + ONE_A_TURN == PLATFORMS
 
 
 @several_at_once
@@ -141,8 +148,38 @@ def test_two_calls_are_streamed_side_by_side(client: OpenAI, platform: Simulated
     assert reasons[-1] == "tool_calls" and not any(reasons[:-1])
 
 
-def test_a_platform_that_makes_one_call_a_turn_makes_one(client: OpenAI, gateway: Demo) -> None:
-    calls = ask_both(client, gateway.platforms["spark"]).choices[0].message.tool_calls
+@one_a_turn
+@pytest.mark.parametrize("stream", [False, True])
+def test_several_calls_are_refused_by_name_where_one_is_made(
+    client: OpenAI, platform: Simulated, stream: bool
+) -> None:
+    before = platform.total()
+
+    with pytest.raises(BadRequestError) as refused:
+        ask_both(client, platform, stream=stream)
+
+    assert refused.value.param == "parallel_tool_calls"
+    assert refused.value.type == "invalid_request_error"
+    assert platform.total() == before, "the platform was not asked"
+
+
+@one_a_turn
+@pytest.mark.parametrize("parallel", [NOT_GIVEN, False])
+def test_a_platform_that_makes_one_call_a_turn_makes_one(client: OpenAI, platform: Simulated, parallel: Any) -> None:
+    calls = ask_both(client, platform, parallel).choices[0].message.tool_calls
 
     [call] = calls
+    check_arguments(call.function.name, call.function.arguments)
+
+
+def test_a_wish_for_one_call_is_granted_everywhere(client: OpenAI, platform: Simulated) -> None:
+    answer = client.chat.completions.create(
+        model=platform.model,
+        messages=user(QUESTION),
+        tools=[WEATHER],
+        tool_choice="required",
+        parallel_tool_calls=False,
+    )
+
+    [call] = answer.choices[0].message.tool_calls or []
     check_arguments(call.function.name, call.function.arguments)

@@ -346,3 +346,13 @@ fn any_sequence_of_verbs_answers_as_the_simplest_books_do_on_sqlite() {
 fn any_sequence_of_verbs_answers_as_the_simplest_books_do_on_redis() {
     walk(80, async || Rig::redis(Wish::default()).await);
 }
+
+#[test]
+fn any_sequence_of_verbs_answers_as_the_simplest_books_do_on_sentinel() {
+    walk(10, async || Rig::sentinel(Wish::default()).await);
+}
+
+#[test]
+fn any_sequence_of_verbs_answers_as_the_simplest_books_do_on_cluster() {
+    walk(20, async || Rig::cluster(Wish::default()).await);
+}

@@ -3,12 +3,15 @@
 mod ask;
 #[path = "../../common/redis_server.rs"]
 mod server;
+#[path = "../../common/redis_sets.rs"]
+mod sets;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::{Mutex, MutexGuard};
 use tributary::accounts::{
     AccountId, AccountState, Charge, ChargeKind, ChargeRow, Health, LeaseId, LeaseKey, NewAccount,
     Period, PlatformId, Resets, Settlement, Tokens, User, WindowSpec,
@@ -18,6 +21,7 @@ use tributary::vault::SealedCredential;
 
 pub use ask::{Ask, Held, fresh_id};
 pub use server::Server;
+pub use sets::{Cluster, Process, Watched, cli, free_ports, info, until};
 
 /// Runs a check on each store.
 #[macro_export]
@@ -44,6 +48,16 @@ macro_rules! contract {
             async fn on_redis() {
                 check($crate::rig::Rig::redis($wish).await).await;
             }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sentinel() {
+                check($crate::rig::Rig::sentinel($wish).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_cluster() {
+                check($crate::rig::Rig::cluster($wish).await).await;
+            }
         }
     };
 }
@@ -68,6 +82,7 @@ pub struct Rig {
 enum Home {
     Folder(tempfile::TempDir),
     Server(Arc<Server>),
+    Cluster(MutexGuard<'static, ()>),
     Elsewhere,
 }
 
@@ -119,14 +134,33 @@ impl Rig {
 
     pub async fn redis(wish: Wish) -> Self {
         let server = Server::shared();
+        let rig = Self::on_url(&server.fresh_url(), wish).await;
+        Self { home: Home::Server(server), ..rig }
+    }
+
+    pub async fn sentinel(wish: Wish) -> Self {
+        let url = tokio::task::spawn_blocking(|| Watched::shared().fresh_url()).await.unwrap();
+        Self::on_url(&url, wish).await
+    }
+
+    /// A Cluster has one database: one test at a time has it.
+    pub async fn cluster(wish: Wish) -> Self {
+        static TURN: Mutex<()> = Mutex::const_new(());
+        let turn = TURN.lock().await;
+        let cluster = tokio::task::spawn_blocking(Cluster::shared).await.unwrap();
+        cluster.clear();
+        Self { home: Home::Cluster(turn), ..Self::on_url(&cluster.url(), wish).await }
+    }
+
+    /// On Redis, wherever that is.
+    pub async fn on_url(url: &str, wish: Wish) -> Self {
         let clock = clock_at(NOON);
         let options = redis::Options {
             clock: Some(reads(&clock)),
             keep: wish.keep,
             ..redis::Options::default()
         };
-        let store = redis::RedisStore::open(&server.fresh_url(), options).await.unwrap();
-        Self { home: Home::Server(server), ..Self::on(store, clock) }
+        Self::on(redis::RedisStore::open(url, options).await.unwrap(), clock)
     }
 
     pub fn now(&self) -> Timestamp {

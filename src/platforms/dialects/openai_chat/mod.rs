@@ -53,6 +53,17 @@ impl OpenaiChat {
         Ok((OpenaiChat { context, stream, whole: None }, request))
     }
 
+    /// Refuses a request for what the model can't do.
+    pub(crate) fn check(
+        platform: &Platform,
+        face: &Face,
+        model: &Model,
+        reach: &Reach,
+        ask: &ChatRequest,
+    ) -> Result<(), BadRequest> {
+        request::check(&platform.id, face, model, reach, ask)
+    }
+
     pub(crate) fn classify(
         &self,
         status: StatusCode,

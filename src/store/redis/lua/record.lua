@@ -1,24 +1,95 @@
--- Adds records of one user, and deletes the oldest past the bounds.
+-- Adds records of one user and one day, counts them in the day's totals, and deletes the
+-- oldest past the bounds. A record that is here already counts no more.
 --
--- KEYS: ids by time, records by id. Arguments: the most to keep, the time before which
--- all go; then for each record its time, id and JSON.
+-- KEYS: ids by time, records by id, ids by account and time, days that have totals, the
+-- day's totals. Arguments: the most to keep of an account, the time before which all go,
+-- the most rows of a day, whether these may be here already and gone again, the day; then
+-- for each record its time, id and JSON, how many accounts and which, how many rows of the
+-- totals, and for each its key in two parts (the model is the second) and nine counts.
 
-local most, oldest = tonumber(ARGV[1]), tonumber(ARGV[2])
-for i = 3, #ARGV, 3 do
-  redis.call('ZADD', KEYS[1], ARGV[i], ARGV[i + 1])
-  redis.call('HSET', KEYS[2], ARGV[i + 1], ARGV[i + 2])
+local call, format = redis.call, string.format
+local TIMES, RECORDS, BY_ACCOUNT, DAYS, TOTALS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local most, most_rows = tonumber(ARGV[1]), tonumber(ARGV[3])
+local again, day = ARGV[4] == '1', ARGV[5]
+local COUNTS = 9
+
+local function member(account, at, id)
+  return format('%s:%015d:%s', account, at, id)
 end
+
+local function add(key, model, first)
+  local field = key .. model
+  local before = call('HGET', TOTALS, field)
+  if not before and call('HLEN', TOTALS) >= most_rows then
+    field = key .. 'other'
+    before = call('HGET', TOTALS, field)
+  end
+  local sums = {}
+  for sum in string.gmatch(before or '', '%d+') do sums[#sums + 1] = tonumber(sum) end
+  for i = 1, COUNTS do
+    sums[i] = format('%.0f', (sums[i] or 0) + tonumber(ARGV[first + i - 1]))
+  end
+  call('HSET', TOTALS, field, table.concat(sums, ' '))
+end
+
+-- Takes records away, by id.
+local function drop(ids)
+  for _, id in ipairs(ids) do
+    local json = call('HGET', RECORDS, id)
+    local at = call('ZSCORE', TIMES, id)
+    if json and at then
+      local accounts = { [0] = true }
+      for _, attempt in ipairs(cjson.decode(json).attempts) do accounts[attempt.account] = true end
+      for account in pairs(accounts) do
+        call('ZREM', BY_ACCOUNT, member(format('%.0f', account), tonumber(at), id))
+      end
+    end
+    call('ZREM', TIMES, id)
+    call('HDEL', RECORDS, id)
+  end
+end
+
+local touched, counted = {}, false
+local i = 6
+while i <= #ARGV do
+  local at, id, json = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2]
+  local accounts = tonumber(ARGV[i + 3])
+  local rows_at = i + 4 + accounts
+  local rows = tonumber(ARGV[rows_at])
+  -- Given again after it was deleted: it was counted then.
+  local was_here = false
+  for a = i + 4, again and rows_at - 1 or 0 do
+    local from, to = '[' .. ARGV[a] .. ':', '(' .. ARGV[a] .. ';'
+    local first = call('ZRANGEBYLEX', BY_ACCOUNT, from, to, 'LIMIT', 0, 1)[1]
+    local is_full = call('ZLEXCOUNT', BY_ACCOUNT, from, to) >= most
+    was_here = was_here or (first and is_full and member(ARGV[a], at, id) < first)
+  end
+  if not was_here and call('HSETNX', RECORDS, id, json) == 1 then
+    call('ZADD', TIMES, at, id)
+    for a = i + 4, rows_at - 1 do
+      call('ZADD', BY_ACCOUNT, 0, member(ARGV[a], at, id))
+      touched[ARGV[a]] = true
+    end
+    for row = 0, rows - 1 do
+      local place = rows_at + 1 + row * (2 + COUNTS)
+      add(ARGV[place], ARGV[place + 1], place + 2)
+    end
+    counted = true
+  end
+  i = rows_at + 1 + rows * (2 + COUNTS)
+end
+if counted then call('SADD', DAYS, day) end
 
 -- What is over is bounded by what was just added, but for old records: those go a
 -- hundred at a time.
-local over = redis.call('ZCARD', KEYS[1]) - most
-local gone = {}
-if over > 0 then gone = redis.call('ZRANGE', KEYS[1], 0, math.min(over, 1000) - 1) end
-local old = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. ARGV[2], 'LIMIT', 0, 100)
-for _, ids in ipairs({ gone, old }) do
-  if #ids > 0 then
-    redis.call('ZREM', KEYS[1], unpack(ids))
-    redis.call('HDEL', KEYS[2], unpack(ids))
+for account in pairs(touched) do
+  local from, to = '[' .. account .. ':', '(' .. account .. ';'
+  local over = call('ZLEXCOUNT', BY_ACCOUNT, from, to) - most
+  if over > 0 then
+    local gone = call('ZRANGEBYLEX', BY_ACCOUNT, from, to, 'LIMIT', 0, math.min(over, 1000))
+    for n, one in ipairs(gone) do gone[n] = string.match(one, '^%d+:%d+:(.*)$') end
+    drop(gone)
   end
 end
+drop(call('ZRANGEBYSCORE', TIMES, '-inf', '(' .. ARGV[2], 'LIMIT', 0, 100))
 return 0

@@ -1,6 +1,6 @@
 -- A user's records, newest first, older than a given one.
 --
--- KEYS: ids by time, records by id. Arguments: the id before which to begin or '', and
+-- KEYS: ids by time, records by id, and more. Arguments: the id before which to begin or '', and
 -- how many.
 
 local from = 0

@@ -1,11 +1,12 @@
 -- What time does: deadlines, resets, ended pauses and blocks, old charges.
 --
 -- Arguments: the most of each to handle, how long a late exact figure is waited for in
--- ms, and how long charges are kept. Answers how many leases were charged,
+-- ms, how long charges are kept, and how many of an account. Answers how many leases were charged,
 -- and whether more is due.
 
 local most, late = number(ARGV[base + 1]), number(ARGV[base + 2])
 local oldest = now - number(ARGV[base + 3])
+local most_charges = number(ARGV[base + 4]) * math.max(1, call('HLEN', A))
 
 local charged = 0
 local due = call('ZRANGEBYSCORE', DEADLINES, '-inf', now, 'LIMIT', 0, most)
@@ -54,6 +55,9 @@ for _ = 1, 50 do
   call('XTRIM', CHARGES, 'MINID', rows[keep][1])
   first = keep > 1 and rows[keep]
 end
+-- A hundred more than are kept may wait, so that one deletion serves many.
+local over = call('XLEN', CHARGES) - most_charges
+if over > 100 then call('XTRIM', CHARGES, 'MAXLEN', '~', most_charges, 'LIMIT', 5000) end
 local trims = is_old(first)
 
 local more = (#due == most or woken == most or #ended == most or trims) and 1 or 0

@@ -86,6 +86,23 @@ impl Family {
         shift(&mut self.stuck, old.stuck, standing.stuck);
     }
 
+    /// Takes an account out.
+    pub(super) fn remove(&mut self, entry: &Entry) {
+        let (id, old) = (entry.id(), entry.standing);
+        self.members.remove(&id);
+        self.names.remove(&entry.fixed.name);
+        shift(&mut self.ready, old.ready, None);
+        shift(&mut self.idle, old.idle, None);
+        shift(&mut self.leased_out, old.leased_out, None);
+        shift(&mut self.timers, old.timer, None);
+        shift(&mut self.resting, old.resting, None);
+        shift(&mut self.stuck, old.stuck, None);
+        self.blocks.retain(|_, accounts| {
+            accounts.remove(&id);
+            !accounts.is_empty()
+        });
+    }
+
     /// Whether time has something to do here.
     pub(super) fn has_due(&self, now: Ms) -> bool {
         !self.blocks.is_empty() || self.timers.first().is_some_and(|&(at, _)| at <= now)

@@ -94,6 +94,18 @@ impl Books {
         self.accounts.insert(entry.fixed.id, entry);
     }
 
+    /// Removes an account. Its open leases end as any: they find no account to charge.
+    pub(super) fn remove_account(&mut self, id: AccountId) -> bool {
+        let Some(entry) = self.accounts.remove(&id) else { return false };
+        if let Some(family) = family_of(&mut self.pools, &entry) {
+            family.remove(&entry);
+        }
+        self.rows.push(Note::Removed(id));
+        // Charges that are not folded yet would be replayed without their account.
+        self.let_fold();
+        true
+    }
+
     pub(super) fn set_health(
         &mut self,
         id: AccountId,

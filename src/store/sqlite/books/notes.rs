@@ -21,6 +21,7 @@ pub(in super::super) enum Note {
     Revoked(Arc<GatewayTokenRow>),
     Canary(String),
     Account(Arc<Account>),
+    Removed(AccountId),
     Health(AccountId, Health),
     Windows(AccountId, Vec<Window>),
     Block {

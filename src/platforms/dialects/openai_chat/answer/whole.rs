@@ -1,57 +1,50 @@
 //! A whole answer: passed on, tidied, or written anew.
 
 use bytes::Bytes;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::draft::Draft;
 use super::facts::produced;
 use super::rebuilt::{Ending, Rebuilt};
 use super::{Context, Tally, tidy};
-use crate::front::UsageReport;
 use crate::front::object::{Object, text_to_json};
+use crate::front::{ByteCensus, UsageReport};
 use crate::platforms::failure::Said;
 use crate::platforms::rules::Form;
 use crate::platforms::{Answer, PlatformError};
 
-/// Just enough of an answer to settle by.
-#[derive(Deserialize)]
-struct Peek<'a> {
-    #[serde(borrow)]
-    choices: Option<&'a RawValue>,
-    #[serde(borrow)]
-    usage: Option<&'a RawValue>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-}
-
 /// Brings a whole answer into the front's form.
 pub(in super::super) fn whole(body: Bytes, context: &Context) -> Result<Answer, PlatformError> {
-    let peek: Peek<'_> = serde_json::from_slice(&body).map_err(|_| context.unreadable())?;
-    if (peek.error.is_some() || peek.choices.is_none())
+    let unreadable = || context.unreadable();
+    let text = std::str::from_utf8(&body).map_err(|_| unreadable())?;
+    let top = Object::parse(text).map_err(|_| unreadable())?;
+    let choices = top.given("choices");
+    if (top.given("error").is_some() || choices.is_none())
         && let Some(said) = Said::find(&body)
     {
         return Err(context.said(said));
     }
-    if peek.choices.is_none_or(|choices| matches!(choices.get(), "[]" | "{}")) {
+    if choices.is_none_or(|choices| matches!(choices, "[]" | "{}")) {
         return Err(context.silent());
     }
-    let rebuilds = context.face.answer.form == Form::Rebuilt || context.legacy;
-    if rebuilds {
-        return rebuilt(&body, context);
+    if context.face.answer.form == Form::Rebuilt || context.legacy {
+        return rebuilt(text, context);
     }
-    let usage = peek.usage.and_then(|json| UsageReport::read(json.get()));
-    let tally = Tally { usage, produced: produced(&body) };
+    let tally = tally(&top, &body);
     let body = match context.face.answer.form {
-        Form::Tidied => tidied(&body, context)?,
-        Form::Passed | Form::Rebuilt => body,
+        Form::Tidied => tidied(top, context)?,
+        Form::Passed | Form::Rebuilt => body.clone(),
     };
     Ok(Answer { body, usage: tally.usage(&context.face), produced: tally.produced })
 }
 
-fn tidied(body: &Bytes, context: &Context) -> Result<Bytes, PlatformError> {
-    let text = std::str::from_utf8(body).map_err(|_| context.unreadable())?;
-    let mut top = Object::parse(text).map_err(|_| context.unreadable())?;
+/// What the platform counted; our own look at the text only where that may not serve.
+fn tally(top: &Object<'_>, body: &[u8]) -> Tally {
+    let usage = top.given("usage").and_then(UsageReport::read);
+    let is_counted = usage.is_some_and(|report| report.usage().output > 0);
+    Tally { usage, produced: if is_counted { ByteCensus::NOTHING } else { produced(body) } }
+}
+
+fn tidied(mut top: Object<'_>, context: &Context) -> Result<Bytes, PlatformError> {
     tidy::answer(&mut top, context)?;
     if top.given("id").is_none() {
         top.set("id", format!("\"chatcmpl-{:x}\"", context.created));
@@ -68,8 +61,7 @@ fn tidied(body: &Bytes, context: &Context) -> Result<Bytes, PlatformError> {
     Ok(top.to_json().into())
 }
 
-fn rebuilt(body: &Bytes, context: &Context) -> Result<Answer, PlatformError> {
-    let text = std::str::from_utf8(body).map_err(|_| context.unreadable())?;
+fn rebuilt(text: &str, context: &Context) -> Result<Answer, PlatformError> {
     let (mut rebuilt, mut draft, mut tally) =
         (Rebuilt::default(), Draft::default(), Tally::default());
     rebuilt.whole(text, context, &mut tally, &mut draft)?;

@@ -5,28 +5,8 @@ use std::borrow::Cow;
 use serde_json::Number;
 
 use super::{Draft, set_all};
-use crate::front::BadRequest;
 use crate::front::object::{elements, read_text};
 use crate::platforms::rules::{FieldRule, NumberBound};
-
-/// Refuses what the platform can't do and what nobody may silently leave out.
-pub(super) fn refuse(draft: &Draft<'_>) -> Result<(), BadRequest> {
-    for (name, why) in &draft.rules.refuse {
-        if draft.fields.given(name).is_some() {
-            return Err(BadRequest::field(name, format!("{}: {why}", draft.platform)));
-        }
-    }
-    for (name, rule) in rows(draft) {
-        let number = draft.fields.given(name).and_then(number);
-        if let (Some(most), Some(number)) = (rule.refuse_above, number)
-            && number > most
-        {
-            let message = format!("{} takes no '{name}' above {most}.", draft.platform);
-            return Err(BadRequest::field(name, message));
-        }
-    }
-    Ok(())
-}
 
 /// Brings single fields into the platform's range and form.
 pub(super) fn put_right(draft: &mut Draft<'_>) {

@@ -32,9 +32,8 @@ impl Messages<'_> {
 /// Brings the messages into the platform's form.
 pub(super) fn put_right<'a>(draft: &mut Draft<'a>, json: &'a str) -> Result<(), BadRequest> {
     let rules = &draft.rules.messages;
-    let blind = draft.model.sees == Some(false);
     let old_form = draft.rules.legacy == Legacy::AsTools;
-    if rules.is_plain() && !blind && !old_form {
+    if rules.is_plain() && !old_form {
         return Ok(());
     }
     let mut messages = read(json)?;
@@ -134,17 +133,12 @@ fn parts(json: &str, draft: &Draft<'_>) -> Result<Option<String>, BadRequest> {
             return Ok(Some(text_to_json(&texts.join(between))));
         }
     }
-    let is_image = |part: &Object<'_>| part.get("type") == Some("\"image_url\"");
-    if draft.model.sees == Some(false) && parts.iter().any(is_image) {
-        let message = format!("The model '{}' takes no images.", draft.model.name);
-        return Err(BadRequest::field("messages", message));
-    }
     if !rules.images.drop_detail && !rules.images.bare_base64 {
         return Ok(None);
     }
     let mut out = Vec::with_capacity(parts.len());
     for mut part in parts {
-        if is_image(&part) {
+        if part.get("type") == Some("\"image_url\"") {
             image(&mut part, &rules.images);
         }
         out.push(part.to_json());

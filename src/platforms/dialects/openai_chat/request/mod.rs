@@ -3,6 +3,7 @@
 //! Fields that no rule names go on byte for byte, in the caller's order.
 
 mod fields;
+mod lacks;
 mod legacy;
 mod messages;
 mod response_format;
@@ -18,6 +19,8 @@ use crate::front::object::{Object, text_to_json};
 use crate::front::{BadRequest, ChatRequest};
 use crate::platforms::rules::{Legacy, RequestRules, StreamsOnly, Traits, UsageAsked};
 use crate::platforms::{Face, Model, Platform, Reach};
+
+pub(crate) use lacks::check;
 
 /// A request as it goes upstream, and what its answer must then look like.
 pub(super) struct Built {
@@ -36,10 +39,12 @@ struct Draft<'a> {
     rules: &'a RequestRules,
     traits: &'a Traits,
     model: &'a Model,
-    platform: &'a str,
 }
 
 /// Writes the request for one model of one face.
+///
+/// # Errors
+/// What the model can't do, or what can't be read, with its field.
 pub(super) fn build(
     platform: &Platform,
     face: &Face,
@@ -47,15 +52,15 @@ pub(super) fn build(
     reach: &Reach,
     ask: &ChatRequest,
 ) -> Result<Built, BadRequest> {
+    check(&platform.id, face, model, reach, ask)?;
     if reach.is_plain {
         let body = splice::splice(ask, &model.upstream);
         return Ok(Built { body, streams: ask.wants_stream(), legacy: false });
     }
-    put_right(platform, face, model, reach, ask)
+    put_right(face, model, reach, ask)
 }
 
 fn put_right(
-    platform: &Platform,
     face: &Face,
     model: &Model,
     reach: &Reach,
@@ -71,16 +76,8 @@ fn put_right(
     let mut fields: Object<'_> = noted.map(|field| (field.name, field.json)).collect();
     fields.retain(|name| !splice::is_ours(name));
     fields.set("model", text_to_json(&model.upstream));
-    let mut draft = Draft {
-        fields,
-        messages: messages::Messages::Untouched,
-        rules,
-        traits,
-        model,
-        platform: &platform.id,
-    };
+    let mut draft = Draft { fields, messages: messages::Messages::Untouched, rules, traits, model };
     let legacy = rules.legacy == Legacy::AsTools && legacy::to_tools(&mut draft.fields)?;
-    fields::refuse(&draft)?;
     for name in &rules.drop {
         draft.fields.remove(name);
     }

@@ -42,8 +42,104 @@ fn what_would_be_another_answer_is_refused_with_its_name() {
     assert_eq!(refused("spark", "lite", tools).as_deref(), Some("tools"));
     let image = json!({"messages": [{"role": "user", "content": [
         {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]}]});
-    assert_eq!(refused("qwen", "qwen-plus", image.clone()).as_deref(), Some("messages"));
+    let place = Some("messages[0].content[0]");
+    assert_eq!(refused("qwen", "qwen-plus", image.clone()).as_deref(), place);
     assert!(sent("qwen", "qwen3.7-plus", image).is_ok());
+}
+
+#[test]
+fn an_image_is_named_by_its_place_and_only_where_the_model_is_known_not_to_see() {
+    let text = json!({"type": "text", "text": "an \"image_url\" in words"});
+    let image = json!({"type": "image_url", "image_url": {"url": "https://example.com/a.png"}});
+    let words = json!({"messages": [{"role": "user", "content": [text]},
+        {"role": "user", "content": "\"image_url\""}]});
+    let late = json!({"messages": [{"role": "system", "content": "Look."},
+        {"role": "assistant", "content": null}, {"role": "user", "content": [text, image, image]}]});
+    for (platform, blind, sees) in [
+        ("qwen", "qwen-plus", "qwen3-vl-plus"),
+        ("glm", "glm-4.7", "glm-4.6v"),
+        ("ernie", "ernie-5.1", "ernie-4.5-vl-28b-a3b"),
+        ("spark", "4.0Ultra", ""),
+        ("openai", "", "gpt-4.1"),
+        ("openai", "", "one-that-nobody-listed"),
+    ] {
+        if !blind.is_empty() {
+            let place = refused(platform, blind, late.clone());
+            assert_eq!(place.as_deref(), Some("messages[2].content[1]"), "{platform}");
+            assert!(sent(platform, blind, words.clone()).is_ok(), "{platform}");
+        }
+        if !sees.is_empty() {
+            assert!(sent(platform, sees, late.clone()).is_ok(), "{platform}");
+        }
+    }
+}
+
+#[test]
+fn calls_side_by_side_are_refused_where_one_is_made_and_a_wish_for_one_is_not() {
+    let ask = |wish: Value| json!({"tools": [function("f")], "parallel_tool_calls": wish});
+    let old = json!({"functions": [{"name": "f"}], "parallel_tool_calls": true});
+    let param = Some("parallel_tool_calls");
+    for model in ["4.0Ultra", "generalv3.5", "spark-x", "one-that-nobody-listed"] {
+        assert_eq!(refused("spark", model, ask(json!(true))).as_deref(), param, "{model}");
+        assert_eq!(refused("spark", model, old.clone()).as_deref(), param, "{model}");
+        for harmless in [
+            ask(json!(false)),
+            ask(Value::Null),
+            json!({"tools": [function("f")]}),
+            json!({"parallel_tool_calls": true}),
+        ] {
+            let body = body("spark", model, harmless.clone());
+            assert_eq!(body.get("parallel_tool_calls"), None, "{model} {harmless}");
+        }
+    }
+    for (platform, model) in
+        [("openai", "gpt-4.1"), ("qwen", "qwen-plus"), ("glm", "glm-4.7"), ("ernie", "ernie-5.1")]
+    {
+        for wish in [json!(true), json!(false)] {
+            let sent = body(platform, model, ask(wish.clone()));
+            // GLM knows no such field and calls as many as it likes.
+            let kept = (platform != "glm").then_some(&wish);
+            assert_eq!(sent.get("parallel_tool_calls"), kept, "{platform}");
+        }
+    }
+}
+
+#[test]
+fn functions_in_their_old_form_are_refused_by_their_name() {
+    let old = json!({"functions": [{"name": "f"}]});
+    assert_eq!(refused("spark", "lite", old).as_deref(), Some("functions"));
+    let search = json!({"tools": [{"type": "web_search", "web_search": {"enable": true}}]});
+    assert!(sent("spark", "lite", search).is_ok());
+}
+
+#[test]
+fn a_platform_of_the_operators_refuses_what_its_entry_says_though_its_bodies_go_as_they_came() {
+    let text = "[platforms.mine]\nbase_url = 'https://x.test/v1'\ndialect = 'openai_chat'\n\
+        models = [{ name = 'm', sees = false, traits = { calls = 'one' } }]\n\
+        request = { refuse = { audio = 'no audio output' } }";
+    let catalogue = Catalogue::load(&text.parse().unwrap()).unwrap();
+    let platform = catalogue.platform("mine").unwrap();
+    let model = platform.model("m").unwrap();
+    assert!(model.reach(DialectName::OpenaiChat).unwrap().is_plain);
+    let param = |ask: Value| {
+        let ask = ChatRequest::parse(Bytes::from(ask.to_string())).unwrap();
+        let begun = crate::platforms::Exchange::begin(
+            platform,
+            platform.face(None).unwrap(),
+            model,
+            &ask,
+            0,
+        );
+        begun.err().and_then(|bad| bad.param)
+    };
+    let image = json!([{"role": "user", "content": [{"type": "image_url"}]}]);
+    let hello = json!([{"role": "user", "content": "hello"}]);
+    assert_eq!(param(json!({"messages": image})).unwrap(), "messages[0].content[0]");
+    assert_eq!(param(json!({"messages": hello, "audio": {}})).unwrap(), "audio");
+    let parallel =
+        json!({"messages": hello, "tools": [function("f")], "parallel_tool_calls": true});
+    assert_eq!(param(parallel).unwrap(), "parallel_tool_calls");
+    assert_eq!(param(json!({"messages": hello, "audio": null})), None);
 }
 
 #[test]

@@ -22,10 +22,6 @@ pub(super) fn put_right(draft: &mut Draft<'_>, streams: bool) -> Result<(), BadR
         }
     }
     if tools.iter().any(is_function) {
-        if draft.traits.calls == Some(false) {
-            let message = format!("The model '{}' calls no functions.", draft.model.name);
-            return Err(BadRequest::field("tools", message));
-        }
         set_all(&mut draft.fields, &rules.with_functions);
         if let (true, Some(set)) = (streams, &draft.traits.with_streamed_functions) {
             set_all(&mut draft.fields, set);

@@ -1,0 +1,118 @@
+//! Records: as a table, as CSV, and whole as JSON.
+
+use std::cmp::Reverse;
+
+use super::{Form, Usage, sheet};
+use crate::accounts::{AccountId, Billing, Record, User};
+use crate::cli::desk::users;
+use crate::cli::table::table;
+use crate::cli::{Desk, Failure, print};
+
+pub(super) async fn show(usage: &Usage, form: Form, desk: &Desk) -> Result<(), Failure> {
+    let directory = desk.directory().await?;
+    let users = users(&*directory, usage.user.as_deref()).await?;
+    let mut records = Vec::new();
+    for user in &users {
+        records.extend(directory.records_of(user.id, None, usage.limit).await?);
+    }
+    records.sort_by_key(|record: &Record| Reverse(record.at));
+    records.truncate(usage.limit);
+    match form {
+        Form::Json => print::json(&records),
+        Form::Csv => sheet::print(SHEET, records.iter().map(|record| line(record, &users))),
+        Form::Table => print::line(&table(TABLE, records.iter().map(row).collect())),
+    }
+}
+
+/// LEFT and OF say why this account: what it had left, and among how many it was chosen.
+const TABLE: [&str; 12] = [
+    "TIME", "REQUEST", "MODEL", "PLATFORM", "ACCOUNT", "LEFT", "OF", "IN", "OUT", "POINTS", "TOOK",
+    "OUTCOME",
+];
+
+fn row(record: &Record) -> [String; 12] {
+    let last = record.attempts.last();
+    let mark = if record.estimated { "~" } else { "" };
+    [
+        record.at.to_string(),
+        record.id.clone(),
+        record.model.clone(),
+        text(last.map(|attempt| &attempt.platform)),
+        text(account(record)),
+        text(last.and_then(|attempt| attempt.remaining)),
+        text(last.and_then(|attempt| attempt.candidates)),
+        format!("{mark}{}", record.input),
+        format!("{mark}{}", record.output),
+        text(Some(record.points).filter(|points| !points.is_zero())),
+        format!("{} ms", record.took_ms),
+        record.outcome.clone(),
+    ]
+}
+
+const SHEET: [&str; 23] = [
+    "at",
+    "id",
+    "user",
+    "token",
+    "model",
+    "streamed",
+    "platform",
+    "account",
+    "upstream_model",
+    "remaining",
+    "candidates",
+    "attempts",
+    "input",
+    "cache_read",
+    "cache_write",
+    "output",
+    "reasoning",
+    "estimated",
+    "took_ms",
+    "first_byte_ms",
+    "billing",
+    "points",
+    "outcome",
+];
+
+fn line(record: &Record, users: &[User]) -> [String; 23] {
+    let last = record.attempts.last();
+    [
+        record.at.to_string(),
+        record.id.clone(),
+        text(users.iter().find(|user| user.id == record.user).map(|user| &user.name)),
+        record.token.to_string(),
+        record.model.clone(),
+        record.streamed.to_string(),
+        text(last.map(|attempt| &attempt.platform)),
+        text(account(record)),
+        text(last.map(|attempt| &attempt.model)),
+        text(last.and_then(|attempt| attempt.remaining)),
+        text(last.and_then(|attempt| attempt.candidates)),
+        record.attempts.len().to_string(),
+        record.input.to_string(),
+        record.cache_read.to_string(),
+        record.cache_write.to_string(),
+        record.output.to_string(),
+        record.reasoning.to_string(),
+        record.estimated.to_string(),
+        record.took_ms.to_string(),
+        text(record.first_byte_ms),
+        match record.billing {
+            Billing::Quota => "quota".to_owned(),
+            Billing::Points => "points".to_owned(),
+        },
+        record.points.to_string(),
+        record.outcome.clone(),
+    ]
+}
+
+/// The last attempt's account; none where a key of the operator's made it.
+fn account(record: &Record) -> Option<AccountId> {
+    let last = record.attempts.last()?.account;
+    (last != AccountId::OPERATOR).then_some(last)
+}
+
+fn text(fact: Option<impl ToString>) -> String {
+    fact.map(|fact| fact.to_string()).unwrap_or_default()
+}

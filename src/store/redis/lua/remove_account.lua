@@ -1,0 +1,24 @@
+-- Removes an account. Its open leases end as any: they find no account to charge.
+--
+-- Arguments: id, name.
+
+local id, name = ARGV[base + 1], ARGV[base + 2]
+local s = load(id)
+if s then
+  if s.was.member then
+    call('ZREM', Q, s.was.member)
+    call('ZREM', IDLE, s.was.member)
+  end
+  for _, set in ipairs({ OUT_OF_HAND, TIMERS, RESTING, STUCK }) do call('ZREM', set, id) end
+end
+for _, hash in ipairs({ A, HEALTH, FIXED }) do call('HDEL', hash, id) end
+if call('HGET', NAMES, name) == id then call('HDEL', NAMES, name) end
+for _, entry in ipairs(call('ZRANGE', BLOCK_ENDS, 0, -1)) do
+  local model, account = string.match(entry, '^(.*)%z([^%z]*)$')
+  if account == id then
+    call('ZREM', BLOCK_ENDS, entry)
+    call('HDEL', BLOCKS, entry)
+    if call('HINCRBY', BLOCKS, model, -1) <= 0 then call('HDEL', BLOCKS, model) end
+  end
+end
+return 0

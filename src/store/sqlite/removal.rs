@@ -1,0 +1,44 @@
+//! Removing an account from the file, with all that tells of it.
+
+use rusqlite::Connection;
+
+use crate::accounts::AccountId;
+
+use super::super::Answer;
+use super::file::failure;
+
+/// The newest charge stays without its account, because row numbers count on from it.
+/// What totals counted stays without its id.
+pub(super) fn remove(conn: &Connection, account: AccountId) -> Answer<()> {
+    for sql in [
+        "DELETE FROM accounts WHERE id = ?",
+        "DELETE FROM health WHERE account = ?",
+        "DELETE FROM uses WHERE account = ?",
+        "DELETE FROM windows WHERE account = ?",
+        "DELETE FROM blocks WHERE account = ?",
+        "DELETE FROM leases WHERE account = ?",
+        "DELETE FROM charges WHERE account = ? AND seq < (SELECT max(seq) FROM charges)",
+        "UPDATE charges SET account = 0, windows = NULL WHERE account = ?",
+        "DELETE FROM records WHERE seq IN (SELECT record FROM records_of_accounts WHERE account = ?)
+           AND seq < (SELECT max(seq) FROM records)",
+        "UPDATE records SET id = '', user = 0, attempts = '[]'
+           WHERE seq IN (SELECT record FROM records_of_accounts WHERE account = ?)",
+        "DELETE FROM records_of_accounts
+           WHERE record IN (SELECT record FROM records_of_accounts WHERE account = ?)",
+        "INSERT INTO totals
+           SELECT user, day, token, 0, platform, model, sum(calls), sum(attempts), sum(input),
+             sum(cache_read), sum(cache_write), sum(output), sum(reasoning), sum(exact),
+             sum(estimated)
+           FROM totals WHERE account = ? GROUP BY user, day, token, platform, model
+         ON CONFLICT DO UPDATE SET
+           calls = calls + excluded.calls, attempts = attempts + excluded.attempts,
+           input = input + excluded.input, cache_read = cache_read + excluded.cache_read,
+           cache_write = cache_write + excluded.cache_write,
+           output = output + excluded.output, reasoning = reasoning + excluded.reasoning,
+           exact = exact + excluded.exact, estimated = estimated + excluded.estimated",
+        "DELETE FROM totals WHERE account = ?",
+    ] {
+        conn.prepare_cached(sql).and_then(|mut one| one.execute([account.0])).map_err(failure)?;
+    }
+    Ok(())
+}

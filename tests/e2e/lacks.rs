@@ -1,0 +1,111 @@
+//! What a platform can't do, refused by its field before anything is leased or sent.
+
+use serde_json::{Value, json};
+
+use crate::both;
+use crate::rig::{Rig, Wish, ask};
+
+const BAD: &str = "400 invalid_request_error invalid_request_error param=";
+
+fn chains() -> Wish {
+    let toml = "[aliases]\nblind = ['spark/4.0Ultra', 'qwen/qwen-plus']\n\
+        eyes = ['spark/4.0Ultra', 'qwen/qwen-plus', 'glm/glm-4.6v']\n\
+        hands = ['spark/4.0Ultra', 'glm/glm-4.7']\n\
+        nobody = ['spark/4.0Ultra', 'claude/claude-opus-5-5']\n";
+    Wish { toml, ..Wish::default() }
+}
+
+fn picture(model: &str) -> Value {
+    let url = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk\
+        +M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+    json!({"model": model, "messages": [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": [
+            {"type": "text", "text": "What is this?"},
+            {"type": "image_url", "image_url": {"url": url, "detail": "low"}}]}]})
+}
+
+fn parallel(model: &str) -> Value {
+    let function = json!({"type": "function", "function": {"name": "look", "description": "Looks.",
+        "parameters": {"type": "object", "properties": {}}}});
+    let mut body = ask(model, "look");
+    body["tools"] = json!([function]);
+    body["parallel_tool_calls"] = json!(true);
+    body
+}
+
+/// Leases that were asked for, whatever came of it.
+async fn leases_asked(rig: &Rig) -> Vec<String> {
+    let url = format!("http://{}/metrics", rig.running.addresses.operator);
+    let answer = rig.fetch(&url).await;
+    let text = std::str::from_utf8(&answer.body).unwrap();
+    let lines = text.lines().filter(|line| line.starts_with("tributary_leases_total{"));
+    lines.filter(|line| !line.ends_with(" 0")).map(str::to_owned).collect()
+}
+
+both! {
+    #[wish(chains())]
+    async fn what_no_hop_can_do_is_refused_by_its_field_and_nothing_is_leased_or_sent(rig: Rig) {
+        let pinned = format!("account:{}/4.0Ultra", rig.account("spark", 0).await.account.id);
+        for (body, param) in [
+            (picture("qwen-plus"), "messages[1].content[1]"),
+            (picture("glm-4.7"), "messages[1].content[1]"),
+            (picture("ernie-5.1"), "messages[1].content[1]"),
+            (picture("4.0Ultra"), "messages[1].content[1]"),
+            (picture("blind"), "messages[1].content[1]"),
+            (picture(&pinned), "messages[1].content[1]"),
+            (parallel("4.0Ultra"), "parallel_tool_calls"),
+            (parallel("spark/one-that-nobody-listed"), "parallel_tool_calls"),
+            (parallel(&pinned), "parallel_tool_calls"),
+            (parallel("lite"), "tools"),
+        ] {
+            assert_eq!(rig.chat(body.clone()).await.row(), format!("{BAD}{param}"), "{body}");
+            let streamed = rig.chat_streamed(body.clone()).await;
+            assert_eq!(streamed.row(), format!("{BAD}{param}"), "{body}");
+        }
+        assert_eq!(leases_asked(&rig).await, Vec::<String>::new());
+        for platform in ["qwen", "glm", "ernie", "spark"] {
+            assert!(rig.sent(platform).await.is_empty(), "{platform}");
+            assert!(rig.charges(platform).await.is_empty(), "{platform}");
+        }
+        // The gauge moves when something is leased: the check above can fail.
+        assert_eq!(rig.chat(ask("qwen-plus", "hello")).await.status, 200);
+        assert_eq!(leases_asked(&rig).await.len(), 1);
+    }
+}
+
+both! {
+    #[wish(chains())]
+    async fn a_chain_goes_on_to_the_hop_that_can(rig: Rig) {
+        let seen = rig.chat(picture("eyes")).await;
+        assert_eq!((seen.status.as_u16(), seen.attempts()), (200, "1"), "{seen:?}");
+        assert_eq!(seen.header("x-tributary-model"), "glm-4.6v");
+        let called = rig.chat(parallel("hands")).await;
+        assert_eq!((called.status.as_u16(), called.attempts()), (200, "1"), "{called:?}");
+        assert_eq!(called.header("x-tributary-platform"), "glm");
+        assert!(rig.sent("spark").await.is_empty() && rig.sent("qwen").await.is_empty());
+        // What needs neither goes to the first.
+        let plain = rig.chat(ask("hands", "hello")).await;
+        assert_eq!(plain.header("x-tributary-platform"), "spark");
+        // The one that could is not bound: that is what the caller can mend.
+        let unbound = rig.chat(picture("nobody")).await;
+        assert_eq!(unbound.row(), "404 invalid_request_error model_not_found param=model");
+        assert!(unbound.message().contains("--platform claude"), "{unbound:?}");
+    }
+}
+
+both! {
+    async fn a_wish_for_one_call_or_none_at_all_is_no_reason_to_refuse(rig: Rig) {
+        for model in ["gpt-4.1", "qwen-plus", "glm-4.7", "ernie-5.1", "4.0Ultra"] {
+            for wish in [json!(false), Value::Null] {
+                let mut body = parallel(model);
+                body["parallel_tool_calls"] = wish.clone();
+                let answer = rig.chat(body).await;
+                assert_eq!(answer.status, 200, "{model} {wish}: {answer:?}");
+            }
+            let mut absent = parallel(model);
+            absent.as_object_mut().unwrap().remove("parallel_tool_calls");
+            assert_eq!(rig.chat(absent).await.status, 200, "{model}");
+        }
+    }
+}

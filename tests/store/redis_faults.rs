@@ -1,0 +1,341 @@
+//! Redis fails under load: a replica takes over, a server restarts, stands still, is full,
+//! cuts its connections. Afterwards the books are what was settled, to the token.
+//!
+//! `TRIBUTARY_FAULTS=long` makes each fault longer, and repeats it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tributary::accounts::{
+    AccountId, Charge, ChargeKind, LeaseAsk, LeaseId, Settlement, Tokens, User,
+};
+use tributary::store::redis::{Options, RedisStore};
+use tributary::store::{Store, StoreError};
+
+use crate::rig::{Cluster, Process, Rig, Watched, cli, fresh_id, info, key, until};
+
+const TASKS: usize = 8;
+const POOLS: usize = 4;
+const ESTIMATE: u64 = 50;
+
+/// How often a fault comes, and how long it lasts.
+#[allow(clippy::disallowed_methods, reason = "it is about this test alone")]
+fn fault() -> (usize, Duration) {
+    match std::env::var("TRIBUTARY_FAULTS").as_deref() {
+        Ok("long") => (5, Duration::from_secs(30)),
+        _ => (1, Duration::from_secs(2)),
+    }
+}
+
+/// Tasks that lease and settle.
+struct Load {
+    rig: Arc<Rig>,
+    users: Vec<User>,
+    ends: Arc<AtomicBool>,
+    done: Arc<AtomicUsize>,
+    failed: Arc<AtomicUsize>,
+    tasks: JoinSet<BTreeMap<LeaseId, (AccountId, u64)>>,
+    sweeps: JoinSet<()>,
+}
+
+impl Load {
+    async fn begin(url: &str) -> Self {
+        let rig = Rig::live(Arc::new(RedisStore::open(url, Options::default()).await.unwrap()));
+        let rig = Arc::new(rig);
+        let mut users = Vec::new();
+        for _ in 0..POOLS {
+            let user = rig.user().await;
+            for _ in 0..2 {
+                rig.account(&user, 1_000_000_000).await;
+            }
+            users.push(user);
+        }
+        let mut load = Self {
+            users,
+            ends: Arc::default(),
+            done: Arc::default(),
+            failed: Arc::default(),
+            tasks: JoinSet::new(),
+            sweeps: JoinSet::from_iter([sweep(rig.clone())]),
+            rig,
+        };
+        for task in 0..TASKS {
+            let user = load.users[task % POOLS].clone();
+            let (ends, done) = (load.ends.clone(), load.done.clone());
+            let failed = load.failed.clone();
+            load.tasks.spawn(live(load.rig.clone(), user, ends, done, failed));
+        }
+        load.goes_on(200).await;
+        load
+    }
+
+    /// Waits until so many more leases are settled.
+    async fn goes_on(&self, more: usize) {
+        let enough = self.done.load(Ordering::Relaxed) + more;
+        let wait = async {
+            while self.done.load(Ordering::Relaxed) < enough {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), wait).await.expect("it goes on");
+    }
+
+    /// Ends the load; answers how many calls failed.
+    async fn balances(self) -> usize {
+        self.goes_on(500).await;
+        self.ends.store(true, Ordering::Relaxed);
+        let mut settled: BTreeMap<LeaseId, (AccountId, u64)> = BTreeMap::new();
+        for one in self.tasks.join_all().await {
+            settled.extend(one);
+        }
+        drop(self.sweeps);
+        self.rig.sweep().await;
+        let mut sums: BTreeMap<AccountId, u64> = BTreeMap::new();
+        for (account, tokens) in settled.values() {
+            *sums.entry(*account).or_default() += tokens;
+        }
+        for user in &self.users {
+            let mut rows: BTreeMap<LeaseId, u64> = BTreeMap::new();
+            for row in self.rig.charges(user).await {
+                if row.kind != ChargeKind::Released {
+                    let twice = rows.insert(row.lease, row.tokens.unsigned_abs());
+                    assert_eq!(twice, None, "{} was charged twice", row.lease);
+                    assert_eq!(
+                        settled.get(&row.lease).map(|it| it.1),
+                        rows.get(&row.lease).copied()
+                    );
+                }
+            }
+            let resets = self.rig.resets();
+            for state in self.rig.store.accounts_in(&[user.pool], &resets).await.unwrap() {
+                let expected = sums.remove(&state.account.id).unwrap_or_default();
+                let found = (state.windows[0].used, state.leased);
+                assert_eq!(found, (Tokens(expected), Tokens::ZERO), "{:?}", state.account.id);
+            }
+        }
+        assert!(sums.is_empty());
+        self.failed.load(Ordering::Relaxed)
+    }
+}
+
+async fn sweep(rig: Arc<Rig>) {
+    loop {
+        // One that fails is done by the next.
+        _ = rig.store.sweep(&rig.resets()).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// Leases and settles until it is told to end; answers what it settled.
+async fn live(
+    rig: Arc<Rig>,
+    user: User,
+    ends: Arc<AtomicBool>,
+    done: Arc<AtomicUsize>,
+    failed: Arc<AtomicUsize>,
+) -> BTreeMap<LeaseId, (AccountId, u64)> {
+    let mut settled = BTreeMap::new();
+    let qwen = "qwen".into();
+    for turn in 0_u64.. {
+        if ends.load(Ordering::Relaxed) {
+            break;
+        }
+        let (id, resets) = (fresh_id(), rig.resets());
+        let ask = LeaseAsk {
+            id,
+            user: user.id,
+            pool: user.pool,
+            platform: &qwen,
+            model: "qwen-plus",
+            estimate: Tokens(ESTIMATE),
+            only: None,
+            except: &[],
+            resets: &resets,
+        };
+        let (lease, charge) = match rig.store.lease(ask).await {
+            Ok(grant) => {
+                let grant = grant.unwrap();
+                let tokens = 1 + turn % 97;
+                settled.insert(id, (grant.account, tokens));
+                let lease = key(id, &user, grant.account, grant.granted_at);
+                (lease, Charge::Exact(Tokens(tokens)))
+            }
+            Err(StoreError::Unavailable(_)) => {
+                failed.fetch_add(1, Ordering::Relaxed);
+                // Nobody knows whether it was granted.
+                (key(id, &user, AccountId(0), rig.now()), Charge::Release)
+            }
+            Err(error) => panic!("{error}"),
+        };
+        // As a gateway's books do.
+        insist(&*rig.store, Settlement { lease, charge }, &rig).await;
+        done.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    settled
+}
+
+async fn insist(store: &dyn Store, settlement: Settlement, rig: &Rig) {
+    while let Err(error) = store.settle(vec![settlement.clone()], &rig.resets()).await {
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn apart<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(what).await.unwrap()
+}
+
+/// A server alone, that keeps what it acknowledged.
+fn alone() -> (Process, String) {
+    let [port] = crate::rig::free_ports();
+    let port_text = port.to_string();
+    let own = ["--port", &port_text, "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"];
+    (Process::start(port, &own), format!("redis://127.0.0.1:{port}/0"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_loses_no_count() {
+    let (server, url) = alone();
+    let load = Load::begin(&url).await;
+    for _ in 0..fault().0 {
+        server.restart();
+        load.goes_on(200).await;
+    }
+    load.balances().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_stands_still_loses_no_count() {
+    let (server, url) = alone();
+    let load = Load::begin(&url).await;
+    let (times, lasts) = fault();
+    for _ in 0..times {
+        server.freeze();
+        tokio::time::sleep(lasts.max(Duration::from_secs(4))).await;
+        server.thaw();
+        load.goes_on(200).await;
+    }
+    assert!(load.balances().await > 0, "calls failed while it stood still");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_memory_loses_no_count() {
+    let (server, url) = alone();
+    let load = Load::begin(&url).await;
+    let (times, lasts) = fault();
+    for _ in 0..times {
+        cli(server.port, &["CONFIG", "SET", "maxmemory", "1"]);
+        tokio::time::sleep(lasts).await;
+        cli(server.port, &["CONFIG", "SET", "maxmemory", "0"]);
+        load.goes_on(200).await;
+    }
+    assert!(load.balances().await > 0, "calls failed while it was full");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cut_connections_lose_no_count() {
+    let (server, url) = alone();
+    let load = Load::begin(&url).await;
+    let (times, lasts) = fault();
+    for _ in 0..20 * times {
+        cli(server.port, &["CLIENT", "KILL", "TYPE", "normal"]);
+        tokio::time::sleep(lasts / 20).await;
+    }
+    load.balances().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_replica_lacked_when_sentinels_promoted_it_is_given_again() {
+    let set = Arc::new(apart(Watched::start).await);
+    let load = Load::begin(&set.fresh_url()).await;
+    for _ in 0..fault().0 {
+        let [first, second] = &set.servers;
+        let is_master = info(first.port, "role") == "master";
+        let (master, replica) = if is_master { (first, second) } else { (second, first) };
+        lose(&load, master, replica).await;
+        load.goes_on(500).await;
+        assert_eq!(info(replica.port, "role"), "master");
+        let (set, port) = (set.clone(), master.port);
+        apart(move || {
+            set.servers.iter().find(|one| one.port == port).unwrap().restart();
+            until("it follows", || info(port, "master_link_status") == "up");
+        })
+        .await;
+    }
+    load.balances().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_replica_lacked_when_a_cluster_promoted_it_is_given_again() {
+    let cluster = Arc::new(apart(|| Cluster::start(1)).await);
+    let load = Load::begin(&cluster.url()).await;
+    for _ in 0..fault().0 {
+        // The shard of a pool that is in use.
+        let [master, replica] = cluster.shard_of("{p:1}");
+        lose(&load, master, replica).await;
+        load.goes_on(500).await;
+        let port = replica.port;
+        apart(move || until("it took over", || info(port, "role") == "master")).await;
+        let (cluster, port) = (cluster.clone(), master.port);
+        apart(move || {
+            cluster.nodes.iter().find(|one| one.port == port).unwrap().restart();
+            until("it follows", || info(port, "master_link_status") == "up");
+        })
+        .await;
+    }
+    load.balances().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_that_stands_still_and_wakes_after_another_took_over_loses_no_count() {
+    let set = Arc::new(apart(Watched::start).await);
+    let load = Load::begin(&set.fresh_url()).await;
+    for _ in 0..fault().0 {
+        let (frozen, set) = (set.master().port, set.clone());
+        apart(move || {
+            let frozen = set.servers.iter().find(|one| one.port == frozen).unwrap();
+            let other = set.servers.iter().find(|one| one.port != frozen.port).unwrap();
+            frozen.freeze();
+            until("another took over", || info(other.port, "role") == "master");
+            frozen.thaw();
+            until("it follows", || info(frozen.port, "master_link_status") == "up");
+        })
+        .await;
+        load.goes_on(500).await;
+    }
+    assert!(load.balances().await > 0, "calls failed while it stood still");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clusters_master_that_stands_still_loses_no_count() {
+    let cluster = Arc::new(apart(|| Cluster::start(1)).await);
+    let load = Load::begin(&cluster.url()).await;
+    for _ in 0..fault().0 {
+        let cluster = cluster.clone();
+        apart(move || {
+            let [master, replica] = cluster.shard_of("{p:1}");
+            master.freeze();
+            until("another took over", || info(replica.port, "role") == "master");
+            master.thaw();
+            until("it follows", || info(master.port, "master_link_status") == "up");
+        })
+        .await;
+        load.goes_on(500).await;
+    }
+    assert!(load.balances().await > 0, "calls failed while it stood still");
+}
+
+/// A replica hears nothing for a while, and then its master dies.
+async fn lose(load: &Load, master: &Process, replica: &Process) {
+    cli(master.port, &["WAIT", "1", "5000"]);
+    // A password that the master does not know: it turns the replica away.
+    cli(replica.port, &["CONFIG", "SET", "masterauth", "unknown"]);
+    cli(replica.port, &["CLIENT", "KILL", "TYPE", "master"]);
+    load.goes_on(300).await;
+    master.kill();
+    cli(replica.port, &["CONFIG", "SET", "masterauth", ""]);
+}

@@ -1,0 +1,183 @@
+//! Totals: what records add up to, for good; and what is left of an account that is gone.
+
+use jiff::civil::Date;
+use tributary::accounts::{AccountId, Charge, LeaseId, Record, Tokens, Total, TotalKey, User};
+use tributary::store::Keep;
+
+use crate::contract;
+use crate::records::record;
+use crate::rig::{Rig, Wish};
+
+/// A record of a call that was tried on these accounts.
+fn on(rig: &Rig, user: &User, id: &str, accounts: &[AccountId]) -> Record {
+    let mut record = record(rig, user, id);
+    let attempt = record.attempts.remove(0);
+    record.attempts = accounts
+        .iter()
+        .zip(0..)
+        .map(|(&account, lease)| {
+            let mut attempt = attempt.clone();
+            (attempt.account, attempt.lease) = (account, LeaseId(lease));
+            attempt
+        })
+        .collect();
+    record
+}
+
+async fn totals(rig: &Rig, user: &User) -> Vec<Total> {
+    let (first, last) = (Date::constant(2026, 1, 1), Date::constant(2027, 12, 31));
+    rig.store.totals_of(user.id, first, last).await.unwrap()
+}
+
+/// Day, account, calls, attempts, prompt and exact tokens of each row.
+fn rows(totals: &[Total]) -> Vec<(String, i64, u64, u64, u64, u64)> {
+    let row = |Total { key, counts }: &Total| {
+        let account = key.account.map_or(0, |account| account.0);
+        let sums = (counts.calls, counts.attempts, counts.input.0, counts.exact.0);
+        (key.day.to_string(), account, sums.0, sums.1, sums.2, sums.3)
+    };
+    totals.iter().map(row).collect()
+}
+
+contract! {
+    async fn what_calls_used_is_summed_by_day_and_by_all_that_it_was_for(rig: Rig) {
+        let (ann, ben) = (rig.user().await, rig.user().await);
+        let [one, two] = [AccountId(1), AccountId(2)];
+        rig.set("2026-11-24T23:59:59Z");
+        let late = vec![
+            on(&rig, &ann, "a", &[one]),
+            on(&rig, &ann, "b", &[two, one]),
+            on(&rig, &ben, "c", &[one]),
+        ];
+        rig.store.record(late).await.unwrap();
+        rig.set("2026-11-25T00:00:00Z");
+        let mut other = on(&rig, &ann, "e", &[one]);
+        other.attempts[0].charge = Charge::Estimated(Tokens(7));
+        other.attempts[0].model = "qwen-max 2".into();
+        let early = vec![on(&rig, &ann, "d", &[one]), other, on(&rig, &ann, "f", &[])];
+        rig.store.record(early).await.unwrap();
+
+        let totals = totals(&rig, &ann).await;
+        let (first, second) = ("2026-11-24".to_owned(), "2026-11-25".to_owned());
+        let expected = [
+            (first.clone(), 1, 2, 2, 200, 300),
+            (first, 2, 0, 1, 0, 150),
+            (second.clone(), 0, 1, 0, 100, 0),
+            (second.clone(), 1, 1, 1, 100, 0),
+            (second, 1, 1, 1, 100, 150),
+        ];
+        assert_eq!(rows(&totals), expected);
+        let models: Vec<&str> = totals.iter().map(|total| total.key.model.as_str()).collect();
+        assert_eq!(models, ["qwen-plus", "qwen-plus", "", "qwen-max 2", "qwen-plus"]);
+        assert_eq!(totals[3].counts.estimated, Tokens(7));
+        let places: Vec<_> = totals.iter().map(|total| total.key.platform.is_some()).collect();
+        assert_eq!(places, [true, true, false, true, true]);
+        let cached = totals[0].counts;
+        assert_eq!((cached.cache_read.0, cached.cache_write.0), (40, 6));
+        assert_eq!((cached.output.0, cached.reasoning.0), (100, 8));
+
+        let day = Date::constant(2026, 11, 24);
+        let one_day = rig.store.totals_of(ann.id, day, day).await.unwrap();
+        assert_eq!(rows(&one_day), expected[..2]);
+        assert_eq!(rig.store.totals_of(ben.id, day, day).await.unwrap().len(), 1);
+    }
+}
+
+contract! {
+    #[wish(Wish { keep: Keep { records_an_account: 5, ..Keep::default() } })]
+    async fn totals_outlive_the_records_that_they_sum(rig: Rig) {
+        let ann = rig.user().await;
+        for turn in 0..40 {
+            rig.pass_secs(1);
+            let one = on(&rig, &ann, &format!("r{turn}"), &[AccountId(1)]);
+            rig.store.record(vec![one]).await.unwrap();
+        }
+        let rare = on(&rig, &ann, "rare", &[AccountId(2)]);
+        rig.store.record(vec![rare]).await.unwrap();
+        let kept = rig.store.records_of(ann.id, None, 100).await.unwrap();
+        assert!((6..=7).contains(&kept.len()), "{}", kept.len());
+        let day = "2026-11-24".to_owned();
+        let expected = [(day.clone(), 1, 40, 40, 4000, 6000), (day, 2, 1, 1, 100, 150)];
+        assert_eq!(rows(&totals(&rig, &ann).await), expected);
+    }
+}
+
+contract! {
+    async fn callers_cannot_make_totals_without_bound(rig: Rig) {
+        let ann = rig.user().await;
+        let named = |turn: usize| {
+            let mut record = on(&rig, &ann, &format!("r{turn}"), &[AccountId(1)]);
+            record.attempts[0].model = format!("model-{turn}");
+            record
+        };
+        for first in (0..1500).step_by(500) {
+            rig.store.record((first..first + 500).map(named).collect()).await.unwrap();
+        }
+        let totals = totals(&rig, &ann).await;
+        assert_eq!(totals.len(), TotalKey::MOST_A_DAY + 1);
+        let other = totals.iter().find(|total| total.key.model == TotalKey::OTHER).unwrap();
+        assert_eq!(other.counts.calls, 500);
+    }
+}
+
+contract! {
+    async fn an_account_is_removed_with_all_but_what_it_counted(rig: Rig) {
+        let (ann, ben) = (rig.user().await, rig.user().await);
+        let (gone, stays) = (rig.account(&ann, 1000).await, rig.account(&ann, 900).await);
+        let name = rig.shown(&ann, gone).await.account.name;
+        for (user, account) in [(&ann, gone), (&ann, stays), (&ann, gone)] {
+            let held = rig.ask(user, 10).only(account).held().await;
+            rig.settle(&held, Charge::Exact(Tokens(10))).await;
+        }
+        let open = rig.ask(&ann, 10).only(gone).held().await;
+        let until = rig.now() + jiff::SignedDuration::from_secs(90);
+        rig.store.block_model(gone, "qwen-max", until).await.unwrap();
+        rig.store
+            .record(vec![
+                on(&rig, &ann, "a", &[gone]),
+                on(&rig, &ann, "b", &[stays]),
+                on(&rig, &ann, "c", &[stays, gone]),
+                // A caller of another user's pool.
+                on(&rig, &ben, "d", &[gone]),
+                on(&rig, &ann, "e", &[]),
+                on(&rig, &ann, "f", &[gone]),
+            ])
+            .await
+            .unwrap();
+
+        assert!(rig.store.remove_account(gone).await.unwrap());
+        assert!(!rig.store.remove_account(gone).await.unwrap());
+        assert!(rig.store.account(gone).await.unwrap().is_none());
+        let states = rig.store.accounts_in(&[ann.pool], &rig.resets()).await.unwrap();
+        assert_eq!(states.iter().map(|state| state.account.id).collect::<Vec<_>>(), [stays]);
+        let kept: Vec<String> = rig
+            .store
+            .records_of(ann.id, None, 10)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|record| record.id)
+            .collect();
+        assert_eq!(kept, ["e", "b"]);
+        assert!(rig.store.records_of(ben.id, None, 10).await.unwrap().is_empty());
+        assert!(rig.charges(&ann).await.iter().all(|row| row.account == stays));
+        assert_eq!(rig.charges(&ann).await.len(), 1);
+        let day = || "2026-11-24".to_owned();
+        let all = totals(&rig, &ann).await;
+        let without: Vec<_> = all.iter().filter(|total| total.key.platform.is_some()).collect();
+        let without: Vec<Total> = without.into_iter().cloned().collect();
+        let expected = [(day(), 0, 3, 3, 300, 450), (day(), stays.0, 1, 2, 100, 300)];
+        assert_eq!(rows(&without), expected);
+        assert_eq!(rows(&totals(&rig, &ben).await), [(day(), 0, 1, 1, 100, 150)]);
+
+        // What ran on it ends; nothing else lands there.
+        rig.settle(&open, Charge::Exact(Tokens(10))).await;
+        rig.sweep().await;
+        assert_eq!(rig.ask(&ann, 10).model("qwen-max").lands_on().await, stays);
+        assert!(rig.ask(&ann, 10).only(gone).answer().await.is_err());
+        // Its name is free.
+        let mut again = rig.new_account(&ann, "qwen", vec![]).await;
+        again.name = name;
+        rig.store.add_account(again).await.unwrap();
+    }
+}
