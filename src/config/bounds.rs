@@ -36,6 +36,7 @@ pub(super) fn broken(settings: &Settings) -> Vec<Broken> {
         ("upstream.idle_timeout", upstream.idle_timeout, SignedDuration::ZERO, DAY),
         ("relay.lease_wait", relay.lease_wait, MILLISECOND, DAY),
         ("relay.keep_alive", relay.keep_alive, MILLISECOND, DAY),
+        ("relay.drain_time", relay.drain_time, SignedDuration::ZERO, DAY),
         ("relay.token_cache", relay.token_cache, SignedDuration::ZERO, LONGEST_TOKEN_CACHE),
     ];
     let numbers = [

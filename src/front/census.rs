@@ -86,16 +86,25 @@ impl ByteCensus {
     /// Counts JSON text as it stands in a request: base64 is left out, images are counted.
     pub fn of_json(json: &[u8]) -> ByteCensus {
         let mut census = ByteCensus { images: images(json), ..ByteCensus::default() };
-        let mut done = 0;
-        for blob in base64_starts(json) {
-            if let Some(text) = json.get(done..blob) {
-                census += ByteCensus::of_json_text(text);
-                done = blob + memchr(b'"', &json[blob..]).unwrap_or(json.len() - blob);
-            }
+        for run in text_runs(json) {
+            census += ByteCensus::of_json_text(run);
         }
-        census += ByteCensus::of_json_text(&json[done..]);
         census
     }
+}
+
+/// JSON text without its base64, in pieces: joined they are JSON still.
+pub fn text_runs(json: &[u8]) -> Vec<&[u8]> {
+    let mut runs = Vec::with_capacity(1);
+    let mut done = 0;
+    for blob in base64_starts(json) {
+        if let Some(text) = json.get(done..blob) {
+            runs.push(text);
+            done = blob + memchr(b'"', &json[blob..]).unwrap_or(json.len() - blob);
+        }
+    }
+    runs.push(&json[done..]);
+    runs
 }
 
 /// Leads a character from U+3000 to U+D7FF, or a full-width form. In UTF-8 these

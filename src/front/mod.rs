@@ -8,11 +8,13 @@ mod census;
 mod error;
 pub mod object;
 mod places;
+mod produced;
 mod request;
 pub mod sse;
 mod usage;
 
-pub use census::ByteCensus;
+pub use census::{ByteCensus, text_runs};
 pub use error::{BadRequest, ErrorBody};
+pub use produced::{Produced, plain};
 pub use request::{ChatRequest, Field};
 pub use usage::{CompletionDetails, PromptDetails, Usage, UsageReport};

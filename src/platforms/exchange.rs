@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode, Uri};
 
 use super::dialects::openai_chat::OpenaiChat;
 use super::{DialectName, Face, Model, Platform, PlatformError};
-use crate::front::{BadRequest, ByteCensus, ChatRequest, Usage};
+use crate::front::{BadRequest, ByteCensus, ChatRequest, Produced, Usage};
 
 /// The translation of one attempt.
 pub struct Exchange {
@@ -42,8 +42,8 @@ pub struct Answer {
     pub body: Bytes,
     /// The platform's own count, if it gave one that can be believed.
     pub usage: Option<Usage>,
-    /// The text produced, for an estimate where no count was given.
-    pub produced: ByteCensus,
+    /// The text produced, where no count was given.
+    pub produced: Produced,
 }
 
 /// What comes of streamed bytes.
@@ -159,17 +159,25 @@ impl Exchange {
         }
     }
 
-    /// The text produced so far, for an estimate when a stream breaks.
+    /// How much text a stream has produced so far.
     pub fn produced(&self) -> ByteCensus {
         match &self.dialect {
             Dialect::OpenaiChat(chat) => chat.produced(),
         }
     }
 
+    /// The text of a stream, for an estimate when it breaks: to take words from as they
+    /// come, or all that is there at its end.
+    pub fn words(&mut self) -> &mut Produced {
+        match &mut self.dialect {
+            Dialect::OpenaiChat(chat) => chat.words(),
+        }
+    }
+
     /// The whole answer, after `Done`, of a stream whose caller did not ask for one:
     /// [`feed`](Self::feed) gives no output then.
     pub fn gathered(&mut self) -> Option<Answer> {
-        match &self.dialect {
+        match &mut self.dialect {
             Dialect::OpenaiChat(chat) => chat.gathered(),
         }
     }

@@ -13,6 +13,7 @@ mod exchange;
 mod failure;
 mod price;
 pub mod rules;
+mod tokenizer;
 
 pub use catalogue::{Catalogue, CatalogueError, Hop, Resolution};
 pub use catalogue::{Face, Hangup, Model, Platform, Reach};
@@ -21,3 +22,4 @@ pub use dialects::DialectName;
 pub use error::{ErrorClass, PlatformError, Reader, Refusal, Reset, Words};
 pub use exchange::{Answer, Exchange, Fed, StreamEnd, UpstreamRequest};
 pub use price::Price;
+pub use tokenizer::{Tokenizer, Vocabulary};

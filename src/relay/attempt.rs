@@ -74,7 +74,8 @@ impl Gateway {
     ) -> Result<Option<Arc<Account>>, CallError> {
         let parts = &self.parts;
         let lane = parts.lanes.of(hop, &parts.metrics);
-        let prompt = lane.learned.prompt(call.prompt);
+        let census = call.prompt.census();
+        let prompt = lane.learned.prompt(census);
         let resets = parts.zones.resets();
         for &pool in caller.pools() {
             let place = self.place(call).await?;
@@ -84,7 +85,7 @@ impl Gateway {
                 pool,
                 platform: &lane.platform,
                 model: &hop.model.upstream,
-                estimate: lane.learned.call(call.prompt, call.max_tokens),
+                estimate: lane.learned.call(census, call.max_tokens),
                 only: pin,
                 except: tried.accounts(),
                 resets: &resets,
@@ -327,23 +328,25 @@ fn unfit(error: &dyn std::fmt::Display) -> Failure {
 
 /// A platform's own words are a verdict; an answer that can't be read, or that broke off,
 /// is none.
-fn verdict_or_broken(error: PlatformError, exchange: &Exchange) -> Failure {
-    let produced = exchange.produced();
+fn verdict_or_broken(error: PlatformError, exchange: &mut Exchange) -> Failure {
     let said = error.class != ErrorClass::UpstreamFault || error.code.is_some();
-    if said && produced == ByteCensus::NOTHING {
+    if said && exchange.produced() == ByteCensus::NOTHING {
         return Failure::Platform(error);
     }
-    Failure::Broken { error, usage: exchange.usage(), produced }
+    broken(error, exchange)
 }
 
 /// A stream that broke on the way.
-fn broke_off(failure: SendFailure, exchange: &Exchange) -> Failure {
-    let produced = exchange.produced();
-    if produced == ByteCensus::NOTHING {
+fn broke_off(failure: SendFailure, exchange: &mut Exchange) -> Failure {
+    if exchange.produced() == ByteCensus::NOTHING {
         return Failure::Send(failure);
     }
-    let error = PlatformError::fault(format!("the stream broke: {failure}"));
-    Failure::Broken { error, usage: exchange.usage(), produced }
+    broken(PlatformError::fault(format!("the stream broke: {failure}")), exchange)
+}
+
+fn broken(error: PlatformError, exchange: &mut Exchange) -> Failure {
+    let usage = exchange.usage();
+    Failure::Broken { error, usage, produced: std::mem::take(exchange.words()) }
 }
 
 fn books_are_full() -> CallError {

@@ -13,8 +13,12 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 
+use super::counter::Counter;
+use super::uncounted::ToCount;
+use super::words::Words;
 use super::zones::Zones;
 use crate::accounts::{HoldEnd, HoldKey, LeaseId, LeaseKey, Record, Settlement};
+use crate::front::Usage;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::StoreFailed;
@@ -28,10 +32,15 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// What the books take in, in one place of the queue.
-pub(super) struct Entry {
-    pub(super) settlement: Option<Settlement>,
-    pub(super) hold: Option<HoldEnd>,
-    pub(super) record: Option<Box<Record>>,
+pub(super) enum Entry {
+    /// Whose figures are known.
+    Counted {
+        settlement: Option<Settlement>,
+        hold: Option<Box<HoldEnd>>,
+        record: Option<Box<Record>>,
+    },
+    /// Whose tokens are still to be counted.
+    Uncounted(ToCount),
 }
 
 /// A place in the queue.
@@ -47,6 +56,7 @@ pub struct Books {
     open: Arc<Mutex<HashMap<LeaseId, LeaseKey>>>,
     holds: Arc<Mutex<HashMap<LeaseId, HoldKey>>>,
     settled: Arc<Notify>,
+    counter: Counter,
 }
 
 /// The store's side: run it with [`Bookkeeper::keep`].
@@ -67,6 +77,7 @@ impl Books {
             open: Arc::default(),
             holds: Arc::default(),
             settled: Arc::new(Notify::new()),
+            counter: Counter::start(),
         };
         // The keeper must not hold a sender, or the queue would never end.
         let keeper = Bookkeeper { queue: receiver, days, books: books.clone() };
@@ -104,6 +115,11 @@ impl Books {
         self.holds().remove(&hold);
     }
 
+    /// What runs tokenizers.
+    pub(super) fn counter(&self) -> &Counter {
+        &self.counter
+    }
+
     /// Completes when some lease or hold has ended.
     pub(super) fn settled(&self) -> tokio::sync::futures::Notified<'_> {
         self.settled.notified()
@@ -123,9 +139,9 @@ impl Bookkeeper {
     /// empty.
     pub async fn keep(self, store: Arc<dyn Store>, zones: Arc<Zones>, metrics: Arc<Metrics>) {
         let Bookkeeper { queue, days, books } = self;
-        let settled = books.settled.clone();
+        let (settled, counter) = (books.settled.clone(), books.counter.clone());
         drop(books);
-        let carrier = Carrier { store, zones, metrics, settled };
+        let carrier = Carrier { store, zones, metrics, settled, counter };
         tokio::join!(carrier.carry(queue), carrier.carry(days));
     }
 }
@@ -136,11 +152,12 @@ struct Carrier {
     zones: Arc<Zones>,
     metrics: Arc<Metrics>,
     settled: Arc<Notify>,
+    counter: Counter,
 }
 
 impl Carrier {
     async fn carry(&self, mut queue: mpsc::Receiver<Entry>) {
-        let Self { store, zones, metrics, settled } = self;
+        let Self { store, zones, metrics, settled, counter } = self;
         let mut batch = Vec::new();
         while queue.recv_many(&mut batch, BATCH).await > 0 {
             if batch.len() < BATCH {
@@ -151,26 +168,73 @@ impl Carrier {
                     batch.push(entry);
                 }
             }
-            let (mut settlements, mut holds, mut records) = (Vec::new(), Vec::new(), Vec::new());
+            let mut known = Page::default();
+            let (mut uncounted, mut words) = (Vec::new(), Vec::new());
             for entry in batch.drain(..) {
-                settlements.extend(entry.settlement);
-                holds.extend(entry.hold);
-                records.extend(entry.record.map(|record| *record));
+                match entry {
+                    Entry::Counted { settlement, hold, record } => {
+                        known.add((settlement, hold), record);
+                    }
+                    Entry::Uncounted(entry) => {
+                        uncounted.push(entry.0);
+                        words.push(entry.1);
+                    }
+                }
             }
-            if !settlements.is_empty() {
-                let settle = |batch| settle(&**store, batch, zones);
-                insist(metrics, settlements, settle).await;
-                settled.notify_waiters();
+            known.carry(&**store, zones, metrics, settled).await;
+            if uncounted.is_empty() {
+                continue;
             }
-            if !holds.is_empty() {
-                insist(metrics, holds, |batch| store.end_holds(batch)).await;
-                settled.notify_waiters();
+            let mut counted = Page::default();
+            for (entry, counts) in uncounted.into_iter().zip(count(counter, words).await) {
+                let (end, record) = entry.counted(counts);
+                counted.add(end, Some(record));
             }
-            if !records.is_empty() {
-                insist(metrics, records, |batch| store.record(batch)).await;
-            }
+            counted.carry(&**store, zones, metrics, settled).await;
         }
     }
+}
+
+/// Settlements, ends of holds and records that go to the store together.
+#[derive(Default)]
+struct Page {
+    settlements: Vec<Settlement>,
+    holds: Vec<HoldEnd>,
+    records: Vec<Record>,
+}
+
+impl Page {
+    fn add(
+        &mut self,
+        (settlement, hold): (Option<Settlement>, Option<Box<HoldEnd>>),
+        record: Option<Box<Record>>,
+    ) {
+        self.settlements.extend(settlement);
+        self.holds.extend(hold.map(|hold| *hold));
+        self.records.extend(record.map(|record| *record));
+    }
+
+    async fn carry(self, store: &dyn Store, zones: &Zones, metrics: &Metrics, settled: &Notify) {
+        if !self.settlements.is_empty() {
+            insist(metrics, self.settlements, |batch| settle(store, batch, zones)).await;
+            settled.notify_waiters();
+        }
+        if !self.holds.is_empty() {
+            insist(metrics, self.holds, |batch| store.end_holds(batch)).await;
+            settled.notify_waiters();
+        }
+        if !self.records.is_empty() {
+            insist(metrics, self.records, |batch| store.record(batch)).await;
+        }
+    }
+}
+
+/// Counts words on the counter's thread; without it, by class.
+pub(super) async fn count(counter: &Counter, words: Vec<Words>) -> Vec<Usage> {
+    let words = Arc::new(words);
+    let counting = words.clone();
+    let counted = counter.ask(move || counting.iter().map(Words::count).collect()).await;
+    counted.unwrap_or_else(|| words.iter().map(Words::guess).collect())
 }
 
 async fn settle(

@@ -41,7 +41,7 @@ impl Gateway {
         };
         let parts = &self.parts;
         let lane = parts.lanes.of(hop, &parts.metrics);
-        let estimate = lane.learned.call(call.prompt, call.max_tokens).0;
+        let estimate = lane.learned.call(call.prompt.census(), call.max_tokens).0;
         let since = Stopwatch::start();
         let mut place = self.in_time(parts.books.day_place()).await?;
         loop {

@@ -9,24 +9,27 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::books::{Books, Entry, Place};
+use super::books::{Books, Entry, Place, count};
 use super::caller::Caller;
+use super::estimate::Learned;
 use super::failure::Failure;
 use super::gateway::Parts;
 use super::hold::OpenHold;
 use super::lane::Lane;
-use super::lease::{OpenLease, Used};
-use crate::accounts::{
-    Account, AccountId, Attempt, Billing, Charge, ChargeKind, Record, TokenId, Tokens, UserId,
-};
-use crate::front::{ByteCensus, ChatRequest, Usage};
+use super::lease::OpenLease;
+use super::payer::Used;
+use super::prompt::Prompt;
+use super::uncounted::{Closing, end_day};
+use super::words::{Spoken, Words};
+use crate::accounts::{Account, AccountId, Attempt, Billing, Record, TokenId, Tokens, UserId};
+use crate::front::{ChatRequest, Produced, Usage};
 use crate::platforms::Reader;
 use crate::telemetry::clock::{self, Stopwatch};
-use crate::telemetry::events::{AttemptFailed, CallEnded, RequestSent, StreamOpened};
+use crate::telemetry::events::{AttemptFailed, RequestSent, StreamOpened};
 
 /// A call in progress.
 pub(super) struct Call {
-    pub(super) prompt: ByteCensus,
+    pub(super) prompt: Prompt,
     pub(super) max_tokens: Option<u64>,
     request_id: String,
     at: Timestamp,
@@ -37,9 +40,10 @@ pub(super) struct Call {
     streamed: bool,
     attempts: Vec<Attempt>,
     running: Option<Running>,
+    spoken: Spoken,
     first_output: Option<Duration>,
     /// What is held of the token's day.
-    budget: Option<OpenHold>,
+    day: Option<OpenHold>,
     books: Books,
     /// A place in the books that no lease has.
     place: Option<Place>,
@@ -53,20 +57,20 @@ pub(super) enum Ending {
         /// Its own figure, if it gave one.
         usage: Option<Usage>,
         /// The text that it produced.
-        produced: ByteCensus,
+        produced: Produced,
     },
     /// Before its end.
     Broken {
         /// What it had counted so far, if it told.
         usage: Option<Usage>,
         /// The text that it had produced.
-        produced: ByteCensus,
+        produced: Produced,
     },
 }
 
 impl Ending {
     /// Nothing came.
-    pub(super) const NOTHING: Self = Self::Broken { usage: None, produced: ByteCensus::NOTHING };
+    pub(super) const NOTHING: Self = Self::Broken { usage: None, produced: Produced::NOTHING };
 }
 
 /// The attempt that runs now.
@@ -87,7 +91,7 @@ impl Call {
         arrived: Stopwatch,
     ) -> Self {
         Self {
-            prompt: ask.census(),
+            prompt: Prompt::of(ask),
             max_tokens: ask.max_tokens(),
             request_id: request_id.to_owned(),
             at: clock::now(),
@@ -98,8 +102,9 @@ impl Call {
             streamed: ask.wants_stream(),
             attempts: Vec::new(),
             running: None,
+            spoken: Spoken::default(),
             first_output: None,
-            budget: None,
+            day: None,
             books: parts.books.clone(),
             place: None,
             closed: false,
@@ -120,8 +125,8 @@ impl Call {
     }
 
     /// The call draws on its token's day: what it used is counted there at its end.
-    pub(super) fn draw_on(&mut self, budget: OpenHold) {
-        self.budget = Some(budget);
+    pub(super) fn draw_on(&mut self, day: OpenHold) {
+        self.day = Some(day);
     }
 
     /// Who the caller is to an account that it was given.
@@ -147,11 +152,27 @@ impl Call {
         }
     }
 
+    /// What a failed attempt comes to. Should the caller hang up meanwhile, it is charged
+    /// as any that is on its way.
+    pub(super) async fn use_of(&mut self, failure: &mut Failure) -> Used {
+        let (Some(running), Some((told, produced))) = (&self.running, failure.unpaid()) else {
+            return Used::NOTHING;
+        };
+        let words = Words {
+            lane: running.lane.clone(),
+            prompt: self.prompt.clone(),
+            spoken: take(&mut self.spoken),
+            produced,
+            told,
+        };
+        let counts = count(self.books.counter(), vec![words]).await;
+        Used::estimated(counts.first().copied().unwrap_or_default())
+    }
+
     /// The attempt failed before any output; answers how long it took.
-    pub(super) fn attempt_failed(&mut self, failure: &Failure) -> Duration {
+    pub(super) fn attempt_failed(&mut self, failure: &Failure, used: &Used) -> Duration {
         let Some(running) = self.running.take() else { return Duration::ZERO };
         let took = running.began.elapsed();
-        let used = failure.used(running.lease.prompt(), &running.lane.learned);
         AttemptFailed {
             meter: &running.lane.meter,
             request: &self.request_id,
@@ -160,10 +181,10 @@ impl Call {
             status: failure.status(),
             why: failure.network_words(),
             charged: used.charge.tokens().0,
-            points: millionths(&running, &used),
+            points: running.lease.cost(used).map(|cost| cost.0.unsigned_abs()),
         }
         .emit();
-        self.attempt_ended(running, failure.class(), &used).settle(&used);
+        self.attempt_ended(running, failure.class(), used).settle(used);
         took
     }
 
@@ -171,9 +192,23 @@ impl Call {
     pub(super) fn stream_opened(&mut self) {
         let after = self.arrived.elapsed();
         self.first_output = Some(after);
+        self.prompt.shrink();
         if let Some(running) = &self.running {
             StreamOpened { meter: &running.lane.meter, after }.emit();
         }
+    }
+
+    /// A piece of the stream's words, to be counted while it flows.
+    pub(super) fn spoke(&mut self, words: Vec<u8>) {
+        if let Some(running) = &self.running {
+            let tokenizer = running.lane.vocabulary.tokenizer;
+            self.spoken.count(words, tokenizer, self.books.counter());
+        }
+    }
+
+    /// The model's learned figures.
+    pub(super) fn learned(&self) -> Option<&Learned> {
+        self.running.as_ref().map(|running| &running.lane.learned)
     }
 
     /// Ends the call and its running attempt: by the platform's figure, or by ours
@@ -182,43 +217,64 @@ impl Call {
         if std::mem::replace(&mut self.closed, true) {
             return;
         }
-        let mut counts = Usage::default();
-        let mut last = None;
-        if let Some(running) = self.running.take() {
-            let used = self.count(&running, ending);
-            counts = used.counts;
-            CallEnded {
-                meter: &running.lane.meter,
-                request: &self.request_id,
-                outcome,
-                took: self.arrived.elapsed(),
-                first_output: self.first_output,
-                input: counts.input,
-                output: counts.output,
-                estimated: matches!(used.charge, Charge::Estimated(_)),
-                points: millionths(&running, &used),
+        let Some(running) = self.running.take() else {
+            // Nothing was leased, or all that was has ended. Whoever finds the queue full
+            // here has hung up, or found the store down: its record is not worth a wait.
+            let record = self.record(outcome);
+            if let Some(day) = self.day.take() {
+                end_day(day, &record.attempts);
             }
-            .emit();
-            last = Some((self.attempt_ended(running, outcome, &used), used));
+            if let Some(place) = self.place.take().or_else(|| self.books.free_place()) {
+                place.send(Entry::Counted { settlement: None, hold: None, record: Some(record) });
+            }
+            return;
+        };
+        let lane = running.lane.clone();
+        let was_sent = running.lease.was_sent();
+        let lease = self.attempt_ended(running, outcome, &Used::NOTHING);
+        let closing = Closing {
+            lane: lane.clone(),
+            outcome,
+            took: self.arrived.elapsed(),
+            first_output: self.first_output,
+            day: self.day.take(),
+            record: self.record(outcome),
+        };
+        let (told, produced) = match ending {
+            Ending::Complete { usage: Some(usage), .. } => {
+                lane.learned.learn(self.prompt.census(), &usage);
+                let used = Used::exact(usage);
+                let record = closing.with(&used, lease.cost(&used));
+                return lease.settle_with(&used, record);
+            }
+            Ending::Complete { usage: None, produced } => (None, produced),
+            Ending::Broken { usage, produced } => (usage, produced),
+        };
+        if !was_sent {
+            let record = closing.with(&Used::NOTHING, lease.cost(&Used::NOTHING));
+            return lease.settle_with(&Used::NOTHING, record);
         }
-        self.count_day();
+        let (prompt, spoken) = (self.prompt.clone(), take(&mut self.spoken));
+        lease.settle_by_count(closing, Words { lane, prompt, spoken, produced, told });
+    }
+
+    /// The call's record, all but its figures.
+    fn record(&mut self, outcome: &str) -> Box<Record> {
         let attempts = take(&mut self.attempts);
         let is_bought = |attempt: &Attempt| attempt.account == AccountId::OPERATOR;
-        let record = Box::new(Record {
+        Box::new(Record {
             id: take(&mut self.request_id),
             at: self.at,
             user: self.user,
             token: self.token,
             model: take(&mut self.model),
             streamed: self.streamed,
-            input: Tokens(counts.input),
-            cache_read: Tokens(counts.cache_read),
-            cache_write: Tokens(counts.cache_write),
-            output: Tokens(counts.output),
-            reasoning: Tokens(counts.reasoning),
-            estimated: last
-                .as_ref()
-                .is_some_and(|(_, used)| matches!(used.charge, Charge::Estimated(_))),
+            input: Tokens::ZERO,
+            cache_read: Tokens::ZERO,
+            cache_write: Tokens::ZERO,
+            output: Tokens::ZERO,
+            reasoning: Tokens::ZERO,
+            estimated: false,
             took_ms: ms(self.arrived.elapsed()),
             first_byte_ms: self.first_output.map(ms),
             billing: if attempts.last().is_some_and(is_bought) {
@@ -229,48 +285,7 @@ impl Call {
             points: attempts.iter().map(|attempt| attempt.points).sum(),
             outcome: outcome.to_owned(),
             attempts,
-        });
-        match last {
-            Some((lease, used)) => lease.settle_with(&used, record),
-            // Nothing was leased, or all that was has ended. Whoever finds the queue full
-            // here has hung up, or found the store down: its record is not worth a wait.
-            None => {
-                if let Some(place) = self.place.take().or_else(|| self.books.free_place()) {
-                    place.send(Entry { settlement: None, hold: None, record: Some(record) });
-                }
-            }
-        }
-    }
-
-    /// Counts what the attempts used in the token's day.
-    fn count_day(&mut self) {
-        let Some(budget) = self.budget.take() else { return };
-        let charges = || self.attempts.iter().map(|attempt| attempt.charge);
-        let tokens: Tokens = charges().map(Charge::tokens).sum();
-        let kind = if charges().any(|charge| matches!(charge, Charge::Estimated(_))) {
-            ChargeKind::Estimated
-        } else if tokens == Tokens::ZERO {
-            ChargeKind::Released
-        } else {
-            ChargeKind::Exact
-        };
-        budget.end(kind, tokens.0, None);
-    }
-
-    fn count(&self, running: &Running, ending: Ending) -> Used {
-        let learned = &running.lane.learned;
-        let (told, produced) = match ending {
-            Ending::Complete { usage: Some(usage), .. } => {
-                learned.learn(self.prompt, &usage);
-                return Used::exact(usage);
-            }
-            Ending::Complete { usage: None, produced } => (None, produced),
-            Ending::Broken { usage, produced } => (usage, produced),
-        };
-        if !running.lease.was_sent() {
-            return Used::NOTHING;
-        }
-        Used::by_our_count(told, running.lease.prompt(), learned.answer(produced))
+        })
     }
 
     /// Notes an attempt that has ended; its lease is still to be settled.
@@ -298,11 +313,6 @@ impl Drop for Call {
     fn drop(&mut self) {
         self.close("hangup", Ending::NOTHING);
     }
-}
-
-/// What an attempt cost in millionths of a point; `None` where an account's quota paid.
-fn millionths(running: &Running, used: &Used) -> Option<u64> {
-    Some(running.lease.cost(used)?.0.unsigned_abs())
 }
 
 fn ms(duration: Duration) -> u64 {

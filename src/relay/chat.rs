@@ -130,15 +130,16 @@ impl Gateway {
     /// Takes in a failed attempt: for the account, the books, and the way on.
     async fn fail_over(
         &self,
-        failure: Failure,
+        mut failure: Failure,
         hop: &Hop,
         account: &Account,
         call: &mut Call,
         tried: &mut Tried,
     ) -> Next {
         let next = failure.next();
+        let used = call.use_of(&mut failure).await;
         let now = clock::now();
-        let took = call.attempt_failed(&failure);
+        let took = call.attempt_failed(&failure, &used);
         self.bear(&failure, hop, account, took, now).await;
         let reader = call.reader(account);
         let platform = account.platform.clone();
@@ -158,12 +159,10 @@ impl Gateway {
             Begun::Stream(opened) => {
                 call.stream_opened();
                 let gap = self.client.gap();
-                Content::Stream(Box::new(RelayStream::new(
-                    opened,
-                    call,
-                    gap,
-                    self.parts.keep_alive,
-                )))
+                let draining = self.drains(&hop.platform);
+                let keep_alive = self.parts.keep_alive;
+                let stream = RelayStream::new(opened, call, gap, keep_alive, draining);
+                Content::Stream(Box::new(stream))
             }
         };
         Relayed {

@@ -4,7 +4,7 @@
 //! caller's limit and the learned length of answers. Both are learned from the
 //! platform's own figures.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::accounts::Tokens;
 use crate::front::{ByteCensus, Usage};
@@ -14,7 +14,7 @@ use crate::front::{ByteCensus, Usage};
 const ASCII: f32 = 0.25;
 const CJK: f32 = 0.22;
 const OTHER: f32 = 0.4;
-const IMAGE: f32 = 800.0;
+pub(super) const IMAGE: f32 = 800.0;
 const PER_REQUEST: f32 = 6.0;
 
 const FIRST_ANSWER: f32 = 256.0;
@@ -26,6 +26,9 @@ const FACTORS: std::ops::RangeInclusive<f32> = 0.1..=10.0;
 pub struct Learned {
     factor: AtomicU32,
     answer: AtomicU32,
+    /// As `factor`, but of the counts of a tokenizer that is not the model's own; 0: none.
+    counted: AtomicU32,
+    taught: AtomicBool,
 }
 
 impl Default for Learned {
@@ -33,6 +36,8 @@ impl Default for Learned {
         Self {
             factor: AtomicU32::new(1f32.to_bits()),
             answer: AtomicU32::new(FIRST_ANSWER.to_bits()),
+            counted: AtomicU32::new(0),
+            taught: AtomicBool::new(false),
         }
     }
 }
@@ -62,6 +67,28 @@ impl Learned {
         let factor = (usage.input as f32 / weigh(prompt)).clamp(*FACTORS.start(), *FACTORS.end());
         drift(&self.factor, factor);
         drift(&self.answer, usage.output as f32);
+        self.taught.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes what a tokenizer that is not the model's own makes of a prompt.
+    pub fn compare(&self, prompt: ByteCensus, counted: u64) {
+        let factor = (counted as f32 / weigh(prompt)).clamp(*FACTORS.start(), *FACTORS.end());
+        if self.counted.load(Ordering::Relaxed) == 0 {
+            self.counted.store(factor.to_bits(), Ordering::Relaxed);
+        } else {
+            drift(&self.counted, factor);
+        }
+    }
+
+    /// Corrects such a tokenizer's count: by what the platform makes of a byte, over what
+    /// the tokenizer does. As long as the platform has told nothing, the count stands.
+    pub fn correct(&self, counted: u64) -> u64 {
+        let own = f32::from_bits(self.counted.load(Ordering::Relaxed));
+        if own == 0.0 || !self.taught.load(Ordering::Relaxed) {
+            return counted;
+        }
+        let factor = f32::from_bits(self.factor.load(Ordering::Relaxed));
+        (counted as f32 * factor / own).round() as u64
     }
 }
 
@@ -71,11 +98,12 @@ fn drift(learned: &AtomicU32, figure: f32) {
 }
 
 fn weigh(census: ByteCensus) -> f32 {
-    PER_REQUEST
-        + census.ascii as f32 * ASCII
-        + census.cjk as f32 * CJK
-        + census.other as f32 * OTHER
-        + census.images as f32 * IMAGE
+    PER_REQUEST + weigh_text(census) + census.images as f32 * IMAGE
+}
+
+/// What a text probably comes to, by itself.
+pub(super) fn weigh_text(census: ByteCensus) -> f32 {
+    census.ascii as f32 * ASCII + census.cjk as f32 * CJK + census.other as f32 * OTHER
 }
 
 #[cfg(test)]
@@ -93,5 +121,19 @@ mod tests {
         let Tokens(estimate) = learned.call(prompt, None);
         assert!((2040..2060).contains(&estimate), "{estimate}");
         assert!(learned.call(prompt, Some(10)).0 < estimate);
+    }
+
+    #[test]
+    fn a_strangers_tokenizer_is_corrected_by_the_platforms_figures() {
+        let learned = Learned::default();
+        let prompt = ByteCensus::of_text(&[b'a'; 4000]);
+        learned.compare(prompt, 1000);
+        assert_eq!(learned.correct(1000), 1000, "nothing is known of the platform yet");
+        for _ in 0..200 {
+            learned.learn(prompt, &Usage { input: 1500, output: 50, ..Usage::default() });
+        }
+        assert_eq!(learned.correct(1000), 1500);
+        // Of a text that has more tokens a byte, the platform makes more, too.
+        assert_eq!(learned.correct(1200), 1800);
     }
 }

@@ -7,10 +7,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use super::error::CallError;
-use super::estimate::Learned;
-use super::lease::Used;
-use crate::accounts::{AccountId, Health, PlatformId, Resets, Tokens};
-use crate::front::{BadRequest, ByteCensus, Usage};
+use crate::accounts::{AccountId, Health, PlatformId, Resets};
+use crate::front::{BadRequest, Produced, Usage};
 use crate::platforms::{Credential, ErrorClass, PlatformError, Reader, Reset};
 use crate::upstream::SendFailure;
 use crate::vault::mask;
@@ -33,7 +31,7 @@ pub(super) enum Failure {
         /// Its own figure so far, if it gave one.
         usage: Option<Usage>,
         /// What it had produced.
-        produced: ByteCensus,
+        produced: Produced,
     },
     /// Us: this configuration or build can't use the account. Another gateway may.
     Unusable(String),
@@ -73,17 +71,13 @@ impl Failure {
         }
     }
 
-    /// What the lease comes to: a verdict costs nothing; a request that was sent whole
-    /// and got none is charged its prompt's estimate, and what was produced.
-    pub(super) fn used(&self, prompt: Tokens, learned: &Learned) -> Used {
+    /// What the lease comes to: a verdict costs nothing (`None`); a request that was sent
+    /// whole and got none is charged its prompt and what was produced.
+    pub(super) fn unpaid(&mut self) -> Option<(Option<Usage>, Produced)> {
         match self {
-            Self::Send(failure) if failure.was_sent() => {
-                Used::by_our_count(None, prompt, Tokens::ZERO)
-            }
-            Self::Broken { usage, produced, .. } => {
-                Used::by_our_count(*usage, prompt, learned.answer(*produced))
-            }
-            _ => Used::NOTHING,
+            Self::Send(failure) if failure.was_sent() => Some((None, Produced::NOTHING)),
+            Self::Broken { usage, produced, .. } => Some((*usage, std::mem::take(produced))),
+            _ => None,
         }
     }
 

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::books::Books;
 use super::caller::Callers;
+use super::drain::{Draining, Drains};
 use super::lane::Lanes;
 use super::points::OperatorKeys;
 use super::settings::Settings;
 use super::strikes::Strikes;
 use super::zones::Zones;
-use crate::platforms::Catalogue;
+use crate::platforms::{Catalogue, Hangup, Platform};
 use crate::store::{Answer, Store};
 use crate::telemetry::Metrics;
 use crate::upstream::Client;
@@ -39,6 +40,7 @@ pub struct Parts {
     pub(super) lease_wait: Duration,
     pub(super) keep_alive: Duration,
     pub(super) max_attempts: usize,
+    settings: Settings,
 }
 
 /// One thread's gateway: the shared parts and a client with connections of its own.
@@ -46,6 +48,7 @@ pub struct Gateway {
     /// What threads share.
     pub parts: Parts,
     pub(super) client: Client,
+    pub(super) draining: Arc<Draining>,
 }
 
 impl Parts {
@@ -82,6 +85,7 @@ impl Parts {
             lease_wait: settings.lease_wait.unsigned_abs(),
             keep_alive: settings.keep_alive.unsigned_abs(),
             max_attempts: settings.max_attempts.max(1),
+            settings: settings.clone(),
         })
     }
 }
@@ -96,7 +100,16 @@ impl Parts {
 
 impl Gateway {
     /// A thread's gateway.
-    pub fn new(parts: Parts, client: Client) -> Self {
-        Self { parts, client }
+    pub fn new(parts: Parts, client: Client, drains: Drains) -> Self {
+        let draining = Draining::new(drains, &parts.settings, client.gap());
+        Self { parts, client, draining }
+    }
+
+    /// Where the streams of a platform are drained whose caller hangs up, if they are.
+    pub(super) fn drains(&self, platform: &Platform) -> Option<Arc<Draining>> {
+        match platform.on_hangup.unwrap_or(self.parts.settings.on_hangup) {
+            Hangup::Cancel => None,
+            Hangup::Drain => Some(self.draining.clone()),
+        }
     }
 }

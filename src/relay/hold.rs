@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::books::{Books, Entry, Place};
-use crate::accounts::{ChargeKind, HoldEnd, HoldKey, LeaseId, Purse, Record};
+use crate::accounts::{ChargeKind, HoldEnd, HoldKey, LeaseId, Purse};
 use crate::telemetry::clock;
 
 /// A part of a purse, set aside for one request.
@@ -24,20 +24,21 @@ impl OpenHold {
         AskedHold(Self { key, books, place: Some(place) })
     }
 
-    pub(super) fn key(&self) -> &HoldKey {
-        &self.key
+    /// Ends the hold.
+    pub(super) fn end(mut self, kind: ChargeKind, amount: u64) {
+        self.leave(kind, amount);
     }
 
-    /// Ends the hold; a call's record may go the same way.
-    pub(super) fn end(mut self, kind: ChargeKind, amount: u64, record: Option<Box<Record>>) {
-        self.leave(kind, amount, record);
+    /// For one who ends it otherwise.
+    pub(super) fn into_parts(mut self) -> (HoldKey, Option<Place>) {
+        (self.key.clone(), self.place.take())
     }
 
-    fn leave(&mut self, kind: ChargeKind, amount: u64, record: Option<Box<Record>>) {
+    fn leave(&mut self, kind: ChargeKind, amount: u64) {
         let Some(place) = self.place.take() else { return };
         self.books.hold_ended(self.key.id);
-        let end = HoldEnd { hold: self.key.clone(), kind, amount };
-        place.send(Entry { settlement: None, hold: Some(end), record });
+        let end = Box::new(HoldEnd { hold: self.key.clone(), kind, amount });
+        place.send(Entry::Counted { settlement: None, hold: Some(end), record: None });
     }
 }
 
@@ -61,7 +62,7 @@ impl AskedHold {
 
 impl Drop for OpenHold {
     fn drop(&mut self) {
-        self.leave(ChargeKind::Released, 0, None);
+        self.leave(ChargeKind::Released, 0);
     }
 }
 

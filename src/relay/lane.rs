@@ -5,12 +5,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::estimate::Learned;
 use crate::accounts::PlatformId;
-use crate::platforms::Hop;
+use crate::platforms::{Hop, Vocabulary};
 use crate::telemetry::{Meter, Metrics};
 
 /// One model's learned figures and metrics.
 pub(super) struct Lane {
     pub(super) platform: PlatformId,
+    pub(super) vocabulary: Vocabulary,
     pub(super) learned: Learned,
     pub(super) meter: Arc<Meter>,
 }
@@ -33,6 +34,7 @@ impl Lanes {
             let model = if hop.model.listed { &hop.model.name } else { "other" };
             let lane = Arc::new(Lane {
                 platform: hop.platform.id.as_str().into(),
+                vocabulary: hop.model.vocabulary,
                 learned: Learned::default(),
                 meter: metrics.meter(&hop.platform.id, model),
             });

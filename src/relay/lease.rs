@@ -3,50 +3,16 @@
 
 use super::books::{Books, Entry, Place};
 use super::hold::OpenHold;
+use super::payer::{Payer, Used};
+use super::uncounted::{Closing, Uncounted};
+use super::words::Words;
 use crate::accounts::{
-    AccountId, Charge, ChargeKind, Grant, HoldKey, LeaseAsk, LeaseKey, PlatformId, Points, PoolId,
-    Record, Settlement, Tokens, UserId,
+    AccountId, Grant, HoldKey, LeaseAsk, LeaseKey, PlatformId, Points, PoolId, Record, Tokens,
+    UserId,
 };
 use crate::front::Usage;
 use crate::platforms::Price;
 use crate::telemetry::clock;
-
-/// What an attempt used, and whose figure that is.
-#[derive(Clone, Copy)]
-pub(super) struct Used {
-    pub(super) charge: Charge,
-    pub(super) counts: Usage,
-}
-
-impl Used {
-    /// Nothing.
-    pub(super) const NOTHING: Self = Self {
-        charge: Charge::Release,
-        counts: Usage { input: 0, cache_read: 0, cache_write: 0, output: 0, reasoning: 0 },
-    };
-
-    /// By the platform's figure.
-    pub(super) fn exact(counts: Usage) -> Self {
-        Self { charge: Charge::Exact(Tokens(counts.total())), counts }
-    }
-
-    /// By our count: the prompt, what was produced, and no less than what the platform told
-    /// before it ended, which may be a running total.
-    pub(super) fn by_our_count(told: Option<Usage>, prompt: Tokens, produced: Tokens) -> Self {
-        let mut counts = told.unwrap_or_default();
-        counts.input = counts.input.max(prompt.0);
-        counts.output = counts.output.max(produced.0);
-        Self { charge: Charge::Estimated(Tokens(counts.total())), counts }
-    }
-
-    fn kind(&self) -> ChargeKind {
-        match self.charge {
-            Charge::Release => ChargeKind::Released,
-            Charge::Exact(_) => ChargeKind::Exact,
-            Charge::Estimated(_) => ChargeKind::Estimated,
-        }
-    }
-}
 
 /// Tokens set aside for one attempt, or points where the operator's key makes it.
 ///
@@ -58,15 +24,10 @@ pub(super) struct OpenLease {
     grant: Grant,
     prompt: Tokens,
     sent: bool,
-    bought: Option<Bought>,
+    /// The hold of points that pays, where it is no account's quota.
+    bought: Option<(HoldKey, Price)>,
     books: Books,
     place: Option<Place>,
-}
-
-/// What pays, where it is no account's quota.
-struct Bought {
-    hold: OpenHold,
-    price: Price,
 }
 
 /// A lease that was asked for. The caller may hang up before the store answers: then it
@@ -108,7 +69,8 @@ impl OpenLease {
         books: &Books,
     ) -> Self {
         let account = AccountId::OPERATOR;
-        let HoldKey { id, granted_at, .. } = *hold.key();
+        let (hold, place) = hold.into_parts();
+        let HoldKey { id, granted_at, .. } = hold;
         let key = LeaseKey {
             id,
             pool: PoolId(0),
@@ -119,8 +81,8 @@ impl OpenLease {
             granted_at,
         };
         let grant = Grant { account, remaining: None, candidates: None, granted_at };
-        let bought = Some(Bought { hold, price });
-        Self { key, grant, prompt, sent: false, bought, books: books.clone(), place: None }
+        let (bought, books) = (Some((hold, price)), books.clone());
+        Self { key, grant, prompt, sent: false, bought, books, place }
     }
 
     pub(super) fn key(&self) -> &LeaseKey {
@@ -129,11 +91,6 @@ impl OpenLease {
 
     pub(super) fn grant(&self) -> Grant {
         self.grant
-    }
-
-    /// What the prompt alone comes to by our estimate.
-    pub(super) fn prompt(&self) -> Tokens {
-        self.prompt
     }
 
     /// The request leaves now: from here on the platform may bill it.
@@ -148,12 +105,7 @@ impl OpenLease {
 
     /// What a use costs in points; `None` where an account's quota pays.
     pub(super) fn cost(&self, used: &Used) -> Option<Points> {
-        let bought = self.bought.as_ref()?;
-        Some(if used.charge == Charge::Release {
-            Points::ZERO
-        } else {
-            bought.price.cost(&used.counts)
-        })
+        self.payer().cost(used)
     }
 
     /// Ends the lease.
@@ -166,15 +118,34 @@ impl OpenLease {
         self.end(used, Some(record));
     }
 
-    fn end(&mut self, used: &Used, record: Option<Box<Record>>) {
-        let cost = self.cost(used).unwrap_or_default().0.unsigned_abs();
-        if let Some(Bought { hold, .. }) = self.bought.take() {
-            return hold.end(used.kind(), cost, record);
-        }
+    /// Ends the call's last lease by a count that is still to be made.
+    pub(super) fn settle_by_count(mut self, closing: Closing, words: Words) {
         let Some(place) = self.place.take() else { return };
-        self.books.lease_ended(self.key.id);
-        let settlement = Settlement { lease: self.key.clone(), charge: used.charge };
-        place.send(Entry { settlement: Some(settlement), hold: None, record });
+        self.left();
+        let uncounted = Uncounted { payer: self.payer(), closing };
+        place.send(Entry::Uncounted(Box::new((uncounted, words))));
+    }
+
+    fn end(&mut self, used: &Used, record: Option<Box<Record>>) {
+        let Some(place) = self.place.take() else { return };
+        self.left();
+        let (settlement, hold) = self.payer().end(used);
+        place.send(Entry::Counted { settlement, hold, record });
+    }
+
+    /// It is not to be renewed any more.
+    fn left(&self) {
+        match &self.bought {
+            None => self.books.lease_ended(self.key.id),
+            Some((hold, _)) => self.books.hold_ended(hold.id),
+        }
+    }
+
+    fn payer(&self) -> Payer {
+        match &self.bought {
+            None => Payer::Quota(self.key.clone()),
+            Some((hold, price)) => Payer::Points(hold.clone(), *price),
+        }
     }
 }
 
@@ -196,11 +167,8 @@ impl AskedLease {
 
 impl Drop for OpenLease {
     fn drop(&mut self) {
-        let used = if self.sent {
-            Used::by_our_count(None, self.prompt, Tokens::ZERO)
-        } else {
-            Used::NOTHING
-        };
+        let prompt = Usage { input: self.prompt.0, ..Usage::default() };
+        let used = if self.sent { Used::estimated(prompt) } else { Used::NOTHING };
         self.end(&used, None);
     }
 }

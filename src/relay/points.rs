@@ -141,14 +141,15 @@ impl Gateway {
                 };
                 let lane = self.parts.lanes.of(hop, &self.parts.metrics);
                 call.begin_attempt(lease, lane, &hop.model.upstream);
-                let failure = match self.attempt(ask, hop, &key.account, call).await {
+                let mut failure = match self.attempt(ask, hop, &key.account, call).await {
                     Ok(begun) => {
                         return Ok(Some(First { begun, hop: hop.clone(), account: None }));
                     }
                     Err(failure) => failure,
                 };
+                let used = call.use_of(&mut failure).await;
                 let (now, next) = (clock::now(), failure.next());
-                call.attempt_failed(&failure);
+                call.attempt_failed(&failure, &used);
                 key.bear(&failure, now);
                 let platform = key.account.platform.clone();
                 let error =
@@ -174,11 +175,12 @@ impl Gateway {
     ) -> Result<Option<OpenLease>, CallError> {
         let parts = &self.parts;
         let lane = parts.lanes.of(hop, &parts.metrics);
-        let input = lane.learned.prompt(call.prompt);
-        let output = lane.learned.call(call.prompt, call.max_tokens).saturating_sub(input).0;
+        let input = lane.learned.prompt(call.prompt.census());
+        let output =
+            lane.learned.call(call.prompt.census(), call.max_tokens).saturating_sub(input).0;
         let probably = Usage { input: input.0, output, ..Usage::default() };
         let longest = [call.max_tokens, hop.model.max_output].into_iter().flatten().min();
-        let most = price.most(call.prompt, longest).0.unsigned_abs();
+        let most = price.most(call.prompt.census(), longest).0.unsigned_abs();
         let estimate = price.cost(&probably).0.unsigned_abs();
         let note = format!("{}/{}", hop.platform.id, hop.model.name);
         let place = self.place(call).await?;

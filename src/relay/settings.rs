@@ -4,6 +4,8 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::platforms::Hangup;
+
 /// How a request finds an account and how its answer is relayed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -22,6 +24,15 @@ pub struct Settings {
     #[schemars(with = "String")]
     #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
     pub token_cache: SignedDuration,
+    /// What happens upstream when a stream's caller hangs up: `cancel` stops it, `drain` reads
+    /// on for the platform's exact figure. A platform's own `on_hangup` comes first.
+    pub on_hangup: Hangup,
+    /// How long a stream is drained.
+    #[schemars(with = "String")]
+    #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
+    pub drain_time: SignedDuration,
+    /// How many more tokens, by our estimate, a stream is drained for.
+    pub drain_tokens: usize,
     /// Settlements and records that may wait for the store before requests wait too.
     pub queue: usize,
 }
@@ -33,6 +44,9 @@ impl Default for Settings {
             keep_alive: SignedDuration::from_secs(15),
             max_attempts: 8,
             token_cache: SignedDuration::from_secs(3),
+            on_hangup: Hangup::Cancel,
+            drain_time: SignedDuration::from_secs(60),
+            drain_tokens: 8192,
             queue: 16_384,
         }
     }

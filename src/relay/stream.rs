@@ -2,22 +2,26 @@
 //!
 //! Events are translated as they arrive; nothing waits for the end. What is ready
 //! goes out together. Dropping the stream is the caller's hang-up: the upstream
-//! request is cancelled and the call settled by what was produced.
+//! request is cancelled and the call settled by what was produced, or it is drained.
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::Sleep;
 
 use super::attempt::OpenedStream;
 use super::call::{Call, Ending};
+use super::drain::{Draining, Limits};
 use super::failure::cleanse;
+use super::words::PIECE;
 use crate::platforms::{Credential, Exchange, Fed, PlatformError, Reader, StreamEnd};
 use crate::telemetry::clock::Stopwatch;
 
@@ -29,22 +33,87 @@ const ENOUGH: usize = 16 << 10;
 const LOOKS: u8 = 2;
 const COMMENT: Bytes = Bytes::from_static(b": keep-alive\n\n");
 
-/// The body of a streamed answer.
-pub struct RelayStream {
+/// An answer that the platform is still sending. Dropping it cancels the upstream request
+/// and settles the call by what was produced.
+pub(super) struct Live {
     exchange: Exchange,
-    /// `None` once the stream has ended.
-    upstream: Option<Incoming>,
-    /// Output that is not written yet.
-    out: Output,
-    looks: u8,
+    upstream: Incoming,
     call: Call,
     credential: Credential,
     reader: Reader,
+}
+
+/// The body of a streamed answer.
+pub struct RelayStream {
+    /// `None` once the stream has ended.
+    live: Option<Live>,
+    /// Output that is not written yet.
+    out: Output,
+    looks: u8,
     heard: Stopwatch,
     told: Stopwatch,
     gap: Duration,
     keep_alive: Duration,
     alarm: Option<Pin<Box<Sleep>>>,
+    /// Where it goes on when the caller hangs up; `None`: nowhere.
+    draining: Option<Arc<Draining>>,
+}
+
+impl Live {
+    /// Takes the next frame's worth of the platform's words.
+    fn feed(&mut self, frame: Option<Result<Frame<Bytes>, hyper::Error>>) -> Fed {
+        let fed = match frame {
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => self.exchange.feed(data),
+                Err(_trailers) => Fed::default(),
+            },
+            None => self.exchange.end(),
+            Some(Err(_)) => failed("the platform broke off its answer"),
+        };
+        if self.exchange.words().waiting() >= PIECE {
+            let words = self.exchange.words().take_words();
+            self.call.spoke(words);
+        }
+        fed
+    }
+
+    /// The answer is complete.
+    fn complete(&mut self, outcome: &'static str) {
+        let usage = self.exchange.usage();
+        let produced = std::mem::take(self.exchange.words());
+        self.call.close(outcome, Ending::Complete { usage, produced });
+    }
+
+    fn broke_off(&mut self, outcome: &'static str) {
+        let usage = self.exchange.usage();
+        let produced = std::mem::take(self.exchange.words());
+        self.call.close(outcome, Ending::Broken { usage, produced });
+    }
+
+    /// Reads on for the platform's figure, to the answer's end or a limit.
+    pub(super) async fn run_out(&mut self, limits: Limits) {
+        let produced = |live: &Self| {
+            let learned = live.call.learned();
+            learned.map_or(0, |learned| learned.answer(live.exchange.produced()).0)
+        };
+        let most = produced(self).saturating_add(limits.tokens);
+        while produced(self) <= most {
+            let frame = tokio::time::timeout(limits.gap, self.upstream.frame()).await;
+            let Ok(frame) = frame else { return };
+            match self.feed(frame).end {
+                None => {}
+                Some(StreamEnd::Done) => return self.complete("hangup"),
+                Some(StreamEnd::Failed(_)) => return,
+            }
+        }
+    }
+}
+
+/// Nobody wants it any more.
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.broke_off("hangup");
+    }
 }
 
 impl RelayStream {
@@ -53,21 +122,19 @@ impl RelayStream {
         call: Call,
         gap: Duration,
         keep_alive: Duration,
+        draining: Option<Arc<Draining>>,
     ) -> Self {
-        let OpenedStream { exchange, body, first, end, credential, reader } = opened;
+        let OpenedStream { exchange, body: upstream, first, end, credential, reader } = opened;
         let mut stream = Self {
-            exchange,
-            upstream: Some(body),
+            live: Some(Live { exchange, upstream, call, credential, reader }),
             out: Output::default(),
             looks: 0,
-            call,
-            credential,
-            reader,
             heard: Stopwatch::start(),
             told: Stopwatch::start(),
             gap,
             keep_alive,
             alarm: None,
+            draining,
         };
         stream.take(Fed { out: first, end });
         stream
@@ -76,17 +143,10 @@ impl RelayStream {
     /// Reads what is ready, up to a write's worth.
     fn read(&mut self, cx: &mut Context<'_>) {
         let mut heard = false;
-        while let Some(upstream) = &mut self.upstream {
-            let Poll::Ready(frame) = Pin::new(upstream).poll_frame(cx) else { break };
+        while let Some(live) = &mut self.live {
+            let Poll::Ready(frame) = Pin::new(&mut live.upstream).poll_frame(cx) else { break };
             heard = true;
-            let fed = match frame {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => self.exchange.feed(data),
-                    Err(_trailers) => continue,
-                },
-                None => self.exchange.end(),
-                Some(Err(_)) => failed("the platform broke off its answer"),
-            };
+            let fed = live.feed(frame);
             self.take(fed);
             if self.out.len() >= ENOUGH {
                 break;
@@ -101,25 +161,16 @@ impl RelayStream {
 
     fn take(&mut self, fed: Fed) {
         self.out.push(fed.out);
-        match fed.end {
-            None => {}
-            Some(StreamEnd::Done) => {
-                self.upstream = None;
-                let (usage, produced) = (self.exchange.usage(), self.exchange.produced());
-                self.call.close("ok", Ending::Complete { usage, produced });
-            }
-            Some(StreamEnd::Failed(mut error)) => {
-                cleanse(&mut error.message, &self.credential);
-                self.out.push(error.refusal(self.reader).body.event());
-                self.upstream = None;
-                self.broke_off("upstream_error");
+        let Some(end) = fed.end else { return };
+        let Some(mut live) = self.live.take() else { return };
+        match end {
+            StreamEnd::Done => live.complete("ok"),
+            StreamEnd::Failed(mut error) => {
+                cleanse(&mut error.message, &live.credential);
+                self.out.push(error.refusal(live.reader).body.event());
+                live.broke_off("upstream_error");
             }
         }
-    }
-
-    fn broke_off(&mut self, outcome: &'static str) {
-        let (usage, produced) = (self.exchange.usage(), self.exchange.produced());
-        self.call.close(outcome, Ending::Broken { usage, produced });
     }
 
     /// Nothing is ready: sleeps until something is, the caller needs a sign of life, or
@@ -153,8 +204,7 @@ impl Body for RelayStream {
         let stream = self.get_mut();
         stream.read(cx);
         let unwritten = stream.out.len();
-        if unwritten > 0 && unwritten < ENOUGH && stream.upstream.is_some() && stream.looks < LOOKS
-        {
+        if unwritten > 0 && unwritten < ENOUGH && stream.live.is_some() && stream.looks < LOOKS {
             stream.looks += 1;
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -162,7 +212,7 @@ impl Body for RelayStream {
         stream.looks = 0;
         let bytes = if unwritten > 0 {
             stream.out.take()
-        } else if stream.upstream.is_none() {
+        } else if stream.live.is_none() {
             return Poll::Ready(None);
         } else {
             ready!(stream.wait(cx))
@@ -172,7 +222,7 @@ impl Body for RelayStream {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.upstream.is_none() && self.out.len() == 0
+        self.live.is_none() && self.out.len() == 0
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -183,7 +233,9 @@ impl Body for RelayStream {
 /// The caller hung up.
 impl Drop for RelayStream {
     fn drop(&mut self) {
-        self.broke_off("hangup");
+        if let (Some(live), Some(draining)) = (self.live.take(), &self.draining) {
+            draining.drain(live);
+        }
     }
 }
 

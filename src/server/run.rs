@@ -16,7 +16,7 @@ use super::connection::accept;
 use super::routes::{Listener, answer};
 use super::{OperatorSettings, Settings, listen};
 use crate::api::{self, App, Health};
-use crate::relay::{self, Bookkeeper, Gateway, Parts};
+use crate::relay::{self, Bookkeeper, Drains, Gateway, Parts};
 use crate::upstream::Client;
 
 /// Where a gateway listens.
@@ -56,10 +56,10 @@ pub fn start(
         threads => threads,
     };
     let health = Arc::new(Health::default());
-    let app = |parts: Parts| -> io::Result<App> {
+    let app = |parts: Parts, drains: Drains| -> io::Result<App> {
         let client = Client::new(upstream).map_err(io::Error::other)?;
         Ok(App {
-            gateway: Gateway::new(parts, client),
+            gateway: Gateway::new(parts, client, drains),
             health: health.clone(),
             errands: api::Errands::default(),
             max_body_bytes: settings.max_body_bytes,
@@ -82,11 +82,15 @@ pub fn start(
     let drain = CancellationToken::new();
     let mut workers = Vec::with_capacity(threads);
     for (number, socket) in sockets.into_iter().enumerate() {
+        let (tasks, late) = (TaskTracker::new(), CancellationToken::new());
+        let drains = Drains { tasks: tasks.clone(), late: late.clone() };
         let worker = Worker {
             socket,
-            app: Arc::new(app(parts.clone())?),
+            app: Arc::new(app(parts.clone(), drains)?),
             settings: settings.clone(),
             drain: drain.clone(),
+            tasks,
+            late,
         };
         let name = format!("worker-{number}");
         workers.push(std::thread::Builder::new().name(name).spawn(move || worker.run())?);
@@ -102,7 +106,8 @@ pub fn start(
     office.spawn(keeper.keep(store.clone(), zones.clone(), metrics.clone()));
     until_shut(Box::pin(relay::sweep(store.clone(), zones, metrics.clone())) as Task);
     until_shut(Box::pin(relay::renew(books, store, metrics)));
-    let app = Arc::new(app(parts)?);
+    let drains = Drains { tasks: office.clone(), late: shut_office.clone() };
+    let app = Arc::new(app(parts, drains)?);
     let listener = listen::register(operator_socket)?;
     let serve = move |request| {
         let app = app.clone();
@@ -156,6 +161,9 @@ struct Worker {
     app: Arc<App>,
     settings: Settings,
     drain: CancellationToken,
+    tasks: TaskTracker,
+    /// Requests may go on no longer.
+    late: CancellationToken,
 }
 
 impl Worker {
@@ -180,9 +188,14 @@ impl Worker {
             // keeps room for the future as long as it lives.
             Box::pin(async move { answer(&app, Listener::Public, request).await })
         };
-        let tasks = TaskTracker::new();
-        accept(listener, self.settings, tasks.clone(), self.drain, serve).await;
+        let Self { settings, tasks, late, .. } = self;
+        let patience = settings.drain_timeout.unsigned_abs();
+        accept(listener, settings, tasks.clone(), self.drain, serve).await;
         tasks.close();
-        tasks.wait().await;
+        if tokio::time::timeout(patience, tasks.wait()).await.is_err() {
+            // Connections cut themselves; streams that are drained end now.
+            late.cancel();
+            tasks.wait().await;
+        }
     }
 }

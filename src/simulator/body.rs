@@ -137,7 +137,8 @@ impl AnswerBody {
         if let Some(split) = self.manner.split {
             size = size.min(split);
         }
-        if let Some(left) = &mut self.manner.cut_after_bytes {
+        let Manner { cut_after_bytes, stall_after_bytes, .. } = &mut self.manner;
+        for left in [cut_after_bytes, stall_after_bytes].into_iter().flatten() {
             size = size.min(usize::try_from(*left).unwrap_or(usize::MAX));
             *left -= size as u64;
         }
@@ -208,6 +209,10 @@ impl http_body::Body for AnswerBody {
                     entry.finish();
                 }
                 continue;
+            }
+            if this.manner.stall_after_bytes == Some(0) {
+                // Nobody wakes it: it ends when the caller hangs up.
+                return Poll::Pending;
             }
             if !this.made.is_empty() {
                 return Poll::Ready(Some(Ok(Frame::data(this.hand_out()))));

@@ -19,6 +19,7 @@
 //! | `hang` | never answers |
 //! | `close` | closes the connection before any answer |
 //! | `cut` | aborts the connection `after_bytes` of the body |
+//! | `stall` | sends `after_bytes` of the body, then nothing more |
 //! | `error_mid_stream` | `after_events` the platform's own in-stream error, then the end |
 //! | `delay` | waits `ms` before the head, or (`"where": "chunk"`) before each event |
 //! | `split` | writes the body in pieces of `bytes`, each flushed; `ms` waits between them |
@@ -72,6 +73,9 @@ enum Kind {
     Cut {
         after_bytes: u64,
     },
+    Stall {
+        after_bytes: u64,
+    },
     ErrorMidStream {
         after_events: u64,
     },
@@ -120,6 +124,7 @@ pub(super) struct Misbehaviour {
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Manner {
     pub cut_after_bytes: Option<u64>,
+    pub stall_after_bytes: Option<u64>,
     pub error_after_events: Option<u64>,
     pub delay_chunk_ms: u64,
     pub split: Option<usize>,
@@ -209,6 +214,7 @@ impl Misbehaviour {
         let manner = &mut self.manner;
         match kind {
             Kind::Cut { after_bytes } => manner.cut_after_bytes = Some(*after_bytes),
+            Kind::Stall { after_bytes } => manner.stall_after_bytes = Some(*after_bytes),
             Kind::ErrorMidStream { after_events } => {
                 manner.error_after_events = Some(*after_events);
             }

@@ -167,7 +167,7 @@ impl Metrics {
             ),
             open_streams: register(
                 &registry,
-                IntGauge::new("tributary_open_streams", "Streams being relayed now."),
+                IntGauge::new("tributary_open_streams", "Streams being relayed or drained now."),
             ),
             registry,
             meters: RwLock::default(),

@@ -12,6 +12,8 @@ mod shell;
 
 mod books;
 mod crash;
+mod cuts;
+mod drains;
 mod errors;
 mod failover;
 mod hangup;
@@ -21,6 +23,7 @@ mod limits;
 mod line;
 mod models;
 mod points;
+mod regression;
 mod replicas;
 mod server;
 mod stall;

@@ -1,6 +1,6 @@
 //! How leases end, and what they are charged.
 
-use tributary::accounts::{Charge, ChargeKind, Refusal, Tokens};
+use tributary::accounts::{Charge, ChargeKind, Refusal, Settlement, Tokens};
 
 use crate::contract;
 use crate::rig::{MIDNIGHT, Rig, at, day, fresh_id, hours, key};
@@ -42,6 +42,29 @@ contract! {
             assert_eq!(rig.charges_of(&ann, held.key.id).await.len(), 1);
         }
         assert_eq!(rig.used(&ann, one).await, 40);
+    }
+}
+
+contract! {
+    async fn a_lease_that_is_seen_to_have_ended_has_its_row(rig: Rig) {
+        let ann = rig.user().await;
+        let one = rig.account(&ann, 100_000).await;
+        let mut seen: Option<String> = None;
+        for _ in 0..100 {
+            let held = rig.ask(&ann, 30).held().await;
+            let batch = vec![Settlement { lease: held.key.clone(), charge: Charge::Release }];
+            let resets = rig.resets();
+            let look = async {
+                while rig.shown(&ann, one).await.leased > Tokens::ZERO {
+                    tokio::task::yield_now().await;
+                }
+                rig.store.charges(ann.pool, &"qwen".into(), seen.as_deref(), 7).await.unwrap()
+            };
+            let (settled, rows) = tokio::join!(rig.store.settle(batch, &resets), look);
+            settled.unwrap();
+            assert_eq!(rows.iter().map(|row| row.lease).collect::<Vec<_>>(), [held.key.id]);
+            seen = Some(rows[0].cursor.clone());
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::Hangup;
 use crate::platforms::credential::CredentialSpec;
 use crate::platforms::rules::{AnswerRules, ErrorRule, RequestRules, Traits, one_or_many};
-use crate::platforms::{DialectName, Price};
+use crate::platforms::{DialectName, Price, Vocabulary};
 
 /// `[platforms.NAME]`, after the operator's part was laid over the built-in one.
 #[derive(Debug, Deserialize)]
@@ -18,8 +18,10 @@ pub(super) struct PlatformEntry {
     pub(super) default_face: Option<DialectName>,
     #[serde(default)]
     pub(super) windows: Vec<WindowEntry>,
-    #[serde(default)]
-    pub(super) on_hangup: Hangup,
+    /// Without one, the gateway's setting holds.
+    pub(super) on_hangup: Option<Hangup>,
+    /// Of models that name none.
+    pub(super) tokenizer: Option<Vocabulary>,
     #[serde(default)]
     pub(super) faces: BTreeMap<DialectName, FaceEntry>,
     #[serde(default)]
@@ -72,6 +74,7 @@ pub(super) struct ModelEntry {
     pub(super) sees: Option<bool>,
     /// In points; without one it can't be bought.
     pub(super) price: Option<Price>,
+    pub(super) tokenizer: Option<Vocabulary>,
     #[serde(default)]
     pub(super) guest: bool,
     #[serde(default)]

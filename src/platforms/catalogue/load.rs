@@ -131,6 +131,7 @@ fn read(id: &str, table: Value, common: &[ErrorRule]) -> Result<Platform, Vec<Ca
         default_model: entry.default_model.or_else(|| Some(models.first()?.name.clone())),
         windows,
         on_hangup: entry.on_hangup,
+        vocabulary: entry.tokenizer.unwrap_or_default(),
         faces,
         models,
         retired,
@@ -208,6 +209,11 @@ fn read_models(
             max_output: model.max_output,
             sees: model.sees.or(traits.sees),
             price: model.price,
+            // Another vendor's model is counted by another vocabulary.
+            vocabulary: model
+                .tokenizer
+                .or(entry.tokenizer.filter(|_| !model.guest))
+                .unwrap_or_default(),
             listed: true,
             guest: model.guest,
             reach,

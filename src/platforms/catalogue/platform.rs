@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, Uri};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::entry::Family;
 use crate::accounts::{Period, WindowSpec};
 use crate::platforms::credential::CredentialSpec;
 use crate::platforms::rules::{AnswerRules, ErrorRule, RequestRules, Traits, fits};
-use crate::platforms::{DialectName, Price};
+use crate::platforms::{DialectName, Price, Vocabulary};
 
 /// A service that accounts live on.
 #[derive(Debug)]
@@ -21,8 +23,10 @@ pub struct Platform {
     pub default_model: Option<String>,
     /// Token limits of an account, unless the account has its own.
     pub windows: Vec<WindowSpec>,
-    /// What to do upstream when the caller hangs up.
-    pub on_hangup: Hangup,
+    /// What to do upstream when the caller hangs up, if not what the gateway does elsewhere.
+    pub on_hangup: Option<Hangup>,
+    /// What text is counted by, of models that nobody listed.
+    pub vocabulary: Vocabulary,
     /// The wire formats it can be reached in, the usual one first.
     pub faces: Vec<Arc<Face>>,
     /// Its models.
@@ -33,13 +37,13 @@ pub struct Platform {
 }
 
 /// What to do upstream when the caller hangs up.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Hangup {
     /// Cancel: the platform stops, and so does its bill.
     #[default]
     Cancel,
-    /// Read to the end for the exact figure: the platform bills the whole answer anyway.
+    /// Read on to the end for the exact figure: the platform bills the whole answer anyway.
     Drain,
 }
 
@@ -81,6 +85,8 @@ pub struct Model {
     pub sees: Option<bool>,
     /// What it costs in points, if they can buy it.
     pub price: Option<Price>,
+    /// What its text is counted by.
+    pub vocabulary: Vocabulary,
     /// Whether the catalogue lists it; a bare upstream name is not.
     pub listed: bool,
     /// Another vendor's model: its own platform comes first.
@@ -137,6 +143,7 @@ impl Platform {
             max_output: None,
             sees: traits.sees,
             price: None,
+            vocabulary: self.vocabulary,
             listed: false,
             guest: false,
             reach: reach.collect(),

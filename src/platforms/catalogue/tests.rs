@@ -139,7 +139,7 @@ fn an_entry_can_be_changed_in_part() {
     )
     .unwrap();
     let qwen = catalogue.platform("qwen").unwrap();
-    assert_eq!(qwen.on_hangup, Hangup::Drain);
+    assert_eq!(qwen.on_hangup, Some(Hangup::Drain));
     assert_eq!(qwen.windows.len(), 2);
     let plus = qwen.model("qwen-plus").unwrap();
     assert_eq!((plus.context, plus.max_output), (Some(1_000_000), Some(7)));

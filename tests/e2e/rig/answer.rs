@@ -27,9 +27,7 @@ impl Answer {
 
     /// The data of each event.
     pub fn events(&self) -> Vec<String> {
-        let text = std::str::from_utf8(&self.body).unwrap();
-        let data = |event: &str| event.strip_prefix("data: ").map(str::to_owned);
-        text.split("\n\n").filter_map(data).collect()
+        events(std::str::from_utf8(&self.body).unwrap())
     }
 
     /// The answer as a row of the error table: status, `type`, `code`, then what it has
@@ -83,9 +81,19 @@ impl Answer {
         }
         let events = self.events();
         assert_eq!(events.last().map(String::as_str), Some("[DONE]"), "{events:?}");
-        let chunks = events.iter().filter_map(|event| serde_json::from_str::<Value>(event).ok());
-        chunks.filter_map(|chunk| delta(&chunk)).collect()
+        said(&events)
     }
+}
+
+fn events(text: &str) -> Vec<String> {
+    let data = |event: &str| event.strip_prefix("data: ").map(str::to_owned);
+    text.split("\n\n").filter_map(data).collect()
+}
+
+/// The text that the whole ones of some events say.
+fn said(events: &[String]) -> String {
+    let chunks = events.iter().filter_map(|event| serde_json::from_str::<Value>(event).ok());
+    chunks.filter_map(|chunk| delta(&chunk)).collect()
 }
 
 fn delta(chunk: &Value) -> Option<String> {
@@ -120,6 +128,22 @@ impl Stream {
             text += &self.next().await.unwrap_or_else(|| panic!("no {wanted:?} in {text}"));
         }
         text
+    }
+
+    /// The request's id.
+    pub fn id(&self) -> String {
+        self.headers["x-request-id"].to_str().unwrap().to_owned()
+    }
+
+    /// Reads on until this many bytes have come, or the text says enough, or it ends;
+    /// answers what the text says.
+    pub async fn read(&mut self, most_bytes: usize, enough: impl Fn(&str) -> bool) -> String {
+        let mut text = String::new();
+        while text.len() < most_bytes && !enough(&said(&events(&text))) {
+            let Some(more) = self.next().await else { break };
+            text += &more;
+        }
+        said(&events(&text))
     }
 
     pub async fn rest(self) -> Answer {

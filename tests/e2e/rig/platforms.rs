@@ -47,7 +47,18 @@ pub fn catalogue(simulator: &Simulator, stub: &str, more: &str) -> Catalogue {
              models = [{{ name = \"{platform}-1\" }}]\n"
         );
     }
-    Catalogue::load(&(text + more).parse().unwrap()).unwrap()
+    let mut table: toml::Table = text.parse().unwrap();
+    lay(&mut table, more.parse().unwrap());
+    Catalogue::load(&table).unwrap()
+}
+
+fn lay(base: &mut toml::Table, over: toml::Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(toml::Value::Table(base)), toml::Value::Table(over)) => lay(base, over),
+            (_, value) => _ = base.insert(key, value),
+        }
+    }
 }
 
 /// The operator's own keys, sealed.
@@ -103,6 +114,11 @@ impl Rig {
     /// The requests that a platform has in its books, oldest first.
     pub async fn rows(&self, platform: &str) -> Vec<Value> {
         self.ledger(platform).await["requests"].as_array().unwrap().clone()
+    }
+
+    /// The request that a platform met last.
+    pub async fn last_row(&self, platform: &str) -> Value {
+        self.ask_simulator(platform, "ledger?last=1").await["requests"][0].clone()
     }
 
     /// The tokens that a platform counted for a credential.

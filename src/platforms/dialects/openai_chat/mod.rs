@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use self::answer::{Context, Stream};
-use crate::front::{BadRequest, ByteCensus, ChatRequest, Usage};
+use crate::front::{BadRequest, ByteCensus, ChatRequest, Produced, Usage};
 use crate::platforms::failure;
 use crate::platforms::{Answer, Face, Fed, Model, Platform, PlatformError, Reach, UpstreamRequest};
 
@@ -75,7 +75,7 @@ impl OpenaiChat {
 
     pub(crate) fn whole(&mut self, body: Bytes) -> Result<Answer, PlatformError> {
         let answer = answer::whole(body, &self.context)?;
-        self.whole = Some((answer.usage, answer.produced));
+        self.whole = Some((answer.usage, answer.produced.census()));
         Ok(answer)
     }
 
@@ -101,12 +101,16 @@ impl OpenaiChat {
     pub(crate) fn produced(&self) -> ByteCensus {
         match self.whole {
             Some((_, produced)) => produced,
-            None => self.stream.tally().produced,
+            None => self.stream.tally().produced.census(),
         }
     }
 
-    pub(crate) fn gathered(&self) -> Option<Answer> {
+    pub(crate) fn words(&mut self) -> &mut Produced {
+        &mut self.stream.tally_mut().produced
+    }
+
+    pub(crate) fn gathered(&mut self) -> Option<Answer> {
         let body = self.stream.gathered(&self.context)?;
-        Some(Answer { body, usage: self.usage(), produced: self.produced() })
+        Some(Answer { body, usage: self.usage(), produced: std::mem::take(self.words()) })
     }
 }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use memchr::memchr2;
 use memchr::memmem::Finder;
 
-use crate::front::ByteCensus;
+use crate::front::Produced;
 
 /// What stands in a chunk.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -68,18 +68,16 @@ impl Facts {
     }
 }
 
-/// The text that a chunk adds: answer, thinking, arguments.
-pub(super) fn produced(data: &[u8]) -> ByteCensus {
-    let mut census = ByteCensus::default();
+/// Adds the text that a chunk adds: answer, thinking, arguments.
+pub(super) fn add_text(data: &[u8], produced: &mut Produced) {
     for finder in [&FINDERS.content, &FINDERS.arguments] {
         for at in finder.find_iter(data) {
             let rest = &data[at + finder.needle().len()..];
             if let Some(text) = text_at(rest) {
-                census += ByteCensus::of_json_text(text);
+                produced.add(text);
             }
         }
     }
-    census
 }
 
 /// The first byte of the value after a key.
@@ -118,9 +116,15 @@ mod tests {
     #[test]
     fn every_kind_of_text_counts_and_a_cut_one_does_not() {
         let data = r#"{"content":"a\"b","reasoning_content": "你","arguments":"{}","other":"x"}"#;
-        let census = produced(data.as_bytes());
+        let produced = |data: &[u8]| {
+            let mut produced = Produced::default();
+            add_text(data, &mut produced);
+            produced
+        };
+        let census = produced(data.as_bytes()).census();
         assert_eq!((census.ascii, census.cjk), (6, 3));
-        assert_eq!(produced(br#""content":"a\"#), ByteCensus::default());
-        assert_eq!(produced(br#""content""#), ByteCensus::default());
+        assert_eq!(produced(data.as_bytes()).words(), r#"a\"b你{}"#.as_bytes());
+        assert_eq!(produced(br#""content":"a\"#), Produced::NOTHING);
+        assert_eq!(produced(br#""content""#), Produced::NOTHING);
     }
 }

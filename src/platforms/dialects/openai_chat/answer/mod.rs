@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub(super) use stream::Stream;
 pub(super) use whole::whole;
 
-use crate::front::{ByteCensus, Usage, UsageReport};
+use crate::front::{ByteCensus, Produced, Usage, UsageReport};
 use crate::platforms::failure::{Said, inside};
 use crate::platforms::{Face, Model, Platform, PlatformError};
 
@@ -41,14 +41,14 @@ pub(super) struct Context {
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) usage: Option<UsageReport>,
-    pub(super) produced: ByteCensus,
+    pub(super) produced: Produced,
 }
 
 impl Tally {
     /// The platform's count, if it can be believed.
     pub(super) fn usage(&self, face: &Face) -> Option<Usage> {
         let usage = self.usage?.usage();
-        let wrote = self.produced.ascii + self.produced.cjk + self.produced.other > 0;
+        let wrote = self.produced.census() != ByteCensus::NOTHING;
         let doubtful = face.answer.zero_output_is_unknown && usage.output == 0 && wrote;
         (!doubtful).then_some(usage)
     }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
 
-use super::facts::{Facts, produced};
+use super::facts::{Facts, add_text};
 use super::outbox::Outbox;
 use super::rebuilt::Ending;
 use super::tidy::{Tidied, Tidy, is_hollow};
@@ -70,7 +70,7 @@ impl Passed {
             return Ok(());
         }
         self.finished |= facts.finish;
-        tally.produced += produced(data);
+        add_text(data, &mut tally.produced);
         let needs_look = facts.usage || !self.began || self.form.is_none();
         let untidy = self.tidy.is_some() && (facts.finish || facts.tool_calls || facts.role);
         if !needs_look && !untidy {

@@ -10,7 +10,7 @@ use super::calls::{CallStep, Calls, inside};
 use super::chunk::{ChoiceDelta, Chunk, Mark};
 use super::finish::{Finish, answer_id, finish};
 use super::{Context, Tally};
-use crate::front::{ByteCensus, UsageReport};
+use crate::front::{Produced, UsageReport};
 use crate::platforms::{ErrorClass, PlatformError};
 
 /// OpenAI's most choices.
@@ -193,7 +193,7 @@ impl Rebuilt {
             let calls: Vec<CallStep<'_>> = delta.calls.into_iter().filter_map(take).collect();
             let added = Delta { reasoning: delta.reasoning, content: delta.content, calls };
             if added.reasoning.is_some() || added.content.is_some() || !added.calls.is_empty() {
-                tally.produced += produced(&added);
+                add_text(&added, &mut tally.produced);
                 sink.add(choice.index, added);
             }
         }
@@ -244,12 +244,10 @@ fn says_anything(delta: &ChoiceDelta<'_>) -> bool {
     shown || delta.finish.is_some()
 }
 
-fn produced(delta: &Delta<'_>) -> ByteCensus {
-    let mut census = ByteCensus::default();
+fn add_text(delta: &Delta<'_>, produced: &mut Produced) {
     let arguments = delta.calls.iter().map(|call| &*call.arguments);
     let texts = [delta.reasoning.as_deref(), delta.content.as_deref()].into_iter().flatten();
     for text in texts.chain(arguments) {
-        census += ByteCensus::of_json_text(inside(text).as_bytes());
+        produced.add(inside(text).as_bytes());
     }
-    census
 }

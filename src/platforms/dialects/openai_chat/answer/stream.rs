@@ -90,6 +90,10 @@ impl Stream {
         &self.tally
     }
 
+    pub(in super::super) fn tally_mut(&mut self) -> &mut Tally {
+        &mut self.tally
+    }
+
     pub(in super::super) fn began(&self) -> bool {
         match &self.way {
             Way::Passed(passed) => passed.began(),

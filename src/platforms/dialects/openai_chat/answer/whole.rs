@@ -3,11 +3,11 @@
 use bytes::Bytes;
 
 use super::draft::Draft;
-use super::facts::produced;
+use super::facts::add_text;
 use super::rebuilt::{Ending, Rebuilt};
 use super::{Context, Tally, tidy};
+use crate::front::UsageReport;
 use crate::front::object::{Object, text_to_json};
-use crate::front::{ByteCensus, UsageReport};
 use crate::platforms::failure::Said;
 use crate::platforms::rules::Form;
 use crate::platforms::{Answer, PlatformError};
@@ -41,7 +41,11 @@ pub(in super::super) fn whole(body: Bytes, context: &Context) -> Result<Answer, 
 fn tally(top: &Object<'_>, body: &[u8]) -> Tally {
     let usage = top.given("usage").and_then(UsageReport::read);
     let is_counted = usage.is_some_and(|report| report.usage().output > 0);
-    Tally { usage, produced: if is_counted { ByteCensus::NOTHING } else { produced(body) } }
+    let mut tally = Tally { usage, ..Tally::default() };
+    if !is_counted {
+        add_text(body, &mut tally.produced);
+    }
+    tally
 }
 
 fn tidied(mut top: Object<'_>, context: &Context) -> Result<Bytes, PlatformError> {
