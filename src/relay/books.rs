@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 
 use super::counter::Counter;
+use super::payer::End;
 use super::uncounted::ToCount;
 use super::words::Words;
 use super::zones::Zones;
@@ -28,6 +29,8 @@ const BATCH: usize = 1024;
 const GATHER: Duration = Duration::from_millis(2);
 /// A lease is renewed so many times before its deadline, so that a renewal may fail.
 const RENEWALS: u32 = 4;
+/// So many seconds after an account was bound at most, its windows' zone is known.
+const NEW_ZONES_AFTER: u64 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -204,11 +207,7 @@ struct Page {
 }
 
 impl Page {
-    fn add(
-        &mut self,
-        (settlement, hold): (Option<Settlement>, Option<Box<HoldEnd>>),
-        record: Option<Box<Record>>,
-    ) {
+    fn add(&mut self, (settlement, hold): End, record: Option<Box<Record>>) {
         self.settlements.extend(settlement);
         self.holds.extend(hold.map(|hold| *hold));
         self.records.extend(record.map(|record| *record));
@@ -291,11 +290,17 @@ pub async fn renew(books: Books, store: Arc<dyn Store>, metrics: Arc<Metrics>) {
     }
 }
 
-/// Charges leases past their deadline, each second.
+/// Charges leases past their deadline, each second; looks for new zones now and then.
 pub async fn sweep(store: Arc<dyn Store>, zones: Arc<Zones>, metrics: Arc<Metrics>) {
     let mut every = tokio::time::interval(Duration::from_secs(1));
-    loop {
+    for second in 0_u64.. {
         every.tick().await;
+        if second % NEW_ZONES_AFTER == 0 {
+            match store.zones().await {
+                Ok(names) => zones.know(names),
+                Err(error) => StoreFailed { metrics: &metrics, why: &error.to_string() }.emit(),
+            }
+        }
         match store.sweep(&zones.resets()).await {
             Ok(0) => {}
             Ok(count) => tracing::warn!(count, "leases past their deadline were charged"),

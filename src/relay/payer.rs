@@ -23,7 +23,7 @@ impl Payer {
     }
 
     /// What ends the lease or the hold.
-    pub(super) fn end(self, used: &Used) -> (Option<Settlement>, Option<Box<HoldEnd>>) {
+    pub(super) fn end(self, used: &Used) -> End {
         let amount = self.cost(used).unwrap_or_default().0.unsigned_abs();
         match self {
             Self::Quota(lease) => (Some(Settlement { lease, charge: used.charge }), None),
@@ -33,6 +33,9 @@ impl Payer {
         }
     }
 }
+
+/// What ends a lease, or a hold: one of them.
+pub(super) type End = (Option<Settlement>, Option<Box<HoldEnd>>);
 
 /// What an attempt used, and whose figure that is.
 #[derive(Clone, Copy)]

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::hold::OpenHold;
 use super::lane::Lane;
-use super::payer::{Payer, Used};
+use super::payer::{End, Payer, Used};
 use super::words::Words;
-use crate::accounts::{Attempt, Charge, ChargeKind, HoldEnd, Points, Record, Settlement, Tokens};
+use crate::accounts::{Attempt, Charge, ChargeKind, Points, Record, Tokens};
 use crate::front::Usage;
 use crate::telemetry::events::CallEnded;
 
@@ -67,10 +67,7 @@ pub(super) struct Uncounted {
 
 impl Uncounted {
     /// What ends the attempt, and the call's record.
-    pub(super) fn counted(
-        self,
-        counts: Usage,
-    ) -> ((Option<Settlement>, Option<Box<HoldEnd>>), Box<Record>) {
+    pub(super) fn counted(self, counts: Usage) -> (End, Box<Record>) {
         let used = Used::estimated(counts);
         let record = self.closing.with(&used, self.payer.cost(&used));
         (self.payer.end(&used), record)

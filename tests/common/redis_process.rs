@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// Starts a server, says its pid, and waits to be told to leave the folder; told nothing,
@@ -112,10 +113,21 @@ impl Drop for Process {
     }
 }
 
-/// Ports that are free now, all different.
+/// Ports that are free now, each given once, below those that connections go out from.
 pub fn free_ports<const N: usize>() -> [u16; N] {
-    let held: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-    held.map(|one| one.local_addr().unwrap().port())
+    const FIRST: u32 = 18_000;
+    const COUNT: u32 = 14_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id().wrapping_mul(101);
+    std::array::from_fn(|_| {
+        loop {
+            let next = begin.wrapping_add(NEXT.fetch_add(1, Ordering::SeqCst));
+            let port = u16::try_from(FIRST + next % COUNT).unwrap();
+            if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+                return port;
+            }
+        }
+    })
 }
 
 /// What every server is told.

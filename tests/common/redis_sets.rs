@@ -136,25 +136,37 @@ impl Cluster {
         format!("redis+cluster://{}", hosts.join(","))
     }
 
-    /// The master of a key's slot, and its replica.
+    /// The master of a key's slot, and its replica, once the nodes agree.
     pub fn shard_of(&self, key: &str) -> [&Process; 2] {
+        let mut shard = None;
+        until("the shard has a master and a replica", || {
+            shard = self.shard_now(key);
+            shard.is_some()
+        });
+        shard.unwrap()
+    }
+
+    fn shard_now(&self, key: &str) -> Option<[&Process; 2]> {
         let ask = |words: &[&str]| cli(self.nodes[0].port, words);
-        let slot: u16 = ask(&["CLUSTER", "KEYSLOT", key]).trim().parse().unwrap();
+        let slot: u16 = ask(&["CLUSTER", "KEYSLOT", key]).trim().parse().ok()?;
         let told = ask(&["CLUSTER", "NODES"]);
         // `id host:port@bus flags master ping pong epoch state slots…`
         let lines: Vec<Vec<&str>> = told.lines().map(|line| line.split(' ').collect()).collect();
         let holds = |range: &str| {
             let (first, last) = range.split_once('-').unwrap_or((range, range));
-            (first.parse().unwrap()..=last.parse::<u16>().unwrap()).contains(&slot)
+            let ends = first.parse::<u16>().ok().zip(last.parse::<u16>().ok());
+            ends.is_some_and(|(first, last)| (first..=last).contains(&slot))
         };
-        let master = lines.iter().find(|line| line[8.min(line.len())..].iter().any(|it| holds(it)));
-        let master = master.expect("a master has the slot");
-        let replica = lines.iter().find(|line| line[3] == master[0]).expect("it has a replica");
-        [master, replica].map(|line| {
-            let host = line[1].split('@').next().unwrap();
-            let port = host.rsplit(':').next().unwrap();
-            self.nodes.iter().find(|node| node.port.to_string() == port).unwrap()
-        })
+        let has_slot = |line: &&Vec<&str>| line.iter().skip(8).any(|range| holds(range));
+        let master = lines.iter().find(has_slot)?;
+        let replica = lines.iter().find(|line| line.get(3) == master.first())?;
+        let node = |line: &[&str]| {
+            let port = line.get(1)?.split('@').next()?.rsplit(':').next()?;
+            self.nodes.iter().find(|node| node.port.to_string() == port)
+        };
+        let shard = [node(master)?, node(replica)?];
+        (info(shard[0].port, "role") == "master" && info(shard[1].port, "role") == "slave")
+            .then_some(shard)
     }
 
     /// Forgets all that earlier tests wrote.
@@ -181,7 +193,7 @@ pub fn info(port: u16, key: &str) -> String {
 
 /// Waits until something holds.
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..600 {
+    for _ in 0..1200 {
         if holds() {
             return;
         }

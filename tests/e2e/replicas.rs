@@ -8,10 +8,12 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
+use tributary::accounts::Resets;
 use tributary::simulator::Simulator;
 use tributary::telemetry::clock::Stopwatch;
 
-use crate::rig::{KEYS, Server, ask, configured};
+use crate::both;
+use crate::rig::{Grants, KEYS, Rig, Server, ask, configured};
 use crate::shell::{self, Running};
 
 const AT_MOST: Duration = Duration::from_secs(5);
@@ -79,6 +81,23 @@ async fn chat(base_url: &str, token: &str, model: &str) -> (u16, String) {
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     let body: Value = serde_json::from_slice(&body).unwrap();
     (status, body["error"]["code"].as_str().unwrap_or("ok").to_owned())
+}
+
+both! {
+    async fn the_zone_of_an_account_that_was_bound_since_is_known(rig: Rig) {
+        let user = rig.store.add_user("traveller").await.unwrap();
+        let (_, token) = rig.token(&user, Grants::default()).await;
+        rig.bind_in("America/Lima", &user, "openai", "lima", KEYS[0].1[0], 1_000_000).await;
+        let since = Stopwatch::start();
+        rig.until(async || {
+            assert_eq!(rig.chat_as(&token, ask("gpt-4.1", "say 2 words")).await.status, 200);
+            // Nobody tells the store a zone here: it shows what the gateway told it.
+            let shown = rig.store.accounts_in(&[user.pool], &Resets::default()).await.unwrap();
+            shown[0].windows[0].resets_at.is_some()
+        })
+        .await;
+        assert!(since.elapsed() < AT_MOST, "{:?}", since.elapsed());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

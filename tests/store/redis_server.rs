@@ -159,23 +159,27 @@ async fn an_account_that_cannot_be_read_keeps_no_other_from_being_settled() {
 }
 
 #[tokio::test]
-async fn a_server_whose_memory_is_full_is_an_error_that_passes() {
+async fn a_server_that_is_full_or_lacks_its_replica_is_an_error_that_passes() {
     let server = Server::start();
     let url = server.fresh_url();
     let rig = rig_on(&url).await;
     let ann = rig.user().await;
     let client = redis::Client::open(url).unwrap();
     let mut conn = client.get_multiplexed_async_connection().await.unwrap();
-    let lease = key(fresh_id(), &ann, AccountId(0), rig.now());
-    let batch = vec![Settlement { lease, charge: Charge::Release }];
-    for (bytes, fails) in [("1", true), ("0", false)] {
-        let limit = redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(bytes).take();
-        limit.query_async::<()>(&mut conn).await.unwrap();
-        match rig.store.settle(batch.clone(), &rig.resets()).await {
-            Err(StoreError::Unavailable(why)) => {
-                assert_eq!((fails, &*why), (true, "Redis says OOM"))
+    for (setting, on, off, code) in
+        [("maxmemory", "1", "0", "OOM"), ("min-replicas-to-write", "1", "0", "NOREPLICAS")]
+    {
+        for (value, fails) in [(on, true), (off, false)] {
+            let set = redis::cmd("CONFIG").arg("SET").arg(setting).arg(value).take();
+            set.query_async::<()>(&mut conn).await.unwrap();
+            let lease = key(fresh_id(), &ann, AccountId(0), rig.now());
+            let batch = vec![Settlement { lease, charge: Charge::Release }];
+            match rig.store.settle(batch, &rig.resets()).await {
+                Err(StoreError::Unavailable(why)) => {
+                    assert_eq!((fails, why), (true, format!("Redis says {code}")));
+                }
+                answer => assert!(answer.is_ok() && !fails, "{answer:?}"),
             }
-            answer => assert!(answer.is_ok() && !fails, "{answer:?}"),
         }
     }
 }

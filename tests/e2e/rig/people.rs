@@ -117,6 +117,19 @@ impl Rig {
         key: &str,
         limit: u64,
     ) -> AccountId {
+        self.bind_in(calm_zone(), user, platform, name, key, limit).await
+    }
+
+    /// As [`Rig::bind`], with a day in this zone.
+    pub async fn bind_in(
+        &self,
+        zone: &str,
+        user: &User,
+        platform: &str,
+        name: &str,
+        key: &str,
+        limit: u64,
+    ) -> AccountId {
         let entry = self.catalogue.platform(platform).unwrap();
         let credential = Credential::parse(entry.face(None).unwrap(), key).unwrap();
         let id = self.store.reserve_account_id().await.unwrap();
@@ -136,7 +149,7 @@ impl Rig {
             name: name.into(),
             dialect: None,
             windows: vec![WindowSpec {
-                period: Period::Day { zone: calm_zone().into() },
+                period: Period::Day { zone: zone.into() },
                 limit: Some(Tokens(limit)),
             }],
             sealed: self.vault.seal_credential(&place, &plain).unwrap(),
