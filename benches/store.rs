@@ -3,9 +3,13 @@
 //! `cargo bench --bench store [-- redis://HOST:PORT/DB]`. Prints the CPU that this
 //! process used a request (all its threads), and the pace. On Redis the server's own CPU
 //! is not in it. Settlements and records travel in batches behind the answer, as they do
-//! in the gateway: what 64 tasks finish goes to the store up to 64 at a time.
+//! in the gateway: what 64 tasks finish goes to the store up to 64 at a time. Then what a
+//! lease costs as accounts grow ([`latency`]); `-- latency` measures that alone.
 
 #![allow(clippy::unwrap_used, reason = "a bench says what is wrong by panicking")]
+
+#[path = "store/latency.rs"]
+mod latency;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,8 +17,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tributary::accounts::{
-    Attempt, Billing, Charge, LeaseAsk, LeaseId, LeaseKey, NewAccount, Period, PlatformId, Points,
-    Record, Resets, Settlement, TokenId, Tokens, User, WindowSpec,
+    Attempt, Billing, Charge, LeaseAsk, LeaseId, LeaseKey, NewAccount, Origin, Period, PlatformId,
+    Points, Record, Resets, Settlement, TokenId, Tokens, User, WindowSpec,
 };
 use tributary::store::{Settings, Store, open};
 use tributary::telemetry::clock::{self, Stopwatch};
@@ -28,12 +32,14 @@ fn main() {
     let url = std::env::args().skip(1).find(|arg| arg.contains(':'));
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    for accounts in [10, 1_000, 10_000] {
+    let only_latency = std::env::args().any(|arg| arg == "latency");
+    for accounts in [10, 1_000, 10_000].into_iter().filter(|_| !only_latency) {
         let folder = tempfile::tempdir().unwrap();
         let file = format!("sqlite:{}", folder.path().join("bench.db").display());
         let url = url.clone().unwrap_or(file);
         runtime.block_on(measure(&url, accounts));
     }
+    runtime.block_on(latency::measure(url.as_deref()));
 }
 
 async fn measure(url: &str, accounts: usize) {
@@ -76,6 +82,7 @@ async fn bind_one(store: &dyn Store, user: &User, index: usize) {
         windows: vec![WindowSpec {
             period: Period::Day { zone: "Asia/Shanghai".into() },
             limit: Some(Tokens(1_000_000_000)),
+            origin: Origin::Catalogue,
         }],
         sealed: SealedCredential { wrapped_key: "k".repeat(80), body: "c".repeat(300) },
         generation: 1,

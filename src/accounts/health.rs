@@ -1,9 +1,23 @@
-//! What an account is fit for. Only an active one is leased.
+//! What an account is fit for. Only an active one is leased, and one on trial by one
+//! request at a time.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 const BY_HAND: &str = "by hand";
+
+/// What a person can do about an account of this status, which waiting does not heal.
+pub fn remedy_of(status: &str) -> &'static str {
+    match status {
+        "expired" => "it needs authorization: make a new key on the platform and bind it",
+        "banned" => {
+            "it needs authorization: the platform has shut it, and only its support can help"
+        }
+        "locked" => "put the missing key back into the ring (TRIBUTARY_MASTER_KEYS)",
+        "disabled" => "a person switched it off: `tributary account enable` switches it on",
+        _ => "`tributary account check` tells what is wrong",
+    }
+}
 
 /// An account's health, with what moved it there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +34,11 @@ pub enum Health {
         reason: String,
         /// It rests because the platform says that its quota is used up.
         out_of_quota: bool,
+        /// When one request may try it, if one may before it is active again. Where that is
+        /// the end of the pause, nobody told the end: it stays on trial until a request
+        /// succeeds.
+        #[serde(default)]
+        tries_at: Option<Timestamp>,
     },
     /// Its login is no longer good: it needs authorization.
     Expired {
@@ -66,6 +85,21 @@ impl Health {
         }
     }
 
+    /// What a person can do about it; `None` for an active one.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Active => None,
+            Self::Cooling { out_of_quota: true, .. } => {
+                Some("wait for the reset, or order more on the platform; `account check` looks now")
+            }
+            Self::Cooling { .. } => Some("it is tried again by itself; `account check` looks now"),
+            Self::Disabled { .. } if !self.is_disabled_by_hand() => {
+                Some("put right what the reason says; `account check` looks whether it is")
+            }
+            other => Some(remedy_of(other.status())),
+        }
+    }
+
     /// What moved the account here; `None` for an active one.
     pub fn reason(&self) -> Option<&str> {
         match self {
@@ -78,13 +112,31 @@ impl Health {
         }
     }
 
-    /// Whether it may be leased at `now`: active, or its pause is over.
+    /// Whether anyone may lease it at `now`: active, or its pause ended as it was told.
     pub fn is_ready(&self, now: Timestamp) -> bool {
         match self {
             Self::Active => true,
-            Self::Cooling { until, .. } => *until <= now,
+            Self::Cooling { until, tries_at, .. } => {
+                *until <= now && tries_at.is_none_or(|tries_at| tries_at < *until)
+            }
             _ => false,
         }
+    }
+
+    /// When a pause ends that is tried before.
+    pub fn announced_end(&self) -> Option<Timestamp> {
+        match self {
+            Self::Cooling { until, tries_at: Some(tries_at), .. } if tries_at < until => {
+                Some(*until)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether one request at a time may try it at `now`.
+    pub fn is_on_trial(&self, now: Timestamp) -> bool {
+        matches!(self, Self::Cooling { tries_at: Some(at), .. } if *at <= now)
+            && !self.is_ready(now)
     }
 
     /// Whether a failed call may move it to `next`: a pause gives way to a longer one and
@@ -92,7 +144,7 @@ impl Health {
     pub fn gives_way_to(&self, next: &Self, now: Timestamp) -> bool {
         match (self, next) {
             (_, Self::Active) => false,
-            (current, _) if current.is_ready(now) => true,
+            (current, _) if current.is_ready(now) || current.is_on_trial(now) => true,
             (Self::Cooling { until, .. }, Self::Cooling { until: next, .. }) => next > until,
             (Self::Cooling { .. }, _) => true,
             _ => false,

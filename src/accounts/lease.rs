@@ -50,6 +50,8 @@ pub struct Grant {
     pub candidates: Option<u32>,
     /// When it was granted, by the store's clock.
     pub granted_at: Timestamp,
+    /// Failures are on the account's record: a success is worth telling.
+    pub ailing: bool,
 }
 
 /// Where a lease lies, and what it holds.

@@ -2,6 +2,7 @@
 
 mod account;
 mod charge;
+mod harm;
 mod health;
 mod hold;
 mod ids;
@@ -10,12 +11,14 @@ mod people;
 mod points;
 mod record;
 mod tokens;
+mod told;
 mod total;
 mod window;
 
 pub use account::{Account, AccountState, NewAccount};
 pub use charge::{ChargeKind, ChargeRow};
-pub use health::Health;
+pub use harm::{Condition, EARLY_TRY, Harm, Rest, Scale, later};
+pub use health::{Health, remedy_of};
 pub use hold::{HoldAsk, HoldEnd, HoldKey, HoldRefusal, Purse, PurseState};
 pub use ids::{AccountId, LeaseId, PlatformId, PoolId, TokenId, UserId};
 pub use lease::{Charge, Grant, LeaseAsk, LeaseKey, Refusal, Settlement};
@@ -23,5 +26,6 @@ pub use people::{GatewayTokenRow, Scope, Spending, TokenGrant, User};
 pub use points::{EntryKind, NoPoints, Points, PointsEntry};
 pub use record::{Attempt, Billing, Record};
 pub use tokens::Tokens;
+pub use told::{End, Told, WindowTold};
 pub use total::{Counts, Total, TotalKey};
-pub use window::{Period, Resets, Window, WindowSpec, ZoneResets};
+pub use window::{Origin, Period, Resets, Window, WindowSpec, ZoneResets};

@@ -19,6 +19,8 @@ dialect = "openai_chat"
 base_url = "https://api.deepseek.com/v1"
 models = [{ name = "deepseek-chat", context = 128000, max_output = 8192 }]
 windows = [{ period = "day", limit = 1000000, zone = "Asia/Shanghai" }]
+# Headers of its answers that tell of limits: of a window's with a period, else of a rate.
+limits = [{ period = "5h", limit = "x-limit", remaining = "x-left", reset = "x-reset" }]
 "#;
 
 const ALIASES: &str = r#"smart = ["qwen/qwen-max", "glm/glm-4.6", "openai/gpt-4.1"]

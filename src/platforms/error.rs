@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use crate::accounts::End;
 use crate::front::ErrorBody;
 
 /// What a failure means for the account and for fail-over.
@@ -52,6 +53,15 @@ pub enum Reset {
     Within(Duration),
     /// Not by waiting: a person must pay, order or unlock.
     Person,
+}
+
+impl From<End> for Reset {
+    fn from(end: End) -> Self {
+        match end {
+            End::At(at) => Self::At(at),
+            End::In(wait) => Self::Within(wait),
+        }
+    }
 }
 
 /// Whose words a failure's message is, and what they speak of.

@@ -12,10 +12,13 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 
+use crate::accounts::End;
+
 pub(crate) use said::Said;
+pub(super) use words::length;
 
 use super::rules::{ErrorRule, Until, fits};
-use super::{ErrorClass, Face, Platform, PlatformError, Reset, Words};
+use super::{ErrorClass, Face, LimitsTold, Platform, PlatformError, Reset, Words};
 
 /// What a failure with an HTTP status means.
 pub(crate) fn of_answer(
@@ -27,7 +30,18 @@ pub(crate) fn of_answer(
 ) -> PlatformError {
     let said = Said::read(body).unwrap_or_default();
     let mut error = understand(platform, face, Some(status), said);
-    error.retry_after = words::retry_after(headers).or(error.retry_after);
+    let told = LimitsTold::read(face, headers);
+    let refill = match told.refill {
+        Some(End::In(wait)) => Some(wait),
+        _ => None,
+    };
+    error.retry_after = words::retry_after(headers).or(refill).or(error.retry_after);
+    if let Some(end) = told.spent
+        && matches!(error.class, ErrorClass::RateLimited | ErrorClass::QuotaExhausted)
+    {
+        error.class = ErrorClass::QuotaExhausted;
+        error.reset = end.map(Reset::from).or(error.reset);
+    }
     error
 }
 

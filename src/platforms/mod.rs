@@ -11,6 +11,7 @@ mod dialects;
 mod error;
 mod exchange;
 mod failure;
+mod limits;
 mod price;
 pub mod rules;
 mod tokenizer;
@@ -21,5 +22,9 @@ pub use credential::{Credential, CredentialError, CredentialSpec, Scheme};
 pub use dialects::DialectName;
 pub use error::{ErrorClass, PlatformError, Reader, Refusal, Reset, Words};
 pub use exchange::{Answer, Exchange, Fed, StreamEnd, UpstreamRequest};
+pub use limits::LimitsTold;
 pub use price::Price;
 pub use tokenizer::{Tokenizer, Vocabulary};
+
+use failure::length;
+pub(crate) use failure::of_answer as understand;

@@ -2,7 +2,6 @@
 //! until the platform has really begun.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, USER_AGENT};
@@ -15,7 +14,7 @@ use super::books;
 use super::call::Call;
 use super::caller::Caller;
 use super::error::CallError;
-use super::failure::{Consequence, Failure, later};
+use super::failure::{Consequence, Failure};
 use super::gateway::Gateway;
 use super::ids::lease_id;
 use super::lease::OpenLease;
@@ -23,8 +22,8 @@ use super::tried::Tried;
 use crate::accounts::{Account, AccountId, Health, LeaseAsk};
 use crate::front::{ByteCensus, ChatRequest};
 use crate::platforms::{
-    Answer, Credential, DialectName, ErrorClass, Exchange, Fed, Hop, PlatformError, Reader,
-    StreamEnd, UpstreamRequest,
+    Answer, Credential, DialectName, ErrorClass, Exchange, Fed, Hop, LimitsTold, PlatformError,
+    Reader, StreamEnd, UpstreamRequest,
 };
 use crate::store::StoreError;
 use crate::telemetry::clock;
@@ -158,6 +157,12 @@ impl Gateway {
             self.client.open_whole(request).await
         };
         let reply = answered.map_err(Failure::Send)?;
+        if !face.limits.is_empty() {
+            let mut told = LimitsTold::read(face, &reply.headers);
+            // Of a refusal its own hint is the better one.
+            told.refill = told.refill.filter(|_| reply.status.is_success());
+            call.heard(self.parts.hearing.news(account.id, told, clock::now()));
+        }
         let begun = if !reply.status.is_success() {
             Err(self.refusal(&exchange, &credential, reply).await)
         } else if !streams {
@@ -249,43 +254,38 @@ impl Gateway {
         failure: &Failure,
         hop: &Hop,
         account: &Account,
-        took: Duration,
+        granted_at: Timestamp,
         now: Timestamp,
     ) {
         let store = &self.parts.store;
         let done = match failure.consequence(now) {
             Consequence::None => Ok(()),
-            Consequence::BlockModel { until } => {
-                store.block_model(account.id, &hop.model.upstream, until).await
+            Consequence::BlockModel(rest) => {
+                store.block_model(account.id, &hop.model.upstream, rest).await
             }
-            Consequence::Move(health) => self.move_health(account, health).await,
-            Consequence::Strike => match self.parts.strikes.count(account.id, took) {
-                None => Ok(()),
-                Some(pause) => {
-                    let until = later(now, pause);
-                    let reason = format!("failed repeatedly: {}", failure.class());
-                    let health = Health::Cooling { until, reason, out_of_quota: false };
-                    self.move_health(account, health).await
-                }
-            },
+            Consequence::Harm(harm) => {
+                let status = harm.status();
+                let moved = store.worsen(account.id, granted_at, harm).await;
+                moved.map(|moved| {
+                    if moved {
+                        HealthMoved { account: account.id.0, status }.emit();
+                    }
+                })
+            }
         };
         if let Err(error) = done {
             self.store_failed(&error);
         }
     }
 
-    /// An account answered: a rest that failures sent it to is over.
-    pub(super) async fn cleared(&self, account: AccountId) {
-        if self.parts.strikes.clear(account)
+    /// An account answered: its failures are forgiven, and a rest that they sent it to is
+    /// over, on every gateway.
+    pub(super) async fn cleared(&self, account: AccountId, call: &Call) {
+        if call.is_ailing()
             && let Err(error) = self.parts.store.recovered(account).await
         {
             self.store_failed(&error);
         }
-    }
-
-    async fn move_health(&self, account: &Account, health: Health) -> crate::store::Answer<()> {
-        HealthMoved { account: account.id.0, status: health.status() }.emit();
-        self.parts.store.worsen(account.id, health).await
     }
 
     pub(super) fn store_failed(&self, error: &crate::store::StoreError) {

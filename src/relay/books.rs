@@ -14,15 +14,16 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 
 use super::counter::Counter;
+use super::hearing::News;
 use super::payer::End;
 use super::uncounted::ToCount;
 use super::words::Words;
 use super::zones::Zones;
-use crate::accounts::{HoldEnd, HoldKey, LeaseId, LeaseKey, Record, Settlement};
+use crate::accounts::{HoldEnd, HoldKey, LeaseId, LeaseKey, Record, Settlement, Told};
 use crate::front::Usage;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
-use crate::telemetry::events::StoreFailed;
+use crate::telemetry::events::{HealthMoved, StoreFailed};
 
 const BATCH: usize = 1024;
 /// Entries gather for this long: a batch costs two thread switches, whatever its size.
@@ -41,6 +42,8 @@ pub(super) enum Entry {
         settlement: Option<Settlement>,
         hold: Option<Box<HoldEnd>>,
         record: Option<Box<Record>>,
+        /// What the answer told of the settled lease's account.
+        news: Option<Box<News>>,
     },
     /// Whose tokens are still to be counted.
     Uncounted(ToCount),
@@ -175,8 +178,8 @@ impl Carrier {
             let (mut uncounted, mut words) = (Vec::new(), Vec::new());
             for entry in batch.drain(..) {
                 match entry {
-                    Entry::Counted { settlement, hold, record } => {
-                        known.add((settlement, hold), record);
+                    Entry::Counted { settlement, hold, record, news } => {
+                        known.add((settlement, hold), record, news);
                     }
                     Entry::Uncounted(entry) => {
                         uncounted.push(entry.0);
@@ -190,8 +193,8 @@ impl Carrier {
             }
             let mut counted = Page::default();
             for (entry, counts) in uncounted.into_iter().zip(count(counter, words).await) {
-                let (end, record) = entry.counted(counts);
-                counted.add(end, Some(record));
+                let (end, record, news) = entry.counted(counts);
+                counted.add(end, Some(record), news);
             }
             counted.carry(&**store, zones, metrics, settled).await;
         }
@@ -204,10 +207,19 @@ struct Page {
     settlements: Vec<Settlement>,
     holds: Vec<HoldEnd>,
     records: Vec<Record>,
+    heard: Vec<(LeaseKey, Box<News>)>,
 }
 
 impl Page {
-    fn add(&mut self, (settlement, hold): End, record: Option<Box<Record>>) {
+    fn add(
+        &mut self,
+        (settlement, hold): End,
+        record: Option<Box<Record>>,
+        news: Option<Box<News>>,
+    ) {
+        if let (Some(settlement), Some(news)) = (&settlement, news) {
+            self.heard.push((settlement.lease.clone(), news));
+        }
         self.settlements.extend(settlement);
         self.holds.extend(hold.map(|hold| *hold));
         self.records.extend(record.map(|record| *record));
@@ -221,6 +233,12 @@ impl Page {
         if !self.holds.is_empty() {
             insist(metrics, self.holds, |batch| store.end_holds(batch)).await;
             settled.notify_waiters();
+        }
+        // After the settlements: what is used is then counted by both sides.
+        if !self.heard.is_empty()
+            && let Err(error) = hear(store, self.heard, zones).await
+        {
+            StoreFailed { metrics, why: &error.to_string() }.emit();
         }
         if !self.records.is_empty() {
             insist(metrics, self.records, |batch| store.record(batch)).await;
@@ -242,6 +260,33 @@ async fn settle(
     zones: &Zones,
 ) -> crate::store::Answer<()> {
     store.settle(batch, &zones.resets()).await
+}
+
+/// Passes on what answers told. What the store does not take is not insisted on: the
+/// platform tells it again.
+async fn hear(
+    store: &dyn Store,
+    heard: Vec<(LeaseKey, Box<News>)>,
+    zones: &Zones,
+) -> crate::store::Answer<()> {
+    let (mut told, mut harms) = (Vec::new(), Vec::new());
+    for (lease, news) in heard {
+        let (windows, harm) = news.told();
+        if !windows.is_empty() {
+            told.push(Told { account: lease.account, windows });
+        }
+        harms.extend(harm.map(|harm| (lease, harm)));
+    }
+    if !told.is_empty() {
+        store.learn(told, &zones.resets()).await?;
+    }
+    for (lease, harm) in harms {
+        let status = harm.status();
+        if store.worsen(lease.account, lease.granted_at, harm).await? {
+            HealthMoved { account: lease.account.0, status }.emit();
+        }
+    }
+    Ok(())
 }
 
 /// Tries until the store takes a batch. What a working store can't take, it can't take

@@ -14,6 +14,7 @@ use super::caller::Caller;
 use super::estimate::Learned;
 use super::failure::Failure;
 use super::gateway::Parts;
+use super::hearing::News;
 use super::hold::OpenHold;
 use super::lane::Lane;
 use super::lease::OpenLease;
@@ -152,6 +153,18 @@ impl Call {
         }
     }
 
+    /// What the answer told of the account's limits.
+    pub(super) fn heard(&mut self, news: Option<Box<News>>) {
+        if let Some(running) = &mut self.running {
+            running.lease.heard(news);
+        }
+    }
+
+    /// Whether the running attempt's account has failures on its record.
+    pub(super) fn is_ailing(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| running.lease.grant().ailing)
+    }
+
     /// What a failed attempt comes to. Should the caller hang up meanwhile, it is charged
     /// as any that is on its way.
     pub(super) async fn use_of(&mut self, failure: &mut Failure) -> Used {
@@ -169,10 +182,10 @@ impl Call {
         Used::estimated(counts.first().copied().unwrap_or_default())
     }
 
-    /// The attempt failed before any output; answers how long it took.
-    pub(super) fn attempt_failed(&mut self, failure: &Failure, used: &Used) -> Duration {
-        let Some(running) = self.running.take() else { return Duration::ZERO };
-        let took = running.began.elapsed();
+    /// The attempt failed before any output; answers when its lease was granted.
+    pub(super) fn attempt_failed(&mut self, failure: &Failure, used: &Used) -> Timestamp {
+        let Some(running) = self.running.take() else { return self.at };
+        let granted_at = running.lease.grant().granted_at;
         AttemptFailed {
             meter: &running.lane.meter,
             request: &self.request_id,
@@ -185,7 +198,7 @@ impl Call {
         }
         .emit();
         self.attempt_ended(running, failure.class(), used).settle(used);
-        took
+        granted_at
     }
 
     /// The stream's first output is on its way.
@@ -225,7 +238,12 @@ impl Call {
                 end_day(day, &record.attempts);
             }
             if let Some(place) = self.place.take().or_else(|| self.books.free_place()) {
-                place.send(Entry::Counted { settlement: None, hold: None, record: Some(record) });
+                place.send(Entry::Counted {
+                    settlement: None,
+                    hold: None,
+                    record: Some(record),
+                    news: None,
+                });
             }
             return;
         };

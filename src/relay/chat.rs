@@ -98,7 +98,7 @@ impl Gateway {
                     let Some(account) = leased else { break };
                     match self.attempt(ask, hop, &account, call).await {
                         Ok(begun) => {
-                            self.cleared(account.id).await;
+                            self.cleared(account.id, call).await;
                             let account = Some(account.id);
                             return Ok(First { begun, hop: hop.clone(), account });
                         }
@@ -139,8 +139,8 @@ impl Gateway {
         let next = failure.next();
         let used = call.use_of(&mut failure).await;
         let now = clock::now();
-        let took = call.attempt_failed(&failure, &used);
-        self.bear(&failure, hop, account, took, now).await;
+        let granted_at = call.attempt_failed(&failure, &used);
+        self.bear(&failure, hop, account, granted_at, now).await;
         let reader = call.reader(account);
         let platform = account.platform.clone();
         tried.failed(account.id, failure.into_call_error(platform, account.id, reader, now));

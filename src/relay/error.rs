@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::accounts::{AccountId, PlatformId, Tokens};
+use crate::accounts::{AccountId, PlatformId, Tokens, remedy_of};
 use crate::front::BadRequest;
 use crate::platforms::{PlatformError, Reader};
 use crate::store::StoreError;
@@ -73,7 +73,7 @@ pub enum CallError {
         retry_after: Duration,
     },
     /// Every account needs a person.
-    #[error("account {account} on {platform} is {status}: it needs authorization")]
+    #[error("account {account} on {platform} is {status}: {}", remedy_of(status))]
     Unauthorized {
         /// The platform.
         platform: PlatformId,

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, ToSpan};
+use jiff::{Timestamp, ToSpan};
 
 use super::error::CallError;
-use crate::accounts::{AccountId, Health, PlatformId, Resets};
+use crate::accounts::{AccountId, EARLY_TRY, Harm, Health, PlatformId, Resets, Rest, Scale, later};
 use crate::front::{BadRequest, Produced, Usage};
 use crate::platforms::{Credential, ErrorClass, PlatformError, Reader, Reset};
 use crate::upstream::SendFailure;
@@ -125,31 +125,33 @@ impl Failure {
     pub(super) fn consequence(&self, now: Timestamp) -> Consequence {
         let error = match self {
             Self::Request(_) | Self::Unusable(_) => return Consequence::None,
-            Self::Credential(health) => return Consequence::Move(health.clone()),
+            Self::Credential(health) => return Consequence::Harm(Harm::Stuck(health.clone())),
             // Our own name server or cable, or a platform that is down: not the account's.
             Self::Send(SendFailure::NotConnected(_)) => return Consequence::None,
-            Self::Send(_) | Self::Broken { .. } => return Consequence::Strike,
+            Self::Send(failure) => return Consequence::Harm(fault(&failure.to_string())),
+            Self::Broken { error, .. } => return Consequence::Harm(fault(&error.message)),
             Self::Platform(error) => error,
         };
         let reason = error.message.clone();
-        let until = until(error, now);
-        match error.class {
+        let spent = error.class == ErrorClass::QuotaExhausted;
+        let harm = match error.class {
             ErrorClass::InvalidRequest | ErrorClass::ContentFiltered | ErrorClass::NotFound => {
-                Consequence::None
+                return Consequence::None;
             }
-            ErrorClass::AuthExpired => Consequence::Move(Health::Expired { reason }),
-            ErrorClass::Banned => Consequence::Move(Health::Banned { reason }),
+            ErrorClass::AuthExpired => Harm::Stuck(Health::Expired { reason }),
+            ErrorClass::Banned => Harm::Stuck(Health::Banned { reason }),
             ErrorClass::QuotaExhausted if error.this_model_only => {
-                Consequence::BlockModel { until }
+                let rest = rest(error, now).unwrap_or_else(|| Rest::after(TRY_AGAIN.first));
+                return Consequence::BlockModel(rest);
             }
-            ErrorClass::QuotaExhausted => {
-                Consequence::Move(Health::Cooling { until, reason, out_of_quota: true })
-            }
-            ErrorClass::RateLimited => {
-                Consequence::Move(Health::Cooling { until, reason, out_of_quota: false })
-            }
-            ErrorClass::Overloaded | ErrorClass::UpstreamFault => Consequence::Strike,
-        }
+            ErrorClass::QuotaExhausted | ErrorClass::RateLimited => match rest(error, now) {
+                Some(rest) => Harm::Rest { rest, reason, out_of_quota: spent },
+                None if spent => Harm::Strike { scale: TRY_AGAIN, reason, out_of_quota: true },
+                None => Harm::Strike { scale: SLOW_DOWN, reason, out_of_quota: false },
+            },
+            ErrorClass::Overloaded | ErrorClass::UpstreamFault => fault(&reason),
+        };
+        Consequence::Harm(harm)
     }
 
     /// What the caller hears if nobody else can answer.
@@ -189,15 +191,10 @@ impl Failure {
 pub(super) enum Consequence {
     /// Nothing.
     None,
-    /// It cools if this repeats.
-    Strike,
-    /// Its health moves.
-    Move(Health),
-    /// One model is shut on it.
-    BlockModel {
-        /// Until then.
-        until: Timestamp,
-    },
+    /// It may rest, or need a person.
+    Harm(Harm),
+    /// One model is shut on it for so long.
+    BlockModel(Rest),
 }
 
 /// A platform's longer words are cut: they go into answers, an account's reason and records.
@@ -214,41 +211,60 @@ pub(super) fn cleanse(words: &mut String, credential: &Credential) {
     }
 }
 
-const PAUSE_WITHOUT_HINT: Duration = Duration::from_secs(10);
+/// An account that breaks off or is overloaded is forgiven twice.
+const FAULTS: Scale =
+    Scale { forgiven: 2, first: Duration::from_secs(5), longest: Duration::from_secs(600) };
+/// Too many requests, and no word on when to come back.
+const SLOW_DOWN: Scale =
+    Scale { forgiven: 0, first: Duration::from_secs(10), longest: Duration::from_secs(600) };
+/// A used-up quota whose reset nobody told is tried after this.
+const TRY_AGAIN: Scale = Scale { forgiven: 0, first: EARLY_TRY, longest: EARLY_TRY };
 /// No hint to come back later than this is believed, nor a reset after the other.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 const LATEST_RESET: Duration = Duration::from_secs(40 * 24 * 3600);
-/// A used-up quota whose reset nobody told is probed after this.
-const PROBE_AFTER: Duration = Duration::from_secs(3600);
 
-/// When the account, or its model, is worth another try.
-fn until(error: &PlatformError, now: Timestamp) -> Timestamp {
-    if error.class != ErrorClass::QuotaExhausted {
-        return later(now, error.retry_after.unwrap_or(PAUSE_WITHOUT_HINT).min(LONGEST_PAUSE));
-    }
-    let told = match &error.reset {
-        Some(Reset::At(instant)) => Some(*instant),
-        Some(Reset::Midnight { zone }) => Resets::after(now, [zone.as_str()]).next(zone, now),
-        Some(Reset::Monday { zone }) => next_monday(zone, now),
-        Some(Reset::Within(wait)) => Some(later(now, *wait)),
-        Some(Reset::Person) | None => error.retry_after.map(|wait| later(now, wait)),
-    };
-    let told = told.map(|reset| reset.min(later(now, LATEST_RESET)));
-    told.filter(|&reset| reset > now).unwrap_or_else(|| later(now, PROBE_AFTER))
+fn fault(words: &str) -> Harm {
+    let reason = format!("failed repeatedly: {words}");
+    Harm::Strike { scale: FAULTS, reason, out_of_quota: false }
 }
 
-fn next_monday(zone: &str, now: Timestamp) -> Option<Timestamp> {
+/// When the account, or its model, is worth another try, if that was told.
+fn rest(error: &PlatformError, now: Timestamp) -> Option<Rest> {
+    if error.class != ErrorClass::QuotaExhausted {
+        return error.retry_after.map(|wait| Rest::after(wait.min(LONGEST_PAUSE)));
+    }
+    let first_of = |at| Rest { at, after: EARLY_TRY };
+    match &error.reset {
+        Some(Reset::At(instant)) => Some(first_of(vec![(*instant).min(later(now, LATEST_RESET))])),
+        Some(Reset::Midnight { zone }) => {
+            let resets = Resets::after(now, [zone.as_str()]);
+            resets.0.first().map(|zone| first_of(zone.around.to_vec()))
+        }
+        Some(Reset::Monday { zone }) => mondays(zone, now).map(first_of),
+        Some(Reset::Within(wait)) => Some(Rest::after((*wait).min(LATEST_RESET))),
+        Some(Reset::Person) | None => {
+            error.retry_after.map(|wait| Rest::after(wait.min(LATEST_RESET)))
+        }
+    }
+}
+
+/// When the account returns by our clock, for the caller's `Retry-After`.
+fn until(error: &PlatformError, now: Timestamp) -> Timestamp {
+    let pause = || {
+        let spent = error.class == ErrorClass::QuotaExhausted;
+        if spent { TRY_AGAIN.first } else { SLOW_DOWN.first }
+    };
+    rest(error, now).unwrap_or_else(|| Rest::after(pause())).until(now)
+}
+
+/// The zone's Mondays at 00:00: this week's, and the next two.
+fn mondays(zone: &str, now: Timestamp) -> Option<Vec<Timestamp>> {
     let zone = TimeZone::get(zone).ok()?;
     let today = now.to_zoned_datetime(zone.clone()).date();
-    let days = 7 - i64::from(today.weekday().since(Weekday::Monday));
-    let monday = today.checked_add(days.days()).ok()?;
-    Some(monday.to_zoned_datetime(zone).ok()?.timestamp())
-}
-
-/// `now` and a pause. A pause beyond the calendar's end becomes a day.
-pub(super) fn later(now: Timestamp, pause: Duration) -> Timestamp {
-    SignedDuration::try_from(pause)
-        .ok()
-        .and_then(|pause| now.checked_add(pause).ok())
-        .unwrap_or(now + SignedDuration::from_hours(24))
+    let passed = i64::from(today.weekday().since(Weekday::Monday));
+    let monday = |weeks: i64| {
+        let day = today.checked_add((7 * weeks - passed).days()).ok()?;
+        Some(day.to_zoned_datetime(zone.clone()).ok()?.timestamp())
+    };
+    (0..3).map(monday).collect()
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::books::Books;
 use super::caller::Callers;
 use super::drain::{Draining, Drains};
+use super::hearing::Hearing;
 use super::lane::Lanes;
 use super::points::OperatorKeys;
 use super::settings::Settings;
-use super::strikes::Strikes;
 use super::zones::Zones;
 use crate::platforms::{Catalogue, Hangup, Platform};
 use crate::store::{Answer, Store};
@@ -35,8 +35,8 @@ pub struct Parts {
     /// The callers that were found lately.
     pub callers: Arc<Callers>,
     pub(super) lanes: Arc<Lanes>,
-    pub(super) strikes: Arc<Strikes>,
     pub(super) operator_keys: Arc<OperatorKeys>,
+    pub(super) hearing: Arc<Hearing>,
     pub(super) lease_wait: Duration,
     pub(super) keep_alive: Duration,
     pub(super) max_attempts: usize,
@@ -80,8 +80,8 @@ impl Parts {
             books,
             zones,
             lanes: Arc::default(),
-            strikes: Arc::default(),
             operator_keys: Arc::default(),
+            hearing: Arc::default(),
             lease_wait: settings.lease_wait.unsigned_abs(),
             keep_alive: settings.keep_alive.unsigned_abs(),
             max_attempts: settings.max_attempts.max(1),

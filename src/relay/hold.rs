@@ -38,7 +38,7 @@ impl OpenHold {
         let Some(place) = self.place.take() else { return };
         self.books.hold_ended(self.key.id);
         let end = Box::new(HoldEnd { hold: self.key.clone(), kind, amount });
-        place.send(Entry::Counted { settlement: None, hold: Some(end), record: None });
+        place.send(Entry::Counted { settlement: None, hold: Some(end), record: None, news: None });
     }
 }
 

@@ -2,6 +2,7 @@
 //! dropped.
 
 use super::books::{Books, Entry, Place};
+use super::hearing::News;
 use super::hold::OpenHold;
 use super::payer::{Payer, Used};
 use super::uncounted::{Closing, Uncounted};
@@ -26,6 +27,7 @@ pub(super) struct OpenLease {
     sent: bool,
     /// The hold of points that pays, where it is no account's quota.
     bought: Option<(HoldKey, Price)>,
+    news: Option<Box<News>>,
     books: Books,
     place: Option<Place>,
 }
@@ -54,9 +56,15 @@ impl OpenLease {
             estimate: ask.estimate,
             granted_at,
         };
-        let grant = Grant { account: NOT_YET, remaining: None, candidates: None, granted_at };
+        let grant = Grant {
+            account: NOT_YET,
+            remaining: None,
+            candidates: None,
+            granted_at,
+            ailing: false,
+        };
         let place = Some(place);
-        AskedLease(Self { key, grant, prompt, sent: false, bought: None, books, place })
+        AskedLease(Self { key, grant, prompt, sent: false, bought: None, news: None, books, place })
     }
 
     /// An attempt with one of the operator's keys: it ends in points.
@@ -80,9 +88,9 @@ impl OpenLease {
             estimate: Tokens::ZERO,
             granted_at,
         };
-        let grant = Grant { account, remaining: None, candidates: None, granted_at };
+        let grant = Grant { account, remaining: None, candidates: None, granted_at, ailing: false };
         let (bought, books) = (Some((hold, price)), books.clone());
-        Self { key, grant, prompt, sent: false, bought, books, place }
+        Self { key, grant, prompt, sent: false, bought, news: None, books, place }
     }
 
     pub(super) fn key(&self) -> &LeaseKey {
@@ -96,6 +104,11 @@ impl OpenLease {
     /// The request leaves now: from here on the platform may bill it.
     pub(super) fn mark_sent(&mut self) {
         self.sent = true;
+    }
+
+    /// What the answer told of the account's limits; it goes with the settlement.
+    pub(super) fn heard(&mut self, news: Option<Box<News>>) {
+        self.news = news;
     }
 
     /// Whether the platform may have seen the request.
@@ -122,7 +135,8 @@ impl OpenLease {
     pub(super) fn settle_by_count(mut self, closing: Closing, words: Words) {
         let Some(place) = self.place.take() else { return };
         self.left();
-        let uncounted = Uncounted { payer: self.payer(), closing };
+        let news = self.news.take();
+        let uncounted = Uncounted { payer: self.payer(), closing, news };
         place.send(Entry::Uncounted(Box::new((uncounted, words))));
     }
 
@@ -130,7 +144,8 @@ impl OpenLease {
         let Some(place) = self.place.take() else { return };
         self.left();
         let (settlement, hold) = self.payer().end(used);
-        place.send(Entry::Counted { settlement, hold, record });
+        let news = self.news.take();
+        place.send(Entry::Counted { settlement, hold, record, news });
     }
 
     /// It is not to be renewed any more.

@@ -16,7 +16,9 @@ use super::ids::lease_id;
 use super::lease::OpenLease;
 use super::route::Route;
 use super::tried::Tried;
-use crate::accounts::{Account, AccountId, Health, HoldAsk, HoldRefusal, PoolId, Purse, UserId};
+use crate::accounts::{
+    Account, AccountId, Harm, HoldAsk, HoldRefusal, PoolId, Purse, UserId, later,
+};
 use crate::front::{ChatRequest, Usage};
 use crate::platforms::{Credential, Hop, Price, Reader};
 use crate::telemetry::clock;
@@ -99,8 +101,14 @@ impl Key {
     /// Lets a failure take effect on the key.
     fn bear(&self, failure: &Failure, now: Timestamp) {
         let until = match failure.consequence(now) {
-            Consequence::Move(Health::Cooling { until, .. }) => until.as_millisecond(),
-            Consequence::Move(_) => now.as_millisecond() + REFUSED_REST_MS,
+            Consequence::Harm(Harm::Rest { rest, .. }) => {
+                let told = rest.at.iter().find(|at| **at > now).copied();
+                told.unwrap_or_else(|| later(now, rest.after)).as_millisecond()
+            }
+            Consequence::Harm(Harm::Strike { scale, .. }) if scale.forgiven == 0 => {
+                later(now, scale.first).as_millisecond()
+            }
+            Consequence::Harm(Harm::Stuck(_)) => now.as_millisecond() + REFUSED_REST_MS,
             _ => return,
         };
         self.rests_until_ms.fetch_max(until, Ordering::Relaxed);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::hearing::News;
 use super::hold::OpenHold;
 use super::lane::Lane;
 use super::payer::{End, Payer, Used};
@@ -63,14 +64,16 @@ impl Closing {
 pub(super) struct Uncounted {
     pub(super) payer: Payer,
     pub(super) closing: Closing,
+    /// What the answer told of the lease's account.
+    pub(super) news: Option<Box<News>>,
 }
 
 impl Uncounted {
-    /// What ends the attempt, and the call's record.
-    pub(super) fn counted(self, counts: Usage) -> (End, Box<Record>) {
+    /// What ends the attempt, the call's record, and what the answer told.
+    pub(super) fn counted(self, counts: Usage) -> (End, Box<Record>, Option<Box<News>>) {
         let used = Used::estimated(counts);
         let record = self.closing.with(&used, self.payer.cost(&used));
-        (self.payer.end(&used), record)
+        (self.payer.end(&used), record, self.news)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The next two resets of every zone in use, read again after each midnight.
+//! The resets of every zone in use, read again after each midnight.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ impl Zones {
         }
     }
 
-    /// Each zone's next two resets.
+    /// Each zone's resets around now.
     pub fn resets(&self) -> Arc<Resets> {
         let known = self.resets.load_full();
         if known.is_fresh(clock::now()) {

@@ -22,9 +22,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::accounts::{
-    Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Grant, Health, LeaseAsk, LeaseId,
-    LeaseKey, NewAccount, PlatformId, PoolId, Record, Refusal, Resets, Settlement, TokenId, Total,
-    User, UserId,
+    Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Grant, Harm, Health, LeaseAsk,
+    LeaseId, LeaseKey, NewAccount, PlatformId, PoolId, Record, Refusal, Resets, Rest, Settlement,
+    TokenId, Told, Total, User, UserId,
 };
 
 pub use error::StoreError;
@@ -129,12 +129,27 @@ pub trait Ledger: Purses {
     async fn sweep(&self, resets: &Resets) -> Answer<usize>;
     /// Moves an account's health after a failed call, where that makes it worse: calls in
     /// flight together fail in any order, and the mildest must not have the last word
-    /// ([`Health::gives_way_to`]).
-    async fn worsen(&self, account: AccountId, health: Health) -> Answer<()>;
-    /// A call succeeded: ends the account's pause, unless its quota is what it rests for.
+    /// ([`Health::gives_way_to`]). Answers whether it moved.
+    ///
+    /// A pause ends by the store's clock. Failures are counted here, for all gateways
+    /// together ([`Harm`]); those of calls granted before the last one counted are its own
+    /// echo. An account whose pause ended without the platform's word is on trial: one
+    /// request at a time may try it, and its lease is the trial, so that one that is never
+    /// heard of again frees the account by its deadline.
+    async fn worsen(&self, account: AccountId, granted_at: Timestamp, harm: Harm) -> Answer<bool>;
+    /// A call succeeded whose grant said that the account is ailing: forgets its failures
+    /// and ends its pause, unless its quota is what it rests for and it is not on trial.
     async fn recovered(&self, account: AccountId) -> Answer<()>;
-    /// Blocks one model on an account until an instant; a longer block stays.
-    async fn block_model(&self, account: AccountId, model: &str, until: Timestamp) -> Answer<()>;
+    /// Blocks one model on an account; a longer block stays. None lasts longer than
+    /// [`crate::accounts::EARLY_TRY`]: what was reset early is noticed by trying, and a model that is
+    /// still spent is blocked anew.
+    async fn block_model(&self, account: AccountId, model: &str, rest: Rest) -> Answer<()>;
+    /// Takes in limits and resets that platforms' answers told ([`crate::accounts::Window::hear`]).
+    /// An account that never had a window of that length gets one.
+    ///
+    /// An estimate that a deadline charged to a window whose end was then told otherwise
+    /// stays as it is: the books take that window for another one.
+    async fn learn(&self, batch: Vec<Told>, resets: &Resets) -> Answer<()>;
     /// Adds records of calls, and counts them in the totals: each once, by its id, however
     /// often it is given.
     async fn record(&self, batch: Vec<Record>) -> Answer<()>;

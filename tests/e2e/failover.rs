@@ -1,8 +1,10 @@
 //! What one account can't do, the next one does, and the caller sees nothing of it.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tributary::accounts::{AccountState, Health};
+use tributary::accounts::{AccountId, AccountState, Harm, Health, Scale};
 use tributary::telemetry::clock;
 
 use crate::both;
@@ -135,6 +137,38 @@ both! {
         let soon = clock::now() - SignedDuration::from_secs(5);
         assert!(is_left(&state, Leaves::Resting(5), soon), "{:?}", state.health);
         assert_eq!(say(&rig, "gpt-4.1", false).await.attempts(), "1");
+    }
+}
+
+fn patient() -> tributary::relay::Settings {
+    tributary::relay::Settings { lease_wait: SignedDuration::from_secs(30), ..Default::default() }
+}
+
+both! {
+    #[wish(Wish { relay: patient(), ..wish() })]
+    async fn an_account_whose_pause_failures_began_meets_one_request_and_then_all(rig: Rig) {
+        let pause = Duration::from_millis(10);
+        let scale = Scale { forgiven: 0, first: pause, longest: pause };
+        for account in ids(&rig, "openai").await {
+            let reason = "it broke".to_owned();
+            let strike = Harm::Strike { scale, reason, out_of_quota: false };
+            rig.store.worsen(AccountId(account), clock::now(), strike).await.unwrap();
+        }
+        tokio::time::sleep(pause).await;
+        let slow = json!({"kind": "delay", "ms": 1500, "times": 2});
+        rig.fault("openai", slow).await;
+        let crowd = futures_util::future::join_all((0..8).map(|_| say(&rig, "gpt-4.1", false)));
+        let watch = async {
+            rig.until(async || rig.sent("openai").await.len() >= 2).await;
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            assert_eq!(rig.sent("openai").await.len(), 2, "one for each account");
+        };
+        let (answers, ()) = tokio::join!(crowd, watch);
+        assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
+        assert_eq!(rig.sent("openai").await.len(), 8);
+        for number in 0..2 {
+            assert_eq!(rig.account("openai", number).await.health, Health::Active);
+        }
     }
 }
 

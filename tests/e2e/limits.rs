@@ -1,152 +1,119 @@
-//! What a gateway token may use: requests a minute, tokens a day.
+//! What answers' headers tell of accounts' limits.
 
-use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::time::Duration;
 
-use futures_util::future::join_all;
 use jiff::SignedDuration;
-use jiff::tz::TimeZone;
-use tributary::accounts::{PurseState, Spending, TokenGrant, Tokens};
+use serde_json::{Value, json};
+use tributary::accounts::{AccountState, Health, Origin, Tokens};
 use tributary::telemetry::clock;
 
 use crate::both;
-use crate::rig::{Grants, Rig, Wish, ask};
+use crate::rig::{Rig, Wish, ask};
 
-const LIMITED: &str = "429 rate_limit_error rate_limit_exceeded Retry-After";
-const MODEL: &str = "gpt-4.1";
+/// A platform that tells of a window of five hours.
+const WINDOWED: &str = r#"
+[[platforms.openai.limits]]
+period = "5h"
+limit = "x-limit-5h"
+remaining = "x-remaining-5h"
+reset = "x-reset-5h"
+[[platforms.openai.limits]]
+remaining = "x-ratelimit-remaining-requests"
+reset = "x-ratelimit-reset-requests"
+"#;
 
-fn a_minute(rate: u32) -> Grants {
-    Grants { requests_per_minute: NonZeroU32::new(rate), ..Grants::default() }
+fn wish() -> Wish {
+    Wish { toml: WINDOWED, limits: [1_000_000, 900_000], ..Wish::default() }
 }
 
-fn a_day(tokens: u64) -> Grants {
-    Grants { tokens_per_day: Some(Tokens(tokens)), ..Grants::default() }
+/// An answer with headers of the test's.
+fn answers(headers: Value) -> Value {
+    let message = json!({"role": "assistant", "content": "so be it"});
+    let body = json!({
+        "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-4.1",
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12},
+    });
+    json!({"kind": "status", "status": 200, "headers": headers, "body": body})
+}
+
+/// The first account, once `is` so: what was told travels behind the answer.
+async fn first(rig: &Rig, is: impl Fn(&AccountState) -> bool) -> AccountState {
+    for _ in 0..200 {
+        let state = rig.account("openai", 0).await;
+        if is(&state) {
+            return state;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{:?}", rig.account("openai", 0).await);
 }
 
 both! {
-    async fn a_token_makes_so_many_requests_a_minute(rig: Rig) {
-        let (_, token) = rig.token(&rig.user, a_minute(3)).await;
-        for _ in 0..3 {
-            assert_eq!(rig.chat_as(&token, ask(MODEL, "hello")).await.status, 200);
-        }
-        for _ in 0..2 {
-            let answer = rig.chat_as(&token, ask(MODEL, "hello")).await;
-            assert_eq!(answer.row(), LIMITED);
-            assert!((15..=20).contains(&answer.retry_after()), "{answer:?}");
-            assert!(answer.message().contains("3 requests a minute"), "{answer:?}");
-        }
-        // Nothing was sent for them, and the user's other token is free.
-        assert_eq!(rig.rows("openai").await.len(), 3);
-        assert_eq!(rig.chat(ask(MODEL, "hello")).await.status, 200);
+    #[wish(wish())]
+    async fn a_window_that_an_answer_tells_of_is_learned(rig: Rig) {
+        let headers = json!({
+            "x-limit-5h": "40000", "x-remaining-5h": "39000", "x-reset-5h": "2h30m0s",
+        });
+        rig.fault("openai", answers(headers)).await;
+        assert_eq!(rig.chat(ask("gpt-4.1", "hello")).await.status, 200);
+        let state = first(&rig, |state| state.windows.len() == 2).await;
+        let window = &state.windows[1];
+        assert_eq!((window.limit, window.origin), (Some(Tokens(40_000)), Origin::Learned));
+        let left = window.resets_at.unwrap().duration_since(clock::now());
+        let hours = SignedDuration::from_mins(149)..=SignedDuration::from_mins(150);
+        assert!(window.end_told && hours.contains(&left), "{window:?}");
+        // Set by hand.
+        assert_eq!(state.windows[0].origin, Origin::Hand);
+        // The other account has more left now.
+        let answer = rig.chat(ask("gpt-4.1", "hello")).await;
+        assert_eq!(answer.account(), rig.account("openai", 1).await.account.id.0);
     }
 }
 
 both! {
-    async fn who_writes_the_store_cannot_widen_a_tokens_limits(rig: Rig) {
-        let limited = || Grants {
-            points: Spending::Never,
-            requests_per_minute: NonZeroU32::new(60),
-            tokens_per_day: Some(Tokens(1000)),
-            ..Grants::default()
-        };
-        let widen: [fn(&mut TokenGrant); 4] = [
-            |_| {},
-            |grant| grant.points = Spending::Fallback,
-            |grant| grant.requests_per_minute = None,
-            |grant| grant.tokens_per_day = Some(Tokens(1001)),
-        ];
-        for (number, widen) in widen.into_iter().enumerate() {
-            let (mut row, token) = rig.token_row(&rig.user, limited()).await;
-            widen(&mut row.grant);
-            rig.store.add_token(row).await.unwrap();
-            let expected = if number == 0 { 200 } else { 401 };
-            let answer = rig.chat_as(&token, ask(MODEL, "hello")).await;
-            assert_eq!(answer.status, expected, "{number}: {answer:?}");
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn gateways_on_one_redis_share_a_tokens_rate() {
-    let rig = Rig::on_redis(Wish::default()).await;
-    let other = rig.start_another(([127, 0, 0, 1], 0).into()).await.unwrap();
-    let (_, token) = rig.token(&rig.user, a_minute(10)).await;
-    let gateways = [rig.running.addresses.public, other.addresses.public];
-    let calls = (0..30).map(|turn| rig.chat_at(gateways[turn % 2], &token, ask(MODEL, "hello")));
-    let answers = join_all(calls).await;
-    let served = answers.iter().filter(|answer| answer.status == 200).count();
-    let limited = answers.iter().filter(|answer| answer.status == 429).count();
-    assert_eq!((served, limited), (10, 20));
-    other.drain().await;
-}
-
-both! {
-    async fn a_tokens_day_is_used_up_by_what_its_calls_used(rig: Rig) {
-        let (_, token) = rig.token(&rig.user, a_day(400)).await;
-        let mut used = 0;
-        while used < 400 {
-            let answer = rig.chat_as(&token, ask(MODEL, "say 60 words")).await;
-            assert_eq!(answer.status, 200, "{answer:?}");
-            let record = rig.record(&answer).await;
-            used += record.input.0 + record.output.0;
-            let left = 400 - used.cast_signed();
-            rig.until(async || rig.day_of(&token, 400).await.left == left).await;
-        }
-        let answer = rig.chat_as(&token, ask(MODEL, "hello")).await;
-        assert_eq!(answer.row(), format!("{LIMITED} x-should-retry=false"));
-        let midnight = clock::now().to_zoned_datetime(TimeZone::UTC).tomorrow().unwrap();
-        let midnight = midnight.start_of_day().unwrap().timestamp();
-        assert!(answer.message().contains(&midnight.to_string()), "{answer:?}");
-        let wait = midnight.duration_since(clock::now()).as_secs();
-        assert!(answer.retry_after().cast_signed().abs_diff(wait) <= 5, "{answer:?}");
-        let refused = rig.record(&answer).await;
-        assert_eq!((refused.outcome.as_str(), refused.attempts.len()), ("rate_limit_exceeded", 0));
-        assert_eq!(rig.chat(ask(MODEL, "hello")).await.status, 200);
+    #[wish(wish())]
+    async fn a_window_that_an_answer_says_is_empty_sends_the_account_to_rest(rig: Rig) {
+        let resets_at = clock::now() + SignedDuration::from_mins(30);
+        let headers = json!({"x-remaining-5h": "0", "x-reset-5h": resets_at.to_string()});
+        rig.fault("openai", answers(headers)).await;
+        assert_eq!(rig.chat(ask("gpt-4.1", "hello")).await.status, 200);
+        let state = first(&rig, |state| state.health != Health::Active).await;
+        let Health::Cooling { until, reason, out_of_quota, .. } = state.health else { panic!() };
+        assert_eq!((until.as_millisecond(), out_of_quota), (resets_at.as_millisecond(), true));
+        assert_eq!(reason, "the platform says that nothing is left of its 5h");
+        assert_eq!(rig.chat(ask("gpt-4.1", "hello")).await.attempts(), "1");
     }
 }
 
 both! {
-    async fn a_call_that_fails_takes_nothing_of_the_day(rig: Rig) {
-        let (_, token) = rig.token(&rig.user, a_day(1000)).await;
-        rig.fault("openai", serde_json::json!({"kind": "class", "class": "content_filtered"})).await;
-        assert_eq!(rig.chat_as(&token, ask(MODEL, "hello")).await.status, 400);
-        let untouched = |state: &PurseState| (state.left, state.held) == (1000, 0);
-        rig.until(async || untouched(&rig.day_of(&token, 1000).await)).await;
-        // Nor does one that finds no account.
-        assert_eq!(rig.chat_as(&token, ask("stub-1", "hello")).await.status, 404);
-        rig.until(async || untouched(&rig.day_of(&token, 1000).await)).await;
+    #[wish(wish())]
+    async fn a_rate_that_an_answer_says_is_used_up_is_a_short_rest_and_no_window(rig: Rig) {
+        let headers = json!({
+            "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "20s",
+        });
+        rig.fault("openai", answers(headers)).await;
+        assert_eq!(rig.chat(ask("gpt-4.1", "hello")).await.status, 200);
+        let state = first(&rig, |state| state.health != Health::Active).await;
+        let Health::Cooling { until, out_of_quota, tries_at, .. } = state.health else { panic!() };
+        let left = until.duration_since(clock::now()).as_secs();
+        assert!((15..=20).contains(&left) && !out_of_quota && tries_at.is_none(), "{left}");
+        assert_eq!(state.windows.len(), 1);
     }
 }
 
 both! {
-    #[wish(Wish { relay: tributary::relay::Settings { lease_wait: SignedDuration::from_secs(10), ..Default::default() }, ..Wish::default() })]
-    async fn a_crowd_passes_a_tokens_day_by_one_request_at_most(rig: Rig) {
-        const LIMIT: u64 = 3_000;
-        const DEAREST: i64 = 130;
-        let (_, token) = rig.token(&rig.user, a_day(LIMIT)).await;
-        let rig = Arc::new(rig);
-        // Of one length, so that estimates are good.
-        for _ in 0..8 {
-            assert_eq!(rig.chat(ask(MODEL, "say 60 words")).await.status, 200);
-        }
-        let calls = (0..64).map(|_| rig.chat_as(&token, ask(MODEL, "say 60 words")));
-        let answers = join_all(calls).await;
-        let served = answers.iter().filter(|answer| answer.status == 200).count();
-        assert!(served > 10 && served < 64, "{served}");
-        assert!(answers.iter().all(|answer| [200, 429].contains(&answer.status.as_u16())));
-        rig.until(async || rig.day_of(&token, LIMIT).await.held == 0).await;
-        let left = rig.day_of(&token, LIMIT).await.left;
-        assert!(left > -DEAREST && left < DEAREST, "{left}");
-    }
-}
-
-both! {
-    #[wish(Wish { relay: tributary::relay::Settings { queue: 1, ..Default::default() }, ..Wish::default() })]
-    async fn a_tokens_day_takes_no_place_that_its_lease_waits_for(rig: Rig) {
-        let (_, token) = rig.token(&rig.user, a_day(100_000)).await;
-        let calls = (0..16).map(|_| rig.chat_as(&token, ask(MODEL, "say 3 words")));
-        for answer in join_all(calls).await {
-            assert_eq!(answer.status, 200, "{answer:?}");
-        }
+    #[wish(wish())]
+    async fn a_refusal_that_names_its_window_is_a_spent_quota_until_it_ends(rig: Rig) {
+        let resets_at = clock::now() + SignedDuration::from_hours(3);
+        let headers = json!({"x-remaining-5h": "0", "x-reset-5h": resets_at.to_string()});
+        rig.fault("openai", json!({"kind": "status", "status": 429, "headers": headers})).await;
+        let answer = rig.chat(ask("gpt-4.1", "hello")).await;
+        assert_eq!((answer.status.as_u16(), answer.attempts()), (200, "2"));
+        let state = first(&rig, |state| state.windows.len() == 2).await;
+        let Health::Cooling { until, out_of_quota, tries_at, .. } = state.health else { panic!() };
+        assert_eq!((until.as_millisecond(), out_of_quota), (resets_at.as_millisecond(), true));
+        // Somebody looks before, in case it resets early.
+        assert!(tries_at.is_some_and(|tries_at| tries_at < until));
     }
 }

@@ -10,6 +10,7 @@ mod rig;
 #[path = "../cli/rig.rs"]
 mod shell;
 
+mod audit;
 mod books;
 mod crash;
 mod cuts;
@@ -27,3 +28,4 @@ mod regression;
 mod replicas;
 mod server;
 mod stall;
+mod token_limits;

@@ -110,8 +110,7 @@ contract! {
         let ann = rig.user().await;
         let rich = rig.account(&ann, 1000).await;
         let poor = rig.account(&ann, 500).await;
-        let until = rig.now() + jiff::SignedDuration::from_secs(60);
-        rig.store.block_model(rich, "qwen-max", until).await.unwrap();
+        rig.block(rich, "qwen-max", 60).await;
         assert_eq!(rig.ask(&ann, 1).model("qwen-max").lands_on().await, poor);
         assert_eq!(rig.ask(&ann, 1).model("qwen-plus").lands_on().await, rich);
         rig.pass_secs(60);
@@ -125,8 +124,7 @@ contract! {
         let mut all = Vec::new();
         for secs in [60, 90] {
             all.push(rig.account(&ann, 1000).await);
-            let until = rig.now() + jiff::SignedDuration::from_secs(secs);
-            rig.store.block_model(all[all.len() - 1], "qwen-max", until).await.unwrap();
+            rig.block(all[all.len() - 1], "qwen-max", secs).await;
         }
         rig.pass_secs(60);
         rig.sweep().await;

@@ -6,6 +6,7 @@
 
 mod rig;
 
+mod blocks;
 mod bounds;
 mod crash;
 mod crowd;
@@ -22,3 +23,4 @@ mod redis_server;
 mod refusals;
 mod sqlite_file;
 mod totals;
+mod windows;

@@ -118,7 +118,7 @@ contract! {
         assert_eq!(rig.store.zones().await.unwrap(), [""; 0]);
         let (ann, ben) = (rig.user().await, rig.user().await);
         let lima = Period::Day { zone: "America/Lima".into() };
-        let lima = WindowSpec { period: lima, limit: None };
+        let lima = WindowSpec { period: lima, limit: None, ..day(0) };
         rig.account_with(&ann, "qwen", vec![day(100), hours(5, 100)]).await;
         rig.account_with(&ben, "glm", vec![lima, day(100)]).await;
         rig.account_with(&ben, "spark", vec![]).await;
@@ -135,7 +135,13 @@ contract! {
         let until = rig.now() + jiff::SignedDuration::from_secs(60);
         let reason = String::from("Throttling.RateQuota \"限流\"");
         for health in [
-            Health::Cooling { until, reason: reason.clone(), out_of_quota: false },
+            Health::Cooling { until, reason: reason.clone(), out_of_quota: false, tries_at: None },
+            Health::Cooling {
+                until,
+                reason: reason.clone(),
+                out_of_quota: true,
+                tries_at: Some(until - jiff::SignedDuration::from_secs(30)),
+            },
             Health::Banned { reason: reason.clone() },
             Health::Disabled { reason: reason.clone() },
             Health::Locked { reason },

@@ -123,8 +123,7 @@ contract! {
         let ann = rig.user().await;
         for secs in [90, 60] {
             let one = rig.account(&ann, 100).await;
-            let until = rig.now() + jiff::SignedDuration::from_secs(secs);
-            rig.store.block_model(one, "qwen-max", until).await.unwrap();
+            rig.block(one, "qwen-max", secs).await;
         }
         let resets_at = Some(rig.now() + jiff::SignedDuration::from_secs(60));
         let refusal = rig.ask(&ann, 1).model("qwen-max").refused().await;

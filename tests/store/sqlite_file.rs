@@ -86,8 +86,7 @@ async fn everything_is_there_after_a_restart() {
     assert_eq!(rig.sweep().await, 1);
     let open = rig.ask(&ann, 7).held().await;
     rig.cool(second, 60, false).await;
-    let until = rig.now() + jiff::SignedDuration::from_secs(90);
-    rig.store.block_model(first, "qwen-max", until).await.unwrap();
+    rig.block(first, "qwen-max", 90).await;
     rig.store.add_canary("k1:aa").await.unwrap();
     let before = rig.store.accounts_in(&[ann.pool], &rig.resets()).await.unwrap();
     let charges = rig.charges(&ann).await;

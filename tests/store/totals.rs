@@ -130,8 +130,7 @@ contract! {
             rig.settle(&held, Charge::Exact(Tokens(10))).await;
         }
         let open = rig.ask(&ann, 10).only(gone).held().await;
-        let until = rig.now() + jiff::SignedDuration::from_secs(90);
-        rig.store.block_model(gone, "qwen-max", until).await.unwrap();
+        rig.block(gone, "qwen-max", 90).await;
         rig.store
             .record(vec![
                 on(&rig, &ann, "a", &[gone]),

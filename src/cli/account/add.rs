@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::key_file;
-use crate::accounts::{AccountId, NewAccount, PlatformId, Tokens, User, WindowSpec};
+use crate::accounts::{AccountId, NewAccount, Origin, PlatformId, Tokens, User, WindowSpec};
 use crate::cli::desk::user_named;
 use crate::cli::{Desk, Failure, print};
 use crate::platforms::{Credential, DialectName, Face, Platform};
@@ -138,6 +138,7 @@ pub(in crate::cli) fn windows_of(platform: &Platform, limit: Option<u64>) -> Vec
     let mut windows = platform.windows.clone();
     if let (Some(first), Some(limit)) = (windows.first_mut(), limit) {
         first.limit = Some(Tokens(limit));
+        first.origin = Origin::Hand;
     }
     windows
 }

@@ -1,8 +1,8 @@
 //! `tributary account check`: open the credential and try it where that is free.
 //!
 //! What is asked is the platform's list of models. It spends no token and refreshes
-//! nothing; if the platform takes it, an account is active again, unless a person switched
-//! it off.
+//! nothing; if the platform takes it, an account is active again and its pause over, unless
+//! a person switched it off. A refusal is read as any other answer of the platform is.
 
 use bytes::Bytes;
 use clap::Args;
@@ -11,9 +11,11 @@ use http_body_util::Full;
 use serde::Serialize;
 
 use super::which::Which;
-use crate::accounts::{AccountState, Health};
+use crate::accounts::{AccountState, Health, Window};
 use crate::cli::{Desk, Failure, print};
-use crate::platforms::{Credential, DialectName, Face, Platform};
+use crate::platforms::{
+    Credential, DialectName, ErrorClass, Face, LimitsTold, Platform, understand,
+};
 use crate::relay::CREDENTIAL_FIELD;
 use crate::upstream::Client;
 use crate::vault::{Place, Vault, mask};
@@ -33,8 +35,12 @@ enum Verdict {
     Valid,
     /// The platform does not take it.
     Expired,
-    /// Its quota or rate is used up.
+    /// The platform has shut the account.
+    Banned,
+    /// Its quota is used up, by the platform's word or by our count.
     Exhausted,
+    /// Too much was asked of it just now.
+    Limited,
     /// The platform can't be reached, or is broken.
     Unreachable,
     /// It opens; whether the platform takes it can't be told for free.
@@ -56,6 +62,7 @@ impl Check {
         let state = self.which.find(desk, &*directory).await?;
         let finding = examine(desk, &vault, &state).await?;
         let health = moved(&state.health, &finding);
+        let finding = finding.with_windows(&state.windows);
         if let Some(health) = health.clone() {
             directory.set_health(state.account.id, health).await?;
         }
@@ -100,8 +107,7 @@ async fn examine(desk: &Desk, vault: &Vault, state: &AccountState) -> Result<Fin
     let credential = match credential {
         Ok(credential) => credential,
         Err(saw) => {
-            let fix = "Put the key back into the ring, or bind the account anew.";
-            return Ok(Finding { verdict: Verdict::Locked, saw, fix });
+            return Ok(Finding::of(Verdict::Locked, saw));
         }
     };
     let dialect = account.dialect.as_deref().and_then(DialectName::named);
@@ -127,11 +133,7 @@ async fn ask(
     face: &Face,
     credential: &Credential,
 ) -> Finding {
-    let unreachable = |saw: String| Finding {
-        verdict: Verdict::Unreachable,
-        saw,
-        fix: "See base_url, the network, or the platform's status page; then try again.",
-    };
+    let unreachable = |saw: String| Finding::of(Verdict::Unreachable, saw);
     let url = format!("{}/models", face.base_url.to_string().trim_end_matches('/'));
     let mut request = match Request::get(url).body(Full::<Bytes>::default()) {
         Ok(request) => request,
@@ -146,33 +148,67 @@ async fn ask(
         Ok(reply) => reply,
         Err(failure) => return unreachable(failure.to_string()),
     };
-    let status = reply.status;
-    let body = client.collect(reply.body).await.unwrap_or_default();
-    let saw = format!("{} answers {status}{}", platform.name, words(&body, credential));
-    judge(status, saw)
-}
-
-fn judge(status: StatusCode, saw: String) -> Finding {
-    let (verdict, fix) = match status.as_u16() {
-        200..=299 => (Verdict::Valid, ""),
-        401 | 403 => (Verdict::Expired, "Make a new key on the platform and bind it."),
-        402 | 429 => (Verdict::Exhausted, "Wait for the reset, or order more on the platform."),
-        404 | 405 => (Verdict::Unknown, "It has no list of models to try: send it a request."),
-        _ => (Verdict::Unreachable, "Try again later."),
-    };
-    Finding { verdict, saw, fix }
-}
-
-/// A refusal's own words, without the secrets that it may repeat.
-fn words(body: &[u8], credential: &Credential) -> String {
-    let Ok(body) = serde_json::from_slice::<serde_json::Value>(body) else { return String::new() };
-    let message = body.pointer("/error/message").or_else(|| body.get("message"));
-    let message = message.and_then(serde_json::Value::as_str).unwrap_or_default();
-    if message.is_empty() {
-        return String::new();
+    let (status, headers) = (reply.status, reply.headers);
+    let body = client.glance(reply.body).await;
+    if status.is_success() {
+        let told = LimitsTold::read(face, &headers);
+        let saw = format!("{} answers {status}", platform.name);
+        return Finding::of(
+            if told.spent.is_some() { Verdict::Exhausted } else { Verdict::Valid },
+            saw,
+        );
     }
-    let message: String = message.chars().take(300).collect();
-    format!(": {}", mask(&message, &credential.secrets()))
+    let said = mask(std::str::from_utf8(&body).unwrap_or_default(), &credential.secrets());
+    let error = understand(platform, face, status, &headers, said.as_bytes());
+    let words: String = error.message.chars().take(300).collect();
+    Finding::of(
+        verdict(status, error.class),
+        format!("{} answers {status}: {words}", platform.name),
+    )
+}
+
+/// What a refusal of the list of models means.
+fn verdict(status: StatusCode, class: ErrorClass) -> Verdict {
+    match (status.as_u16(), class) {
+        (_, ErrorClass::Banned) => Verdict::Banned,
+        (_, ErrorClass::AuthExpired) => Verdict::Expired,
+        (_, ErrorClass::QuotaExhausted) => Verdict::Exhausted,
+        (_, ErrorClass::RateLimited) => Verdict::Limited,
+        (404 | 405, _) => Verdict::Unknown,
+        // No word that the table knows, but a refusal of the credential all the same.
+        (401 | 403, _) => Verdict::Expired,
+        _ => Verdict::Unreachable,
+    }
+}
+
+impl Finding {
+    fn of(verdict: Verdict, saw: String) -> Self {
+        let fix = match verdict {
+            Verdict::Valid => "",
+            Verdict::Expired => "Make a new key on the platform and bind it.",
+            Verdict::Banned => "Ask the platform's support; waiting does not help.",
+            Verdict::Exhausted => "Wait for the reset, or order more on the platform.",
+            Verdict::Limited => "Try again in a minute.",
+            Verdict::Unreachable => {
+                "See base_url, the network, or the platform's status page; then try again."
+            }
+            Verdict::Unknown => "It has no list of models to try: send it a request.",
+            Verdict::Locked => "Put the key back into the ring, or bind the account anew.",
+        };
+        Self { verdict, saw, fix }
+    }
+
+    /// The platform takes the credential, and our own count says that nothing is left.
+    fn with_windows(self, windows: &[Window]) -> Self {
+        let spent = windows.iter().filter(|window| window.left().is_some_and(|left| left <= 0));
+        let Some(last) = spent.max_by_key(|window| window.resets_at) else { return self };
+        if self.verdict != Verdict::Valid {
+            return self;
+        }
+        let until = last.resets_at.map_or_else(String::new, |at| format!(" until {at}"));
+        let saw = format!("{}; its {} window is used up{until}", self.saw, last.period);
+        Self::of(Verdict::Exhausted, saw)
+    }
 }
 
 /// The health that a finding moves an account to, if it does.
@@ -183,6 +219,9 @@ fn moved(now: &Health, finding: &Finding) -> Option<Health> {
         (Verdict::Expired, Health::Active | Health::Cooling { .. }) => {
             Some(Health::Expired { reason: finding.saw.clone() })
         }
+        (Verdict::Banned, Health::Active | Health::Cooling { .. } | Health::Expired { .. }) => {
+            Some(Health::Banned { reason: finding.saw.clone() })
+        }
         _ => None,
     }
 }
@@ -192,14 +231,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_judged_by_its_status() {
-        let verdict = |status| judge(StatusCode::from_u16(status).unwrap(), String::new()).verdict;
-        assert_eq!(verdict(200), Verdict::Valid);
-        assert_eq!(verdict(401), Verdict::Expired);
-        assert_eq!(verdict(429), Verdict::Exhausted);
-        assert_eq!(verdict(404), Verdict::Unknown);
-        assert_eq!(verdict(503), Verdict::Unreachable);
-        assert_eq!(verdict(302), Verdict::Unreachable);
+    fn a_refusal_is_judged_by_the_platforms_table_before_its_status() {
+        let catalogue = crate::platforms::Catalogue::load(&toml::Table::new()).unwrap();
+        let judged = |platform: &str, status: u16, body: &str| {
+            let platform = catalogue.platform(platform).unwrap();
+            let status = StatusCode::from_u16(status).unwrap();
+            let face = platform.face(None).unwrap();
+            let error = understand(platform, face, status, &Default::default(), body.as_bytes());
+            verdict(status, error.class)
+        };
+        let code = |code: &str| format!("{{\"error\":{{\"code\":\"{code}\",\"message\":\"m\"}}}}");
+        assert_eq!(judged("glm", 429, &code("1121")), Verdict::Banned);
+        assert_eq!(judged("glm", 429, &code("1113")), Verdict::Exhausted);
+        assert_eq!(judged("glm", 429, &code("1302")), Verdict::Limited);
+        assert_eq!(judged("openai", 401, &code("account_deactivated")), Verdict::Banned);
+        assert_eq!(judged("openai", 429, &code("insufficient_quota")), Verdict::Exhausted);
+        for (status, is) in [
+            (401, Verdict::Expired),
+            (403, Verdict::Expired),
+            (402, Verdict::Exhausted),
+            (429, Verdict::Limited),
+            (404, Verdict::Unknown),
+            (503, Verdict::Unreachable),
+            (302, Verdict::Unreachable),
+        ] {
+            assert_eq!(judged("openai", status, "<html>"), is, "{status}");
+        }
     }
 
     #[test]
@@ -213,9 +270,20 @@ mod tests {
         assert_eq!(moved(&locked, &finding(Verdict::Valid)), Some(Health::Active));
         assert_eq!(moved(&locked, &finding(Verdict::Unknown)), None);
         assert_eq!(moved(&expired, &finding(Verdict::Valid)), Some(Health::Active));
-        assert_eq!(moved(&Health::Active, &finding(Verdict::Expired)), Some(expired));
+        assert_eq!(moved(&Health::Active, &finding(Verdict::Expired)), Some(expired.clone()));
         assert_eq!(moved(&disabled, &finding(Verdict::Valid)), None);
         assert_eq!(moved(&disabled, &finding(Verdict::Expired)), None);
-        assert_eq!(moved(&Health::Active, &finding(Verdict::Unreachable)), None);
+        let cooling = Health::Cooling {
+            until: "2026-11-25T00:00:00Z".parse().unwrap(),
+            reason: "429".into(),
+            out_of_quota: true,
+            tries_at: None,
+        };
+        assert_eq!(moved(&cooling, &finding(Verdict::Valid)), Some(Health::Active));
+        for no_word in [Verdict::Unreachable, Verdict::Exhausted, Verdict::Limited] {
+            assert_eq!(moved(&Health::Active, &finding(no_word)), None);
+        }
+        let banned = Health::Banned { reason: "401".into() };
+        assert_eq!(moved(&expired, &finding(Verdict::Banned)), Some(banned));
     }
 }

@@ -1,10 +1,10 @@
 //! `tributary account list`: status, windows, what is leased.
 
 use clap::Args;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::period;
-use crate::accounts::{AccountState, User, Window};
+use crate::accounts::{AccountState, Health, Origin, User, Window};
 use crate::cli::desk::users;
 use crate::cli::table::table;
 use crate::cli::{Desk, Failure, print};
@@ -52,12 +52,14 @@ fn facts(state: &AccountState, users: &[User]) -> Value {
     let account = &state.account;
     let window = |window: &Window| {
         json!({
-            "period": period::word(&window.period),
-            "zone": period::zone(&window.period),
+            "period": window.period.to_string(),
+            "zone": window.period.zone(),
             "limit": window.limit,
+            "limit_from": window.limit.map(|_| window.origin),
             "used": window.used,
             "leased": state.leased,
             "resets_at": window.resets_at,
+            "reset_told": window.end_told,
         })
     };
     json!({
@@ -68,6 +70,8 @@ fn facts(state: &AccountState, users: &[User]) -> Value {
         "dialect": account.dialect,
         "status": state.health.status(),
         "reason": state.health.reason(),
+        "until": until(state),
+        "fix": state.health.remedy(),
         "expires_at": account.expires_at,
         "last_used_at": state.last_used_at,
         "remaining": state.remaining(),
@@ -90,13 +94,42 @@ fn rows(state: &AccountState, users: &[User]) -> Vec<[String; 11]> {
             first(account.platform.to_string()),
             first(account.name.clone()),
             first(state.health.status().to_owned()),
-            period::word(&window.period),
+            window.period.to_string(),
             window.used.to_string(),
             state.leased.to_string(),
-            window.limit.map_or("unknown".to_owned(), |limit| limit.to_string()),
+            limit(window),
             window.resets_at.map_or("at first use".to_owned(), |at| at.to_string()),
-            first(state.health.reason().unwrap_or_default().to_owned()),
+            first(why(state)),
         ]
     };
     state.windows.iter().enumerate().map(row).collect()
+}
+
+/// A limit with whose word it is, where it is not a person's.
+fn limit(window: &Window) -> String {
+    match (window.limit, window.origin) {
+        (None, _) => "unknown".to_owned(),
+        (Some(limit), Origin::Hand) => limit.to_string(),
+        (Some(limit), Origin::Catalogue) => format!("{limit} (the catalogue's)"),
+        (Some(limit), Origin::Learned) => format!("{limit} (learned)"),
+    }
+}
+
+/// When a pause ends.
+fn until(state: &AccountState) -> Option<Timestamp> {
+    match state.health {
+        Health::Cooling { until, .. } => Some(until),
+        _ => None,
+    }
+}
+
+/// Why an account is not active, and what to do about it.
+fn why(state: &AccountState) -> String {
+    let (Some(reason), Some(remedy)) = (state.health.reason(), state.health.remedy()) else {
+        return String::new();
+    };
+    match until(state) {
+        Some(until) => format!("{reason} (until {until}): {remedy}"),
+        None => format!("{reason}: {remedy}"),
+    }
 }

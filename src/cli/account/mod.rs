@@ -4,7 +4,6 @@ mod add;
 mod check;
 mod key_file;
 mod list;
-mod period;
 mod remove;
 mod switch;
 mod which;

@@ -6,7 +6,9 @@ use serde::Deserialize;
 
 use super::Hangup;
 use crate::platforms::credential::CredentialSpec;
-use crate::platforms::rules::{AnswerRules, ErrorRule, RequestRules, Traits, one_or_many};
+use crate::platforms::rules::{
+    AnswerRules, ErrorRule, LimitRule, RequestRules, Traits, one_or_many,
+};
 use crate::platforms::{DialectName, Price, Vocabulary};
 
 /// `[platforms.NAME]`, after the operator's part was laid over the built-in one.
@@ -57,6 +59,8 @@ pub(super) struct FaceEntry {
     pub(super) answer: AnswerRules,
     /// Without one, OpenAI's table holds.
     pub(super) errors: Option<Vec<ErrorRule>>,
+    /// Without them, OpenAI's hold.
+    pub(super) limits: Option<Vec<LimitRule>>,
     pub(super) own_codes: Option<bool>,
     #[serde(default)]
     pub(super) param_names: Vec<String>,

@@ -1,7 +1,6 @@
 //! From TOML to platforms: merge, read, check, join.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use toml::{Table, Value};
@@ -10,9 +9,9 @@ use url::Url;
 use super::entry::{FaceEntry, ModelEntry, PlatformEntry, WindowEntry};
 use super::platform::family;
 use super::{CatalogueError, Face, Model, Platform, Reach, merge};
-use crate::accounts::{Period, Tokens, WindowSpec};
+use crate::accounts::{Origin, Period, Tokens, WindowSpec};
 use crate::platforms::DialectName;
-use crate::platforms::rules::ErrorRule;
+use crate::platforms::rules::{ErrorRule, LimitRule};
 
 /// The built-in platforms, in the catalogue's order.
 const BUILT_IN: [(&str, &str); 6] = [
@@ -30,7 +29,7 @@ pub(super) fn platforms(
     mistakes: &mut Vec<CatalogueError>,
 ) -> Vec<Arc<Platform>> {
     let built_in = built_in();
-    let common = common_errors(&built_in);
+    let common = Common::of(&built_in);
     let mut tables = built_in.clone();
     match operator.get("platforms") {
         None => {}
@@ -61,12 +60,22 @@ fn built_in() -> Vec<(String, Value)> {
     BUILT_IN.iter().map(read).collect()
 }
 
-/// OpenAI's error table, which holds for every platform that brings none.
-fn common_errors(tables: &[(String, Value)]) -> Vec<ErrorRule> {
-    let (_, openai) = tables.iter().find(|(id, _)| id == "openai").expect("openai is built in");
-    let entry: PlatformEntry = openai.clone().try_into().expect("the built-in catalogue reads");
-    let face = entry.faces.into_iter().find(|(dialect, _)| *dialect == DialectName::OpenaiChat);
-    face.and_then(|(_, face)| face.errors).unwrap_or_default()
+/// OpenAI's tables, which hold for every platform that brings none.
+#[derive(Default)]
+struct Common {
+    errors: Vec<ErrorRule>,
+    limits: Vec<LimitRule>,
+}
+
+impl Common {
+    fn of(tables: &[(String, Value)]) -> Self {
+        let (_, openai) = tables.iter().find(|(id, _)| id == "openai").expect("openai is built in");
+        let entry: PlatformEntry = openai.clone().try_into().expect("the built-in catalogue reads");
+        let face = entry.faces.into_iter().find(|(dialect, _)| *dialect == DialectName::OpenaiChat);
+        let Some((_, face)) = face else { return Self::default() };
+        let (errors, limits) = (face.errors, face.limits);
+        Self { errors: errors.unwrap_or_default(), limits: limits.unwrap_or_default() }
+    }
 }
 
 fn lay_over(
@@ -103,7 +112,7 @@ fn usual_face(table: &Value) -> Option<String> {
 }
 
 /// Reads one platform and notes every mistake in it.
-fn read(id: &str, table: Value, common: &[ErrorRule]) -> Result<Platform, Vec<CatalogueError>> {
+fn read(id: &str, table: Value, common: &Common) -> Result<Platform, Vec<CatalogueError>> {
     let path = format!("platforms.{id}");
     let mut entry: PlatformEntry = table
         .try_into()
@@ -142,7 +151,7 @@ fn read(id: &str, table: Value, common: &[ErrorRule]) -> Result<Platform, Vec<Ca
 fn read_faces(
     entry: &mut PlatformEntry,
     path: &str,
-    common: &[ErrorRule],
+    common: &Common,
     mistakes: &mut Vec<CatalogueError>,
 ) -> Vec<Arc<Face>> {
     if entry.faces.is_empty() {
@@ -176,7 +185,8 @@ fn read_windows(
         }
     }
     if windows.is_empty() {
-        windows.push(WindowSpec { period: Period::Day { zone: "UTC".to_owned() }, limit: None });
+        let period = Period::Day { zone: "UTC".to_owned() };
+        windows.push(WindowSpec { period, limit: None, origin: Origin::Catalogue });
     }
     windows
 }
@@ -222,7 +232,7 @@ fn read_models(
     models
 }
 
-fn read_face(dialect: DialectName, face: FaceEntry, common: &[ErrorRule]) -> Result<Face, String> {
+fn read_face(dialect: DialectName, face: FaceEntry, common: &Common) -> Result<Face, String> {
     let mut headers = HeaderMap::new();
     for (name, value) in face.headers {
         let name: HeaderName = name.parse().map_err(|_| format!("`{name}` is no header's name"))?;
@@ -245,7 +255,8 @@ fn read_face(dialect: DialectName, face: FaceEntry, common: &[ErrorRule]) -> Res
         request: face.request,
         answer: face.answer,
         own_codes: face.own_codes.unwrap_or(face.errors.is_none()),
-        errors: face.errors.unwrap_or_else(|| common.to_vec()),
+        errors: face.errors.unwrap_or_else(|| common.errors.clone()),
+        limits: face.limits.unwrap_or_else(|| common.limits.clone()),
         param_names: face.param_names,
     })
 }
@@ -259,30 +270,16 @@ fn holds_secret(name: &HeaderName) -> bool {
 }
 
 fn read_window(window: &WindowEntry) -> Result<WindowSpec, String> {
-    let period = if window.period == "day" {
-        let zone = window.zone.clone().unwrap_or_else(|| "UTC".to_owned());
-        Period::Day { zone }
-    } else {
-        let length = length(&window.period);
-        let length = length.ok_or("a period is `day`, or a length as `5h` or `7d`")?;
-        if window.zone.is_some() {
-            return Err("a zone belongs to a `day`".to_owned());
-        }
-        Period::FromFirstUse { seconds: i64::try_from(length.as_secs()).unwrap_or(i64::MAX) }
-    };
-    Ok(WindowSpec { period, limit: window.limit.map(Tokens) })
-}
-
-fn length(text: &str) -> Option<Duration> {
-    let (count, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let seconds = match unit {
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        _ => return None,
-    };
-    let count: u64 = count.parse().ok().filter(|count| *count > 0)?;
-    Some(Duration::from_secs(count.checked_mul(seconds)?))
+    let period = Period::named(&window.period);
+    let period =
+        match (period.ok_or("a period is `day`, or a length as `5h` or `7d`")?, &window.zone) {
+            (Period::Day { .. }, Some(zone)) => Period::Day { zone: zone.clone() },
+            (Period::FromFirstUse { .. }, Some(_)) => {
+                return Err("a zone belongs to a `day`".to_owned());
+            }
+            (period, None) => period,
+        };
+    Ok(WindowSpec { period, limit: window.limit.map(Tokens), origin: Origin::Catalogue })
 }
 
 fn address(model: &ModelEntry, face: &Face) -> Result<Uri, String> {

@@ -3,13 +3,14 @@
 use toml::{Table, Value};
 
 /// What belongs to a face, and may stand at the platform's top for short.
-const FACE_KEYS: [&str; 8] = [
+const FACE_KEYS: [&str; 9] = [
     "base_url",
     "credential",
     "headers",
     "request",
     "answer",
     "errors",
+    "limits",
     "own_codes",
     "param_names",
 ];

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::Family;
 use crate::accounts::{Period, WindowSpec};
 use crate::platforms::credential::CredentialSpec;
-use crate::platforms::rules::{AnswerRules, ErrorRule, RequestRules, Traits, fits};
+use crate::platforms::rules::{AnswerRules, ErrorRule, LimitRule, RequestRules, Traits, fits};
 use crate::platforms::{DialectName, Price, Vocabulary};
 
 /// A service that accounts live on.
@@ -64,6 +64,8 @@ pub struct Face {
     pub answer: AnswerRules,
     /// What failures mean.
     pub errors: Vec<ErrorRule>,
+    /// What the headers of answers tell of limits.
+    pub limits: Vec<LimitRule>,
     /// Codes of refused requests reach the caller as they are.
     pub own_codes: bool,
     /// Request fields that are looked for in the words of a refusal.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::accounts::{Period, Tokens, WindowSpec};
+use crate::accounts::{Origin, Period, Tokens, WindowSpec};
 use crate::platforms::DialectName;
 
 fn load(operator: &str) -> Result<Catalogue, Vec<CatalogueError>> {
@@ -112,7 +112,11 @@ fn a_platform_in_gateway_toml_alone_works() {
     assert_eq!(reach.url, "https://api.deepseek.com/v1/chat/completions");
     assert!(reach.is_plain);
     let zone = "Asia/Shanghai".to_owned();
-    let window = WindowSpec { period: Period::Day { zone }, limit: Some(Tokens(1_000_000)) };
+    let window = WindowSpec {
+        period: Period::Day { zone },
+        limit: Some(Tokens(1_000_000)),
+        origin: Origin::Catalogue,
+    };
     assert_eq!(platform.windows, [window]);
     let face = platform.face(None).unwrap();
     assert!(!face.errors.is_empty() && face.own_codes);

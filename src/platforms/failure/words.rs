@@ -43,7 +43,7 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     if let Some(millis) = text("retry-after-ms").and_then(|text| text.parse().ok()) {
         return Some(Duration::from_millis(millis));
     }
-    let Some(wait) = text("retry-after") else { return refill(headers) };
+    let wait = text("retry-after")?;
     if let Ok(seconds) = wait.parse::<f64>() {
         return Duration::try_from_secs_f64(seconds).ok();
     }
@@ -53,18 +53,8 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Duration::try_from(at.duration_since(now)).ok()
 }
 
-/// When the limit that is used up is full again (`x-ratelimit-reset-tokens: 6m0s`).
-fn refill(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: String| headers.get(name)?.to_str().ok().map(str::to_owned);
-    ["requests", "tokens"]
-        .into_iter()
-        .filter(|kind| text(format!("x-ratelimit-remaining-{kind}")).as_deref() == Some("0"))
-        .filter_map(|kind| length(&text(format!("x-ratelimit-reset-{kind}"))?))
-        .max()
-}
-
 /// A length as Go writes it: `120ms`, `59.629s`, `6m0s`, `1h2m`.
-fn length(text: &str) -> Option<Duration> {
+pub(in super::super) fn length(text: &str) -> Option<Duration> {
     let (mut rest, mut seconds) = (text.trim(), 0.0);
     while !rest.is_empty() {
         let digits = rest.find(|letter: char| letter.is_ascii_alphabetic())?;
@@ -139,15 +129,10 @@ mod tests {
     }
 
     #[test]
-    fn a_used_up_limit_says_when_it_is_full_again() {
-        let mut headers = HeaderMap::new();
-        headers.insert("x-ratelimit-remaining-tokens", "0".parse().unwrap());
-        headers.insert("x-ratelimit-reset-tokens", "6m0.5s".parse().unwrap());
-        headers.insert("x-ratelimit-remaining-requests", "9".parse().unwrap());
-        headers.insert("x-ratelimit-reset-requests", "1h".parse().unwrap());
-        assert_eq!(retry_after(&headers), Some(Duration::from_millis(360_500)));
-        for (text, length) in [("120ms", Some(120)), ("", Some(0)), ("5", None), ("x1s", None)] {
-            assert_eq!(super::length(text), length.map(Duration::from_millis), "{text}");
+    fn a_length_is_read_as_go_writes_it() {
+        let known = [("120ms", Some(120)), ("6m0.5s", Some(360_500)), ("5", None), ("x1s", None)];
+        for (text, millis) in known {
+            assert_eq!(length(text), millis.map(Duration::from_millis), "{text}");
         }
     }
 

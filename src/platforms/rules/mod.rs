@@ -5,10 +5,12 @@
 
 mod answer;
 mod error;
+mod limit;
 mod request;
 
 pub use answer::{AnswerRules, FlagRule, Form};
 pub use error::{ErrorRule, Until};
+pub use limit::LimitRule;
 pub use request::{
     Calls, Effort, EffortSent, FieldRule, ForcedChoice, ImageRules, JsonObject, JsonSchema, Legacy,
     MessageRules, NamedChoice, NoChoice, NumberBound, RequestRules, SearchRules, StreamsOnly,

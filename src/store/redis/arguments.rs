@@ -32,7 +32,7 @@ impl RedisStore {
         call.arg(self.clock_ms()).arg(resets.0.len());
         for zone in &resets.0 {
             call.arg(&zone.zone);
-            for reset in zone.next {
+            for reset in zone.around {
                 call.arg(reset.as_millisecond());
             }
         }

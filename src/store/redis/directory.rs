@@ -13,7 +13,6 @@ use crate::accounts::{
 };
 
 use super::super::{Answer, Directory, StoreError};
-use super::health::Move;
 use super::keys::{self, Family};
 use super::view::packed;
 use super::{RedisStore, from_json, instant, to_json};
@@ -131,8 +130,8 @@ impl Directory for RedisStore {
         let mut call = self.call(&self.scripts.add_account, &family, &Resets::default());
         call.arg(account.id.0).arg(account.platform.as_str()).arg(&name);
         call.arg(to_json("account", &account)?);
-        for (kind, period, limit) in windows {
-            call.arg(kind).arg(period).arg(limit);
+        for (kind, period, limit, origin) in windows {
+            call.arg(kind).arg(period).arg(limit).arg(origin);
         }
         match self.scripts.add_account.run_once::<bool>(&self.link, &call).await? {
             true => Ok(()),
@@ -162,7 +161,7 @@ impl Directory for RedisStore {
     }
 
     async fn set_health(&self, account: AccountId, health: Health) -> Answer<Option<()>> {
-        let moved = self.move_health(account, &health, Move::Anywhere).await?;
+        let moved = self.move_health(account, &health).await?;
         Ok(moved.then_some(()))
     }
 

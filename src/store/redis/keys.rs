@@ -34,8 +34,9 @@ impl Family {
 
     /// The keys that every script declares, in the order of `common.lua`.
     fn keys(&self) -> Vec<String> {
-        const NAMES: [&str; 16] = [
+        const NAMES: [&str; 21] = [
             "a", "q", "qi", "lo", "t", "r", "s", "ls", "ld", "out", "b", "bt", "n", "h", "f", "nm",
+            "te", "m0", "m1", "m2", "m3",
         ];
         let mut keys: Vec<String> = NAMES.iter().map(|name| self.key(name)).collect();
         keys.push(platforms(self.pool));

@@ -10,14 +10,13 @@ use jiff::Timestamp;
 use redis::Value;
 
 use crate::accounts::{
-    Account, AccountId, Charge, ChargeKind, GatewayTokenRow, Grant, Health, LeaseAsk, LeaseId,
-    LeaseKey, Record, Refusal, Resets, Settlement,
+    Account, AccountId, Charge, ChargeKind, EARLY_TRY, GatewayTokenRow, Grant, Harm, LeaseAsk,
+    LeaseId, LeaseKey, Record, Refusal, Resets, Rest, Settlement, Told,
 };
 
 use super::super::{Answer, Ledger, StoreError};
 use super::arguments::{EARLY_TOMBSTONE, LATE, TOMBSTONE, exactly, millis, tokens};
 use super::charges::kind_number;
-use super::health::Move;
 use super::keys::{self, Family};
 use super::records::Given;
 use super::{RedisStore, corrupt};
@@ -95,23 +94,26 @@ impl Ledger for RedisStore {
         all_of(parts).map(|()| charged)
     }
 
-    async fn worsen(&self, account: AccountId, health: Health) -> Answer<()> {
-        // Nobody makes an account better by failing.
-        if health == Health::Active {
-            return Ok(());
-        }
-        self.move_health(account, &health, Move::ToWorse).await.map(drop)
+    async fn worsen(&self, account: AccountId, granted_at: Timestamp, harm: Harm) -> Answer<bool> {
+        self.suffer(account, granted_at, &harm).await
     }
 
     async fn recovered(&self, account: AccountId) -> Answer<()> {
         self.end_pause(account).await
     }
 
-    async fn block_model(&self, account: AccountId, model: &str, until: Timestamp) -> Answer<()> {
+    async fn block_model(&self, account: AccountId, model: &str, rest: Rest) -> Answer<()> {
         let Some(family) = self.family_of(account).await? else { return Ok(()) };
         let mut call = self.call(&self.scripts.block, &family, &Resets::default());
-        call.arg(account.0).arg(model).arg(until.as_millisecond());
+        call.arg(account.0).arg(model).arg(millis(EARLY_TRY)).arg(millis(rest.after));
+        for at in rest.at {
+            call.arg(at.as_millisecond());
+        }
         self.scripts.block.run(&self.link, &call).await
+    }
+
+    async fn learn(&self, batch: Vec<Told>, resets: &Resets) -> Answer<()> {
+        all_of(join_all(batch.iter().map(|told| self.hear(told, resets))).await)
     }
 
     async fn record(&self, batch: Vec<Record>) -> Answer<()> {
@@ -210,11 +212,12 @@ fn read_lease(answer: &[Value]) -> Answer<Result<Grant, Refusal>> {
         Timestamp::from_millisecond(number(text)?).map_err(|error| corrupt("lease", error))
     };
     Ok(match words[..] {
-        ["granted", account, remaining, candidates, granted_at] => Ok(Grant {
+        ["granted", account, remaining, candidates, granted_at, ailing] => Ok(Grant {
             account: AccountId(number(account)?),
             remaining: if remaining.is_empty() { None } else { Some(number(remaining)?) },
             candidates: candidates.parse().ok(),
             granted_at: at(granted_at)?,
+            ailing: ailing == "1",
         }),
         ["busy"] => Err(Refusal::Busy),
         ["cooling", until] => Err(Refusal::Cooling { until: at(until)? }),

@@ -33,8 +33,10 @@ scripts! {
     sweep: "common.lua" "sweep.lua";
     add_account: "common.lua" "add_account.lua";
     set_health: "common.lua" "set_health.lua";
+    worsen: "common.lua" "worsen.lua";
     recovered: "common.lua" "recovered.lua";
     block: "common.lua" "block.lua";
+    learn: "common.lua" "learn.lua";
     view: "common.lua" "view.lua";
     hold: "purse.lua" "hold.lua";
     end_holds: "purse.lua" "end_holds.lua";

@@ -1,9 +1,10 @@
 //! Accounts as they are shown.
 
-use crate::accounts::{AccountState, Health, Period, PoolId, Resets, Tokens, Window, WindowSpec};
+use crate::accounts::{AccountState, Origin, Period, PoolId, Resets, Tokens, Window, WindowSpec};
 use futures_util::future::try_join_all;
 
 use super::super::Answer;
+use super::health::{Parts, whole};
 use super::keys::{Family, platforms};
 use super::{RedisStore, corrupt, from_json, instant};
 
@@ -11,11 +12,13 @@ use super::{RedisStore, corrupt, from_json, instant};
 const A_PAGE: usize = 200;
 
 /// A window as a script packs it: `day` and its zone or `use` and its seconds, limit,
-/// used, end.
-type Packed = (String, String, i64, i64, i64);
+/// used, end, and where the limit comes from, with [`END_TOLD`] if the end was told.
+type Packed = (String, String, i64, i64, i64, i64);
+
+const END_TOLD: i64 = 4;
 
 /// Fixed part, health, leased, last use, windows.
-type Shown = (String, String, i64, i64, Vec<Packed>);
+type Shown = (String, Parts, i64, i64, Vec<Packed>);
 
 impl RedisStore {
     async fn families_in(&self, pools: &[PoolId]) -> Answer<Vec<Family>> {
@@ -53,17 +56,16 @@ impl RedisStore {
 }
 
 fn state((fixed, health, leased, used_at, windows): Shown) -> Answer<AccountState> {
-    let health = if health.is_empty() { Health::Active } else { from_json("health", &health)? };
     Ok(AccountState {
         account: from_json("account", &fixed)?,
-        health,
+        health: whole(health)?,
         windows: windows.into_iter().map(window).collect::<Answer<_>>()?,
         leased: Tokens(leased.unsigned_abs()),
         last_used_at: instant("account", used_at)?,
     })
 }
 
-fn window((kind, period, limit, used, end): Packed) -> Answer<Window> {
+fn window((kind, period, limit, used, end, origin): Packed) -> Answer<Window> {
     Ok(Window {
         period: match kind.as_str() {
             "day" => Period::Day { zone: period },
@@ -74,14 +76,25 @@ fn window((kind, period, limit, used, end): Packed) -> Answer<Window> {
         limit: u64::try_from(limit).ok().map(Tokens),
         used: Tokens(used.unsigned_abs()),
         resets_at: instant("window", end)?,
+        origin: match origin % END_TOLD {
+            0 => Origin::Catalogue,
+            1 => Origin::Hand,
+            _ => Origin::Learned,
+        },
+        end_told: origin >= END_TOLD,
     })
 }
 
-/// A window's three arguments.
-pub(super) fn packed(spec: &WindowSpec) -> (&'static str, String, i64) {
+/// A window's four arguments.
+pub(super) fn packed(spec: &WindowSpec) -> (&'static str, String, i64, u8) {
+    let origin = match spec.origin {
+        Origin::Catalogue => 0,
+        Origin::Hand => 1,
+        Origin::Learned => 2,
+    };
     let limit = spec.limit.map_or(-1, |limit| super::arguments::tokens(limit).cast_signed());
     match &spec.period {
-        Period::Day { zone } => ("day", zone.clone(), limit),
-        Period::FromFirstUse { seconds } => ("use", seconds.to_string(), limit),
+        Period::Day { zone } => ("day", zone.clone(), limit, origin),
+        Period::FromFirstUse { seconds } => ("use", seconds.to_string(), limit, origin),
     }
 }

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::accounts::{
-    Account, AccountId, GatewayTokenRow, Grant, Health, LeaseAsk, LeaseId, LeaseKey, Record,
-    Refusal, Resets, Settlement,
+    Account, AccountId, GatewayTokenRow, Grant, Harm, LeaseAsk, LeaseId, LeaseKey, Record, Refusal,
+    Resets, Rest, Settlement, Told,
 };
 
 use super::super::{Answer, Ledger};
@@ -66,16 +66,22 @@ impl Ledger for SqliteStore {
         self.desk.write(|books, now| books.sweep(now, resets)).await
     }
 
-    async fn worsen(&self, account: AccountId, health: Health) -> Answer<()> {
-        self.desk.write(|books, now| books.worsen(account, health, now)).await
+    async fn worsen(&self, account: AccountId, granted_at: Timestamp, harm: Harm) -> Answer<bool> {
+        self.desk.write(|books, now| books.worsen(account, granted_at, &harm, now)).await
     }
 
     async fn recovered(&self, account: AccountId) -> Answer<()> {
         self.desk.write(|books, now| books.recovered(account, now)).await
     }
 
-    async fn block_model(&self, account: AccountId, model: &str, until: Timestamp) -> Answer<()> {
-        self.desk.write(|books, _| books.block_model(account, model, until)).await
+    async fn block_model(&self, account: AccountId, model: &str, rest: Rest) -> Answer<()> {
+        self.desk.write(|books, now| books.block_model(account, model, &rest, now)).await
+    }
+
+    async fn learn(&self, batch: Vec<Told>, resets: &Resets) -> Answer<()> {
+        self.desk
+            .write(|books, now| batch.iter().for_each(|told| books.hear(told, now, resets)))
+            .await
     }
 
     async fn record(&self, batch: Vec<Record>) -> Answer<()> {

@@ -61,7 +61,7 @@ fn people(conn: &Connection, books: &mut Books) -> Answer<()> {
 
 fn accounts(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
     let mut windows: HashMap<AccountId, Vec<Window>> = HashMap::new();
-    let sql = "SELECT account, period, \"limit\", used, resets_at FROM windows
+    let sql = "SELECT account, period, \"limit\", used, resets_at, origin, end_told FROM windows
                ORDER BY account, place";
     each(conn, sql, |row| {
         let window = Window {
@@ -69,6 +69,8 @@ fn accounts(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> 
             limit: get::<Option<i64>>(row, 2)?.map(tokens),
             used: tokens(get(row, 3)?),
             resets_at: get::<Option<Ms>>(row, 4)?.map(|ms| rows::at("window", ms)).transpose()?,
+            origin: rows::json("window", &get::<String>(row, 5)?)?,
+            end_told: get(row, 6)?,
         };
         windows.entry(AccountId(get(row, 0)?)).or_default().push(window);
         Ok(())
@@ -78,14 +80,14 @@ fn accounts(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> 
                LEFT JOIN uses u ON u.account = a.id";
     each(conn, sql, |row| {
         let fixed = Arc::new(rows::json("account", &get::<String>(row, 1)?)?);
-        let health = match get::<Option<String>>(row, 2)? {
+        let condition = match get::<Option<String>>(row, 2)? {
             Some(text) => rows::json("health", &text)?,
             None => Default::default(),
         };
         let used_at: Option<Ms> = get(row, 3)?;
         let used_at = used_at.map(|ms| rows::at("account", ms)).transpose()?;
         let windows = windows.remove(&AccountId(get(row, 0)?)).unwrap_or_default();
-        let mut entry = Entry::read(fixed, health, windows, used_at);
+        let mut entry = Entry::read(fixed, condition, windows, used_at);
         entry.turn = get::<Option<i64>>(row, 4)?.unwrap_or_default();
         books.place(entry, now);
         Ok(())
@@ -152,7 +154,7 @@ fn charged(row: &Row<'_>) -> Answer<Charged> {
 fn leases(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
     let ended = books.ended_rows();
     let sql = "SELECT id, row, account, user, estimate, deadline, granted_at, remaining,
-               candidates FROM leases ORDER BY row";
+               candidates, ailing FROM leases ORDER BY row";
     each(conn, sql, |row| {
         let lease = OpenLease {
             row: get(row, 1)?,
@@ -164,6 +166,7 @@ fn leases(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
                 remaining: get(row, 7)?,
                 candidates: get(row, 8)?,
                 granted_at: rows::at("lease", get(row, 6)?)?,
+                ailing: get(row, 9)?,
             },
         };
         books.place_use(lease.row, &lease.grant, now);

@@ -32,6 +32,7 @@ CREATE TABLE accounts (
   UNIQUE (pool, platform, name)
 );
 
+-- Health, failures in a row, and the lease that tries the account, as JSON.
 CREATE TABLE health (account INTEGER PRIMARY KEY, health TEXT NOT NULL);
 
 -- As of the last fold: each account's last lease, by its time and its row.
@@ -49,6 +50,8 @@ CREATE TABLE windows (
   "limit" INTEGER,
   used INTEGER NOT NULL,
   resets_at INTEGER,
+  origin TEXT NOT NULL,
+  end_told INTEGER NOT NULL,
   PRIMARY KEY (account, place)
 ) WITHOUT ROWID;
 
@@ -70,7 +73,8 @@ CREATE TABLE leases (
   deadline INTEGER NOT NULL,
   granted_at INTEGER NOT NULL,
   remaining INTEGER,
-  candidates INTEGER
+  candidates INTEGER,
+  ailing INTEGER NOT NULL
 );
 
 -- Every ended lease, by its row above: kind 0 released, 1 exact, 2 estimated, 3 correction.

@@ -41,12 +41,13 @@ impl<'conn> Statements<'conn> {
             last_charge,
             begin: prepare("BEGIN IMMEDIATE")?,
             commit: prepare("COMMIT")?,
-            lease: prepare("INSERT INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?,
+            lease: prepare("INSERT INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?,
             renew: prepare("UPDATE leases SET deadline = ? WHERE row = ?")?,
             end: prepare("DELETE FROM leases WHERE row BETWEEN ? AND ?")?,
             charge: prepare("INSERT INTO charges VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)")?,
             window: prepare(
-                "UPDATE windows SET used = ?, resets_at = ? WHERE account = ? AND place = ?",
+                "UPDATE windows SET used = ?, resets_at = ?, end_told = ?
+                 WHERE account = ? AND place = ?",
             )?,
             used: prepare("INSERT OR REPLACE INTO uses VALUES (?, ?, ?)")?,
             record: prepare(
@@ -121,6 +122,7 @@ impl<'conn> Statements<'conn> {
             lease.grant.granted_at.as_millisecond(),
             lease.grant.remaining,
             lease.grant.candidates,
+            lease.grant.ailing,
         ];
         run(&mut self.lease, row)
     }
@@ -156,8 +158,8 @@ impl<'conn> Statements<'conn> {
     }
 
     fn motion(&mut self, motion: &Motion) -> Answer<()> {
-        for (place, (used, resets_at)) in (0_i64..).zip(&motion.windows) {
-            run(&mut self.window, params![used, resets_at, motion.account.0, place])?;
+        for (place, (used, resets_at, told)) in (0_i64..).zip(&motion.windows) {
+            run(&mut self.window, params![used, resets_at, told, motion.account.0, place])?;
         }
         match motion.last_used_at {
             Some(at) => run(&mut self.used, params![motion.account.0, at, motion.turn]),
@@ -235,9 +237,9 @@ impl<'conn> Statements<'conn> {
             }
             Note::Purse(note) => purses::write(self.conn, note),
             Note::Account(account) => self.account(account),
-            Note::Health(id, health) => self.once(
+            Note::Condition(id, condition) => self.once(
                 "INSERT OR REPLACE INTO health VALUES (?, ?)",
-                params![id.0, rows::to_json("health", health)?],
+                params![id.0, rows::to_json("health", condition)?],
             ),
             Note::Windows(id, windows) => self.windows(id.0, windows),
             Note::Block { account, model, until } => self.once(
@@ -280,8 +282,10 @@ impl<'conn> Statements<'conn> {
                 window.limit.map(Tokens::signed),
                 window.used.signed(),
                 window.resets_at.map(jiff::Timestamp::as_millisecond),
+                rows::to_json("window", &window.origin)?,
+                window.end_told,
             ];
-            self.once("INSERT INTO windows VALUES (?, ?, ?, ?, ?, ?)", row)?;
+            self.once("INSERT INTO windows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)?;
         }
         Ok(())
     }

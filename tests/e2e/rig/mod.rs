@@ -1,6 +1,7 @@
 //! A gateway on free ports, with two accounts on each simulated platform.
 
 mod answer;
+mod fleet;
 mod people;
 mod platforms;
 #[path = "../../common/redis_server.rs"]
@@ -33,6 +34,7 @@ use tributary::telemetry::Metrics;
 use tributary::vault::{KeyRing, Vault};
 
 pub use answer::{Answer, Stream};
+pub use fleet::Fleet;
 pub use people::Grants;
 pub use platforms::{KEYS, configured, credential, tail};
 pub use redis_server::{Memory, Server};

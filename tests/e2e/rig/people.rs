@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use tributary::accounts::{
-    AccountId, AccountState, ChargeRow, GatewayTokenRow, NewAccount, Period, PlatformId, PoolId,
-    Purse, PurseState, Record, Resets, Scope, Spending, TokenGrant, TokenId, Tokens, User,
+    AccountId, AccountState, ChargeRow, GatewayTokenRow, NewAccount, Origin, Period, PlatformId,
+    PoolId, Purse, PurseState, Record, Resets, Scope, Spending, TokenGrant, TokenId, Tokens, User,
     WindowSpec,
 };
 use tributary::platforms::Credential;
@@ -151,6 +151,7 @@ impl Rig {
             windows: vec![WindowSpec {
                 period: Period::Day { zone: zone.into() },
                 limit: Some(Tokens(limit)),
+                origin: Origin::Hand,
             }],
             sealed: self.vault.seal_credential(&place, &plain).unwrap(),
             generation: 1,

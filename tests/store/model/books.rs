@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use tributary::accounts::{
-    AccountId, Charge, ChargeKind, Health, LeaseId, Refusal, Resets, Tokens, Window, WindowSpec,
+    AccountId, Charge, ChargeKind, EARLY_TRY, Harm, Health, LeaseId, Refusal, Resets, Rest, Tokens,
+    Window, WindowSpec, WindowTold,
 };
 
 pub struct Books {
@@ -20,6 +21,10 @@ pub struct Account {
     pub pool: usize,
     pub windows: Vec<Window>,
     pub health: Health,
+    strikes: u32,
+    struck_at: Option<Timestamp>,
+    /// The lease of the one request that tries it.
+    trial: Option<LeaseId>,
     pub leased: u64,
     open: u32,
     turn: u64,
@@ -53,6 +58,7 @@ pub struct Granted {
     pub account: AccountId,
     pub remaining: Option<i64>,
     pub candidates: u32,
+    pub ailing: bool,
 }
 
 pub struct Ask<'a> {
@@ -79,6 +85,15 @@ impl Account {
         self.blocks.get(model).copied().filter(|&until| until > now)
     }
 
+    fn is_on_trial(&self, now: Timestamp) -> bool {
+        matches!(self.health, Health::Cooling { tries_at: Some(at), .. } if at <= now)
+    }
+
+    /// Whether it answers, or may be tried.
+    fn is_open(&self, now: Timestamp) -> bool {
+        self.health == Health::Active || self.is_on_trial(now)
+    }
+
     fn is_stuck(&self) -> bool {
         !matches!(self.health, Health::Active | Health::Cooling { .. })
     }
@@ -99,6 +114,9 @@ impl Books {
             pool,
             windows: specs.into_iter().map(Window::from).collect(),
             health: Health::Active,
+            strikes: 0,
+            struck_at: None,
+            trial: None,
             leased: 0,
             open: 0,
             turn: 0,
@@ -121,8 +139,12 @@ impl Books {
     pub fn tick(&mut self, now: Timestamp, resets: &Resets) {
         for account in &mut self.accounts {
             account.windows.iter_mut().for_each(|window| window.roll(now, resets));
-            if matches!(account.health, Health::Cooling { until, .. } if until <= now) {
+            if let Health::Cooling { until, tries_at, .. } = account.health
+                && until <= now
+                && tries_at != Some(until)
+            {
                 account.health = Health::Active;
+                account.trial = None;
             }
         }
     }
@@ -134,7 +156,7 @@ impl Books {
         let in_pool = |account: &&Account| account.pool == ask.pool;
         let untried = |account: &&Account| !ask.except.contains(&account.id);
         let asked = |account: &&Account| ask.only.is_none_or(|only| only == account.id);
-        let ready = |account: &&Account| account.health == Health::Active;
+        let ready = |account: &&Account| account.is_open(now) && account.trial.is_none();
         let unblocked = |account: &&Account| account.blocked(ask.model, now).is_none();
         let all = || self.accounts.iter().filter(in_pool).filter(untried).filter(asked);
         // Most left, then fewest in flight, then longest unused.
@@ -154,13 +176,20 @@ impl Books {
         };
         let candidates =
             if ask.only.is_some() { 1 } else { all().filter(ready).count().try_into().unwrap() };
-        let answer = Granted { account: chosen.id, remaining: chosen.remaining(), candidates };
+        let on_trial = chosen.is_on_trial(now);
+        let answer = Granted {
+            account: chosen.id,
+            remaining: chosen.remaining(),
+            candidates,
+            ailing: chosen.strikes > 0 || on_trial,
+        };
         self.turn += 1;
         let turn = self.turn;
         let account = self.account(answer.account);
         account.leased += ask.estimate;
         account.open += 1;
         account.turn = turn;
+        account.trial = on_trial.then_some(ask.id);
         let open = Open {
             account: answer.account,
             estimate: ask.estimate,
@@ -185,7 +214,8 @@ impl Books {
             let mut open = account.windows.is_empty();
             for (window, end) in account.windows.iter_mut().zip(&estimate.ends) {
                 if window.resets_at == *end {
-                    window.used = Tokens(window.used.0 - estimate.tokens + exact.0);
+                    let shifted = window.used.0 as i64 + exact.0 as i64 - estimate.tokens as i64;
+                    window.used = Tokens(shifted.max(0) as u64);
                     open = true;
                 }
             }
@@ -200,6 +230,7 @@ impl Books {
         let account = self.account(open.account);
         account.leased -= open.estimate;
         account.open -= 1;
+        account.trial = account.trial.filter(|trial| *trial != id);
         let kind = match charge {
             Charge::Release => ChargeKind::Released,
             Charge::Exact(_) => ChargeKind::Exact,
@@ -237,27 +268,82 @@ impl Books {
     }
 
     pub fn set_health(&mut self, id: AccountId, health: Health) {
-        self.account(id).health = health;
+        let account = self.account(id);
+        account.health = health;
+        (account.strikes, account.struck_at, account.trial) = (0, None, None);
     }
 
-    pub fn worsen(&mut self, id: AccountId, health: Health) {
-        let current = &mut self.account(id).health;
-        let worse = match (&*current, &health) {
+    pub fn worsen(
+        &mut self,
+        id: AccountId,
+        granted_at: Timestamp,
+        harm: &Harm,
+        now: Timestamp,
+    ) -> bool {
+        let account = self.account(id);
+        let next = match harm {
+            Harm::Stuck(health) => health.clone(),
+            Harm::Rest { rest: Rest { at, after }, reason, out_of_quota } => {
+                assert!(at.is_empty());
+                let hour = now + EARLY_TRY;
+                let until = now + *after;
+                let tries_at = (*out_of_quota && hour < until).then_some(hour);
+                let (reason, out_of_quota) = (reason.clone(), *out_of_quota);
+                Health::Cooling { until, reason, out_of_quota, tries_at }
+            }
+            Harm::Strike { scale, reason, out_of_quota } => {
+                if account.struck_at > Some(granted_at) {
+                    return false;
+                }
+                account.strikes += 1;
+                account.struck_at = Some(now);
+                if account.strikes <= scale.forgiven {
+                    return false;
+                }
+                let doubled = scale.first * 2_u32.pow(account.strikes - scale.forgiven - 1);
+                let until = now + doubled.min(scale.longest);
+                let (reason, out_of_quota) = (reason.clone(), *out_of_quota);
+                Health::Cooling { until, reason, out_of_quota, tries_at: Some(until) }
+            }
+        };
+        let worse = match (&account.health, &next) {
             (_, Health::Active) => false,
-            (Health::Active, _) => true,
+            _ if account.is_open(now) => true,
             (Health::Cooling { until, .. }, Health::Cooling { until: next, .. }) => next > until,
             (Health::Cooling { .. }, _) => true,
             _ => false,
         };
         if worse {
-            *current = health;
+            account.health = next;
+            account.trial = None;
+        }
+        worse
+    }
+
+    pub fn recovered(&mut self, id: AccountId, now: Timestamp) {
+        let account = self.account(id);
+        let ends = match account.health {
+            Health::Active => true,
+            Health::Cooling { out_of_quota, .. } => !out_of_quota || account.is_on_trial(now),
+            _ => false,
+        };
+        if ends {
+            self.set_health(id, Health::Active);
         }
     }
 
-    pub fn recovered(&mut self, id: AccountId) {
-        let current = &mut self.account(id).health;
-        if matches!(current, Health::Cooling { out_of_quota: false, .. }) {
-            *current = Health::Active;
+    /// Takes in what was told of a window.
+    pub fn learn(&mut self, id: AccountId, told: &WindowTold, now: Timestamp) {
+        let account = self.account(id);
+        let known =
+            account.windows.iter_mut().find(|window| window.period.is_told_by(&told.period));
+        match (known, Window::first_told(told)) {
+            (Some(window), _) => window.hear(told, now),
+            (None, Some(mut window)) => {
+                window.hear(told, now);
+                account.windows.push(window);
+            }
+            (None, None) => {}
         }
     }
 
@@ -272,15 +358,21 @@ fn refusal(all: &[&Account], model: &str, now: Timestamp) -> Refusal {
     let (mut resting, mut ready) = (false, false);
     for account in all.iter().filter(|account| !account.is_stuck()) {
         let blocked = account.blocked(model, now);
+        let announced = match account.health {
+            Health::Cooling { until, tries_at, .. } if tries_at != Some(until) => Some(until),
+            _ => None,
+        };
         let own = match account.health {
-            Health::Cooling { until, out_of_quota, .. } => {
+            Health::Cooling { until, out_of_quota, .. } if !account.is_open(now) => {
                 resting |= !out_of_quota;
                 Some(until)
             }
             _ => {
-                ready = true;
+                ready |= account.trial.is_none();
                 match (account.left(), blocked) {
-                    (Some(left), _) if left <= 0 => account.reset(),
+                    (Some(left), _) if left <= 0 => {
+                        account.reset().into_iter().chain(announced).min()
+                    }
                     (_, Some(until)) => Some(until),
                     (_, None) => return Refusal::Busy,
                 }

@@ -10,7 +10,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
-use tributary::accounts::{AccountId, Charge, Health, LeaseId, Period, Tokens, User, WindowSpec};
+use tributary::accounts::{
+    AccountId, Charge, End, Harm, Health, LeaseId, Period, Rest, Scale, Tokens, Told, User,
+    WindowSpec, WindowTold,
+};
 
 use crate::rig::{Held, Rig, Wish, day, fresh_id, hours};
 use books::{Books, Granted};
@@ -50,7 +53,14 @@ enum Step {
     /// A call failed.
     Worsen {
         account: usize,
-        health: Kind,
+        /// How long ago it was granted.
+        age: i64,
+        harm: Hurt,
+    },
+    /// An answer told of a window.
+    Learn {
+        account: usize,
+        told: WindowTold,
     },
     /// A call succeeded.
     Recover {
@@ -59,10 +69,34 @@ enum Step {
     Block {
         account: usize,
         model: usize,
-        secs: i64,
+        secs: u64,
     },
     /// The gateway is killed, and another starts.
     Crash,
+}
+
+#[derive(Clone, Debug)]
+enum Hurt {
+    Rest { secs: u64, out_of_quota: bool },
+    Strike { forgiven: u32, out_of_quota: bool },
+    Stuck(Kind),
+}
+
+impl Hurt {
+    fn at(&self, now: Timestamp) -> Harm {
+        let reason = String::from("so it was");
+        match *self {
+            Self::Rest { secs, out_of_quota } => {
+                Harm::Rest { rest: Rest::after(Duration::from_secs(secs)), reason, out_of_quota }
+            }
+            Self::Strike { forgiven, out_of_quota } => {
+                let second = Duration::from_secs;
+                let scale = Scale { forgiven, first: second(20), longest: second(200) };
+                Harm::Strike { scale, reason, out_of_quota }
+            }
+            Self::Stuck(ref kind) => Harm::Stuck(kind.at(now)),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -80,7 +114,7 @@ impl Kind {
             Self::Active => Health::Active,
             Self::Cooling { secs, out_of_quota } => {
                 let until = now + jiff::SignedDuration::from_secs(secs);
-                Health::Cooling { until, reason, out_of_quota }
+                Health::Cooling { until, reason, out_of_quota, tries_at: None }
             }
             Self::Expired => Health::Expired { reason },
             Self::Disabled => Health::Disabled { reason },
@@ -100,6 +134,27 @@ fn windows() -> impl Strategy<Value = Vec<WindowSpec>> {
     ]
 }
 
+fn told() -> impl Strategy<Value = WindowTold> {
+    let period = prop_oneof![
+        Just(Period::Day { zone: "UTC".into() }),
+        (1..6_i64).prop_map(|hours| Period::FromFirstUse { seconds: hours * 3600 }),
+    ];
+    let count = || prop::option::of((0..400_u64).prop_map(Tokens));
+    let end = prop::option::of(prop_oneof![
+        (0..30_000_u64).prop_map(|secs| End::In(Duration::from_secs(secs))),
+        (0..30_000_i64).prop_map(|secs| {
+            let begin: Timestamp = crate::rig::NOON.parse().unwrap();
+            End::At(begin + jiff::SignedDuration::from_secs(secs))
+        }),
+    ]);
+    (period, count(), count(), end).prop_map(|(period, limit, left, end)| WindowTold {
+        period,
+        limit,
+        left,
+        end,
+    })
+}
+
 fn charge() -> impl Strategy<Value = Charge> {
     prop_oneof![
         1 => Just(Charge::Release),
@@ -117,6 +172,15 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Kind::Expired),
         1 => Just(Kind::Disabled),
     ];
+    let stuck = prop_oneof![Just(Kind::Active), Just(Kind::Expired), Just(Kind::Disabled)];
+    let hurt = prop_oneof![
+        // Longer than an hour a spent quota is tried.
+        2 => (1..9000_u64, any::<bool>())
+            .prop_map(|(secs, out_of_quota)| Hurt::Rest { secs, out_of_quota }),
+        4 => (0..2_u32, any::<bool>())
+            .prop_map(|(forgiven, out_of_quota)| Hurt::Strike { forgiven, out_of_quota }),
+        1 => stuck.prop_map(Hurt::Stuck),
+    ];
     let pin = prop_oneof![4 => Just(None), 1 => one.clone().prop_map(Some)];
     let some = prop::collection::vec(one.clone(), 0..3);
     let pass = prop_oneof![4 => 1..60_u64, 2 => 60..400_u64, 1 => 3600..30_000_u64];
@@ -130,9 +194,12 @@ fn step() -> impl Strategy<Value = Step> {
         2 => pass.prop_map(|secs| Step::Pass { secs }),
         2 => (one.clone(), kind.clone())
             .prop_map(|(account, health)| Step::Health { account, health }),
-        2 => (one.clone(), kind).prop_map(|(account, health)| Step::Worsen { account, health }),
+        3 => (one.clone(), 0..200_i64, hurt).prop_map(
+            |(account, age, harm)| Step::Worsen { account, age, harm }
+        ),
+        1 => (one.clone(), told()).prop_map(|(account, told)| Step::Learn { account, told }),
         1 => one.clone().prop_map(|account| Step::Recover { account }),
-        1 => (one, 0..MODELS.len(), 1..4000_i64)
+        1 => (one, 0..MODELS.len(), 1..4000_u64)
             .prop_map(|(account, model, secs)| Step::Block { account, model, secs }),
         1 => Just(Step::Crash),
     ]
@@ -223,21 +290,28 @@ impl Walk {
                 self.rig.store.set_health(id, health.clone()).await.unwrap().unwrap();
                 self.books.set_health(id, health);
             }
-            Step::Worsen { account, health } => {
-                let (id, health) = (self.account(*account), health.at(now));
-                self.rig.store.worsen(id, health.clone()).await.unwrap();
-                self.books.worsen(id, health);
+            Step::Worsen { account, age, harm } => {
+                let (id, harm) = (self.account(*account), harm.at(now));
+                let granted_at = now - jiff::SignedDuration::from_secs(*age);
+                let moved = self.rig.store.worsen(id, granted_at, harm.clone()).await.unwrap();
+                prop_assert_eq!(moved, self.books.worsen(id, granted_at, &harm, now));
+            }
+            Step::Learn { account, told } => {
+                let id = self.account(*account);
+                let batch = vec![Told { account: id, windows: vec![told.clone()] }];
+                self.rig.store.learn(batch, &self.rig.resets()).await.unwrap();
+                self.books.learn(id, told, now);
             }
             Step::Recover { account } => {
                 let id = self.account(*account);
                 self.rig.store.recovered(id).await.unwrap();
-                self.books.recovered(id);
+                self.books.recovered(id, now);
             }
             Step::Block { account, model, secs } => {
                 let id = self.account(*account);
-                let until = now + jiff::SignedDuration::from_secs(*secs);
-                self.rig.store.block_model(id, MODELS[*model], until).await.unwrap();
-                self.books.block(id, MODELS[*model], until);
+                self.rig.block(id, MODELS[*model], *secs).await;
+                let rest = Duration::from_secs(*secs).min(tributary::accounts::EARLY_TRY);
+                self.books.block(id, MODELS[*model], now + rest);
             }
             Step::Crash => {
                 self.rig.crash();
@@ -267,6 +341,7 @@ impl Walk {
             account: held.grant.account,
             remaining: held.grant.remaining,
             candidates: held.grant.candidates.unwrap(),
+            ailing: held.grant.ailing,
         });
         prop_assert_eq!(answered, expected);
         if let Ok(held) = answer

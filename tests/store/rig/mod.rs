@@ -13,8 +13,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, MutexGuard};
 use tributary::accounts::{
-    AccountId, AccountState, Charge, ChargeKind, ChargeRow, Health, LeaseId, LeaseKey, NewAccount,
-    Period, PlatformId, Resets, Settlement, Tokens, User, WindowSpec,
+    AccountId, AccountState, Charge, ChargeKind, ChargeRow, Harm, Health, LeaseId, LeaseKey,
+    NewAccount, Origin, Period, PlatformId, Resets, Rest, Settlement, Tokens, User, WindowSpec,
 };
 use tributary::store::{Clock, Keep, Store, redis, sqlite};
 use tributary::vault::SealedCredential;
@@ -26,7 +26,7 @@ pub use sets::{Cluster, Process, Watched, cli, free_ports, info, until};
 /// Runs a check on each store.
 #[macro_export]
 macro_rules! contract {
-    (async fn $name:ident($rig:ident: Rig) $body:block) => {
+    ($(#[doc = $doc:literal])* async fn $name:ident($rig:ident: Rig) $body:block) => {
         $crate::contract! {
             #[wish($crate::rig::Wish::default())]
             async fn $name($rig: Rig) $body
@@ -67,7 +67,7 @@ pub const NOON: &str = "2026-11-24T12:00:00Z";
 /// The next midnight in Shanghai after [`NOON`].
 pub const MIDNIGHT: &str = "2026-11-24T16:00:00Z";
 
-pub const ZONES: [&str; 2] = ["Asia/Shanghai", "UTC"];
+pub const ZONES: [&str; 4] = ["Asia/Shanghai", "UTC", "Europe/Berlin", "Africa/Cairo"];
 
 /// A store and what a test needs to move it.
 pub struct Rig {
@@ -175,6 +175,10 @@ impl Rig {
         self.clock.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
+    pub fn pass_back(&self, time: Duration) {
+        self.clock.fetch_sub(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
     pub fn pass_secs(&self, secs: u64) {
         self.pass(Duration::from_secs(secs));
     }
@@ -253,8 +257,19 @@ impl Rig {
 
     pub async fn cool(&self, id: AccountId, secs: i64, out_of_quota: bool) {
         let until = self.now() + jiff::SignedDuration::from_secs(secs);
-        let health = Health::Cooling { until, reason: "429".into(), out_of_quota };
+        let reason = "429".into();
+        let health = Health::Cooling { until, reason, out_of_quota, tries_at: None };
         self.store.set_health(id, health).await.unwrap().unwrap();
+    }
+
+    pub async fn block(&self, id: AccountId, model: &str, secs: u64) {
+        let rest = Rest::after(Duration::from_secs(secs));
+        self.store.block_model(id, model, rest).await.unwrap();
+    }
+
+    /// A call that is granted now fails.
+    pub async fn harm(&self, id: AccountId, harm: Harm) -> bool {
+        self.store.worsen(id, self.now(), harm).await.unwrap()
     }
 
     /// Every charge on a user's `qwen` accounts, read in small pages.
@@ -293,7 +308,13 @@ pub fn at(text: &str) -> Timestamp {
 
 /// A limit a day in Shanghai.
 pub fn day(limit: u64) -> WindowSpec {
-    WindowSpec { period: Period::Day { zone: "Asia/Shanghai".into() }, limit: Some(Tokens(limit)) }
+    day_in("Asia/Shanghai", limit)
+}
+
+/// A limit a day in a zone.
+pub fn day_in(zone: &str, limit: u64) -> WindowSpec {
+    let (period, limit) = (Period::Day { zone: zone.into() }, Some(Tokens(limit)));
+    WindowSpec { period, limit, origin: Origin::Catalogue }
 }
 
 /// A limit over hours that begin with the first use.
@@ -301,6 +322,7 @@ pub fn hours(hours: i64, limit: u64) -> WindowSpec {
     WindowSpec {
         period: Period::FromFirstUse { seconds: hours * 3600 },
         limit: Some(Tokens(limit)),
+        origin: Origin::Catalogue,
     }
 }
 

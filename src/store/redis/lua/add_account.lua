@@ -1,15 +1,16 @@
 -- Adds an account. Answers 0 when the name or the id is taken.
 --
 -- Arguments: id, platform, name, the fixed part as JSON; then for each window `day` and
--- its zone or `use` and its seconds, and the limit (-1: none).
+-- its zone or `use` and its seconds, the limit (-1: none) and where that comes from.
 
 local id, platform, name, fixed = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3], ARGV[base + 4]
-local s = { ACTIVE, 0, 0, 0, 0, 0, 0, 0 }
-for i = base + 5, #ARGV, 3 do
+local s = { ACTIVE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '' }
+for i = base + 5, #ARGV, 4 do
   s[#s + 1] = ARGV[i] == 'day' and ARGV[i + 1] or number(ARGV[i + 1])
   s[#s + 1] = number(ARGV[i + 2])
   s[#s + 1] = 0
   s[#s + 1] = 0
+  s[#s + 1] = number(ARGV[i + 3])
 end
 if call('HEXISTS', A, id) == 1 or call('HSETNX', NAMES, name, id) == 0 then return 0 end
 s.id = id

@@ -2,7 +2,7 @@
 --
 -- KEYS are the same in every call, all declared, so that a script never meets a key
 -- of another slot. ARGV: the time in ms (0: the server's), how many zones, each zone's
--- name and next two resets, then the script's own arguments.
+-- name and three resets around the caller's time, then the script's own arguments.
 --
 -- Numbers are tokens and milliseconds, below 2^53. They never become text by `..`,
 -- which keeps 14 digits.
@@ -13,12 +13,16 @@
 local A, Q, IDLE, OUT_OF_HAND, TIMERS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local RESTING, STUCK, LEASES, DEADLINES = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local CHARGES, BLOCKS, BLOCK_ENDS, TURN = KEYS[10], KEYS[11], KEYS[12], KEYS[13]
-local HEALTH, FIXED, NAMES, PLATFORMS = KEYS[14], KEYS[15], KEYS[16], KEYS[17]
+local REASONS, FIXED, NAMES, EARLY = KEYS[14], KEYS[15], KEYS[16], KEYS[17]
+local SLOTS = { KEYS[18], KEYS[19], KEYS[20], KEYS[21] }
+local PLATFORMS = KEYS[22]
 
 local call, format = redis.call, string.format
 local pack, unpack_ = cmsgpack.pack, cmsgpack.unpack
 
 local ACTIVE, COOLING = 0, 1
+-- One request at a time may try it.
+local TRYING = 6
 
 local function number(text)
   local value = tonumber(text)
@@ -35,27 +39,30 @@ end
 local zones = {}
 local zone_count = number(ARGV[2])
 for i = 0, zone_count - 1 do
-  zones[ARGV[3 + 3 * i]] = 4 + 3 * i
+  zones[ARGV[3 + 4 * i]] = 4 + 4 * i
 end
 -- The script's own arguments begin after this one.
-local base = 2 + 3 * zone_count
+local base = 2 + 4 * zone_count
 
 local function next_reset(zone)
   local place = zones[zone]
   if not place then return 0 end
-  local first = number(ARGV[place])
-  if first > now then return first end
-  local second = number(ARGV[place + 1])
-  if second > now then return second end
+  for i = place, place + 2 do
+    local reset = number(ARGV[i])
+    if reset > now then return reset end
+  end
   return 0
 end
 
 -- An account is packed as: health, end of its pause, whether it rests for its quota,
 -- tokens leased, open leases, turn of its last lease, time of its last lease, timer as
--- written; then for each window: a day's zone or the seconds of one that begins with
--- its first use, limit (-1: none), used, end (0: not begun).
+-- written, when one request may try it (0: not before the pause ends), failures in a row,
+-- when the last was counted, the lease that tries it or ''; then for each window: a day's
+-- zone or the seconds of one that begins with its first use, limit (-1: none), used, end
+-- (0: not begun), where the limit comes from (and 4 more if the end was told).
 local ST, UNTIL, QUOTA, LEASED, OPEN, LAST, USED_AT, TIMER = 1, 2, 3, 4, 5, 6, 7, 8
-local FIRST_WINDOW = 9
+local TRY, STRIKES, STRUCK, TRIAL = 9, 10, 11, 12
+local FIRST_WINDOW, STRIDE = 13, 5
 
 -- Most left first: the score is what is left, negated. Among equals, text order: the
 -- fewest leases in flight, then the longest unused.
@@ -70,7 +77,7 @@ end
 -- The tightest window's rest; nil without any limit.
 local function left_of(s)
   local least
-  for w = FIRST_WINDOW, #s, 4 do
+  for w = FIRST_WINDOW, #s, STRIDE do
     if s[w + 1] >= 0 then
       local left = s[w + 1] - s[w + 2]
       if not least or left < least then least = left end
@@ -89,7 +96,7 @@ end
 local function next_change(s, left)
   local at = 0
   if not left then return 0 end
-  for w = FIRST_WINDOW, #s, 4 do
+  for w = FIRST_WINDOW, #s, STRIDE do
     local limit, used, reset = s[w + 1], s[w + 2], s[w + 3]
     if limit >= 0 then
       if left > 0 then
@@ -104,19 +111,32 @@ local function next_change(s, left)
   return at
 end
 
+local function is_ready(s)
+  return s[ST] == ACTIVE or s[ST] == TRYING
+end
+
 -- Where an account is found: what `put` compares.
 local function standing(s)
   local p = {}
-  if s[ST] == ACTIVE then
+  if is_ready(s) then
     local left = left_of(s)
     local rest = left and left - s[LEASED]
-    p.member = member(s)
-    p.score = rest and format('%.0f', -rest) or '-inf'
-    p.idle = s[OPEN] == 0 and (not rest or rest > 0)
-    p.leased_out = left and left > 0 and rest <= 0
     p.timer = next_change(s, left)
+    if s[ST] == TRYING and s[TRY] < s[UNTIL] and (p.timer == 0 or s[UNTIL] < p.timer) then
+      p.timer = s[UNTIL]
+    end
+    if s[TRIAL] == '' then
+      p.member = member(s)
+      p.score = rest and format('%.0f', -rest) or '-inf'
+      p.idle = s[OPEN] == 0 and (not rest or rest > 0)
+      p.leased_out = left and left > 0 and rest <= 0
+    else
+      -- While one request tries it, it is to others as one whose tokens are all leased.
+      p.leased_out = not left or left > 0
+    end
   elseif s[ST] == COOLING then
     p.timer = s[UNTIL]
+    p.early = s[TRY] > 0 and s[TRY] < s[UNTIL] and s[TRY] or nil
     p.resting = s[QUOTA] == 0 and s[UNTIL]
   else
     p.timer = 0
@@ -137,11 +157,12 @@ end
 
 -- Ends the windows whose time has come, and begins the next day's.
 local function roll(s)
-  for w = FIRST_WINDOW, #s, 4 do
+  for w = FIRST_WINDOW, #s, STRIDE do
     local reset = s[w + 3]
     if reset ~= 0 and reset <= now then
       s[w + 2] = 0
       reset = 0
+      s[w + 4] = s[w + 4] % 4
     end
     if reset == 0 and type(s[w]) == 'string' then reset = next_reset(s[w]) end
     s[w + 3] = reset
@@ -154,6 +175,51 @@ local function packed(s)
   return pack(flat)
 end
 
+-- A model that is blocked on many accounts has a slot: the order of accounts less those,
+-- so that a lease finds one without walking past them. There are four. The hash of blocks
+-- holds beside them how many each model has, and which model has which slot.
+local function slot_of(model)
+  local index = call('HGET', BLOCKS, '\0m' .. model)
+  return index and tonumber(index)
+end
+
+local live
+local function live_slots()
+  if not live then
+    live = {}
+    if call('HEXISTS', BLOCKS, '\0n') == 1 then
+      local models = call('HMGET', BLOCKS, '\0s1', '\0s2', '\0s3', '\0s4')
+      for i = 1, #SLOTS do live[i] = models[i] or nil end
+    end
+  end
+  return live
+end
+
+local function free_slot(index, model)
+  call('DEL', SLOTS[index])
+  call('HDEL', BLOCKS, '\0m' .. model, '\0s' .. index)
+  if call('HINCRBY', BLOCKS, '\0n', -1) <= 0 then call('HDEL', BLOCKS, '\0n') end
+  live = nil
+end
+
+local function is_blocked(model, id)
+  local ends = call('HGET', BLOCKS, model .. '\0' .. id)
+  return ends and tonumber(ends) > now
+end
+
+-- Moves an account in the slots, after its place in the order.
+local function put_in_slots(id, was, is)
+  for index, model in pairs(live_slots()) do
+    local slot, belongs = SLOTS[index], false
+    if was.member then
+      belongs = call('ZREM', slot, was.member) == 1
+    elseif is.member then
+      belongs = not is_blocked(model, id)
+    end
+    if belongs and is.member then call('ZADD', slot, is.score, is.member) end
+  end
+end
+
 -- Writes an account, and moves it to where it belongs.
 local function put(s)
   local was, is = s.was, standing(s)
@@ -163,6 +229,7 @@ local function put(s)
   if is.member and (was.member ~= is.member or was.score ~= is.score) then
     call('ZADD', Q, is.score, is.member)
   end
+  if was.member ~= is.member or was.score ~= is.score then put_in_slots(s.id, was, is) end
   if was.idle and (not is.idle or was.member ~= is.member) then
     call('ZREM', IDLE, was.member)
   end
@@ -179,6 +246,13 @@ local function put(s)
       call('ZADD', TIMERS, is.timer, s.id)
     else
       call('ZREM', TIMERS, s.id)
+    end
+  end
+  if is.early ~= was.early then
+    if is.early then
+      call('ZADD', EARLY, is.early, s.id)
+    else
+      call('ZREM', EARLY, s.id)
     end
   end
   if is.resting ~= was.resting then
@@ -200,34 +274,76 @@ local function put(s)
   call('HSET', A, s.id, packed(s))
 end
 
+-- Moves an account's health. The caller puts it to its place.
+local function move(s, status, pause_end, quota, try, reason)
+  s[ST], s[UNTIL], s[QUOTA], s[TRY], s[TRIAL] = status, pause_end, quota, try, ''
+  if status == ACTIVE then
+    call('HDEL', REASONS, s.id)
+  else
+    call('HSET', REASONS, s.id, reason)
+  end
+end
+
 -- Ends what is over of an account: its pause, its windows.
 local function rouse(s)
-  if s[ST] == COOLING and s[UNTIL] <= now then
-    s[ST], s[UNTIL], s[QUOTA] = ACTIVE, 0, 0
-    call('HDEL', HEALTH, s.id)
+  if s[ST] == COOLING or s[ST] == TRYING then
+    if s[UNTIL] <= now and (s[TRY] == 0 or s[TRY] < s[UNTIL]) then
+      move(s, ACTIVE, 0, 0, 0, '')
+    elseif s[TRY] > 0 and s[TRY] <= now then
+      s[ST] = TRYING
+    end
   end
   roll(s)
 end
 
 -- Brings accounts whose timer is due to their place; answers how many it met.
-local function wake(most)
-  local due = call('ZRANGEBYSCORE', TIMERS, '-inf', now, 'LIMIT', 0, most)
+local function wake_of(set, most)
+  local due = call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, most)
   for _, id in ipairs(due) do
     local s = load(id)
     if s then
       rouse(s)
       put(s)
     else
-      call('ZREM', TIMERS, id)
+      call('ZREM', set, id)
     end
   end
   return #due
 end
 
+-- One block of a model less; answers the slot that the model has left.
+local function release(model)
+  local slot = slot_of(model)
+  if call('HINCRBY', BLOCKS, model, -1) > 0 then return slot end
+  call('HDEL', BLOCKS, model)
+  if slot then free_slot(slot, model) end
+end
+
+-- Ends blocks that are over; answers how many.
+local function unblock(most)
+  local ended = call('ZRANGEBYSCORE', BLOCK_ENDS, '-inf', now, 'LIMIT', 0, most)
+  for _, entry in ipairs(ended) do
+    call('ZREM', BLOCK_ENDS, entry)
+    call('HDEL', BLOCKS, entry)
+    -- A model's name holds no NUL, an account's id no text: the last NUL parts them.
+    local model, id = string.match(entry, '^(.*)%z([^%z]*)$')
+    local slot = release(model)
+    if slot then
+      local s = load(id)
+      if s and s.was.member then call('ZADD', SLOTS[slot], s.was.score, s.was.member) end
+    end
+  end
+  return #ended
+end
+
+local function wake(most)
+  return math.max(wake_of(TIMERS, most), wake_of(EARLY, most))
+end
+
 -- Rolls the windows, then adds a use to each.
 local function charge(s, tokens)
   roll(s)
-  for w = FIRST_WINDOW, #s, 4 do
+  for w = FIRST_WINDOW, #s, STRIDE do
     s[w + 2] = s[w + 2] + tokens
     if s[w + 3] == 0 and type(s[w]) == 'number' then
       s[w + 3] = now + s[w] * 1000
@@ -251,6 +367,7 @@ local function finish(id, l, kind, tokens)
       s[LEASED] = math.max(0, s[LEASED] - l[2])
       s[OPEN] = math.max(0, s[OPEN] - 1)
     end
+    if s[TRIAL] == id then s[TRIAL] = '' end
     if kind ~= RELEASED then charge(s, tokens) end
     put(s)
   end

@@ -4,8 +4,8 @@
 -- '', then the accounts tried already.
 --
 -- Costs the same whether the family has ten accounts or ten thousand: one due timer is
--- handled, the top of a sorted set is taken. Only a model that is blocked somewhere is
--- looked for page by page.
+-- handled, the top of a sorted set is taken. A model that is blocked on many has a set of
+-- its own; one that is blocked on a few is looked for page by page.
 
 local id, user, model = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3]
 local estimate, lives = number(ARGV[base + 4]), number(ARGV[base + 5])
@@ -18,13 +18,14 @@ local deep = tried_count
 local open = call('HGET', LEASES, id)
 if open then
   local l = unpack_(open)
-  if l[2] then return { 'granted', l[1], l[4], l[5], l[6] } end
+  if l[2] then return { 'granted', l[1], l[4], l[5], l[6], l[7] } end
 end
 -- One that has ended, perhaps before it came here, is not granted again: nobody would end
 -- it. An estimate that its deadline charged is kept under the id of its lease, which has ended.
 if open or call('ZSCORE', DEADLINES, 't' .. id) then return { 'busy' } end
 
 local blocks = call('HGET', BLOCKS, model)
+local slot = blocks and slot_of(model)
 local PAGE = 64
 
 -- The ends of a model's blocks on some accounts; 0: not blocked.
@@ -39,8 +40,19 @@ local function blocked_until(ids)
   return ends
 end
 
+-- The first account of the model's slot that was not tried: the best, or the best that
+-- nobody uses.
+local function first_of_slot(idle_only)
+  for _, m in ipairs(call('ZRANGE', SLOTS[slot], 0, idle_only and 255 or deep)) do
+    local account = id_of(m)
+    local may = not idle_only or string.sub(m, 1, 6) == '000000'
+    if may and not tried[account] and not is_blocked(model, account) then return account end
+  end
+end
+
 -- The first account of a set that was not tried and whose model is not blocked.
 local function first_of(set)
+  if slot and (set == Q or set == IDLE) then return first_of_slot(set == IDLE) end
   if not blocks then
     for _, m in ipairs(call('ZRANGE', set, 0, deep)) do
       if not tried[id_of(m)] then return id_of(m) end
@@ -60,14 +72,18 @@ local function first_of(set)
   end
 end
 
+local function is_past(at)
+  return at and at > 0 and at <= now
+end
+
 -- The pinned account, if it may be leased. Its timer may be far down the list.
 local function pinned()
   local s = not tried[only] and load(only)
-  if s and s.was.timer > 0 and s.was.timer <= now then
+  if s and (is_past(s.was.timer) or is_past(s.was.early)) then
     rouse(s)
     put(s)
   end
-  if not s or s[ST] ~= ACTIVE then return nil end
+  if not s or not s.was.member then return nil end
   if blocks and blocked_until({ only })[1] > 0 then return nil end
   return s
 end
@@ -102,12 +118,25 @@ local function lone()
   return s[OPEN] == 0 and rest_of(s) > 0 and s or nil
 end
 
-local woken = wake(1)
+-- Handles what is due, so much of each kind; answers how much that was.
+local function catch_up(most)
+  local woken = wake(most)
+  if not slot then return woken end
+  local ended = unblock(most)
+  -- Its last block may have ended.
+  if ended > 0 then
+    blocks = call('HGET', BLOCKS, model)
+    slot = blocks and slot_of(model)
+  end
+  return math.max(woken, ended)
+end
+
+local woken = catch_up(1)
 local s = best_that_fits()
 -- No account is overdrawn, and nobody refused, while a reset that is due could serve.
 for _ = 1, 2 do
   if s or woken == 0 then break end
-  woken = wake(64)
+  woken = catch_up(64)
   if woken > 0 then s = best_that_fits() end
 end
 s = s or lone()
@@ -120,7 +149,7 @@ if s then
     candidates = call('ZCARD', Q)
     for account in pairs(tried) do
       local other = load(account)
-      if other and other[ST] == ACTIVE then candidates = candidates - 1 end
+      if other and other.was.member then candidates = candidates - 1 end
     end
   end
   local granted_at = format('%.0f', now)
@@ -128,10 +157,13 @@ if s then
   s[USED_AT] = now
   s[LEASED] = s[LEASED] + estimate
   s[OPEN] = s[OPEN] + 1
+  local ailing = (s[STRIKES] > 0 or s[ST] == TRYING) and 1 or 0
+  if s[ST] == TRYING then s[TRIAL] = id end
   put(s)
-  call('HSET', LEASES, id, pack({ s.id, estimate, user, remaining, candidates, granted_at }))
+  local answer = { s.id, estimate, user, remaining, candidates, granted_at, ailing }
+  call('HSET', LEASES, id, pack(answer))
   call('ZADD', DEADLINES, now + lives, 'l' .. id)
-  return { 'granted', s.id, remaining, candidates, granted_at }
+  return { 'granted', s.id, remaining, candidates, granted_at, ailing }
 end
 
 -- Why nothing was chosen. Tokens that are only leased come back soonest, so busy comes
@@ -143,10 +175,10 @@ local function meet(account, blocked_end)
   local o = load(account)
   if not o or tried[account] or o.was.stuck then return end
   roll(o)
-  local is_ready = o[ST] == ACTIVE
-  ready = ready or is_ready
-  local left = is_ready and left_of(o)
-  local has_left = is_ready and (not left or left > 0)
+  local may = is_ready(o)
+  ready = ready or (o.was.member ~= nil)
+  local left = may and left_of(o)
+  local has_left = may and (not left or left > 0)
   if has_left and blocked_end == 0 then
     busy = true
     return
@@ -155,8 +187,8 @@ local function meet(account, blocked_end)
   local at
   if has_left then
     at = blocked_end
-  elseif is_ready then
-    at = next_change(o, left)
+  elseif may then
+    at = standing(o).timer
   else
     at = o[UNTIL]
   end
@@ -175,7 +207,8 @@ elseif blocks then
   if call('HLEN', A) <= 512 then
     looked = call('HKEYS', A)
   else
-    for _, m in ipairs(call('ZRANGE', Q, 0, 255)) do looked[#looked + 1] = id_of(m) end
+    local order = slot and SLOTS[slot] or Q
+    for _, m in ipairs(call('ZRANGE', order, 0, 255)) do looked[#looked + 1] = id_of(m) end
     for _, account in ipairs(call('ZRANGE', OUT_OF_HAND, 0, 63)) do
       looked[#looked + 1] = account
     end

@@ -8,17 +8,18 @@ if s then
   if s.was.member then
     call('ZREM', Q, s.was.member)
     call('ZREM', IDLE, s.was.member)
+    put_in_slots(id, s.was, {})
   end
-  for _, set in ipairs({ OUT_OF_HAND, TIMERS, RESTING, STUCK }) do call('ZREM', set, id) end
+  for _, set in ipairs({ OUT_OF_HAND, TIMERS, EARLY, RESTING, STUCK }) do call('ZREM', set, id) end
 end
-for _, hash in ipairs({ A, HEALTH, FIXED }) do call('HDEL', hash, id) end
+for _, hash in ipairs({ A, REASONS, FIXED }) do call('HDEL', hash, id) end
 if call('HGET', NAMES, name) == id then call('HDEL', NAMES, name) end
 for _, entry in ipairs(call('ZRANGE', BLOCK_ENDS, 0, -1)) do
   local model, account = string.match(entry, '^(.*)%z([^%z]*)$')
   if account == id then
     call('ZREM', BLOCK_ENDS, entry)
     call('HDEL', BLOCKS, entry)
-    if call('HINCRBY', BLOCKS, model, -1) <= 0 then call('HDEL', BLOCKS, model) end
+    release(model)
   end
 end
 return 0

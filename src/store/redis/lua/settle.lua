@@ -26,9 +26,9 @@ local function correct(id, kept, exact)
   if not s then return end
   roll(s)
   local open = #s < FIRST_WINDOW
-  for w = FIRST_WINDOW, #s, 4 do
-    if s[w + 3] == kept[5 + (w - FIRST_WINDOW) / 4] then
-      s[w + 2] = math.max(0, s[w + 2] - kept[4]) + exact
+  for w = FIRST_WINDOW, #s, STRIDE do
+    if s[w + 3] == kept[5 + (w - FIRST_WINDOW) / STRIDE] then
+      s[w + 2] = math.max(0, s[w + 2] + exact - kept[4])
       open = true
     end
   end

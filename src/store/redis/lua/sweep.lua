@@ -19,7 +19,7 @@ for _, entry in ipairs(due) do
       local s = finish(id, l, ESTIMATED, l[2])
       -- Kept with the ends of its windows, for a figure that comes late.
       local kept = { l[1], false, l[3], l[2] }
-      for w = FIRST_WINDOW, s and #s or 0, 4 do kept[#kept + 1] = s[w + 3] end
+      for w = FIRST_WINDOW, s and #s or 0, STRIDE do kept[#kept + 1] = s[w + 3] end
       call('HSET', LEASES, id, pack(kept))
       call('ZADD', DEADLINES, now + late, 'e' .. id)
       charged = charged + 1
@@ -32,14 +32,7 @@ end
 
 local woken = wake(most)
 
-local ended = call('ZRANGEBYSCORE', BLOCK_ENDS, '-inf', now, 'LIMIT', 0, most)
-for _, entry in ipairs(ended) do
-  call('ZREM', BLOCK_ENDS, entry)
-  call('HDEL', BLOCKS, entry)
-  -- A model's name holds no NUL, an account's id no text: the last NUL parts them.
-  local model = string.match(entry, '^(.*)%z[^%z]*$')
-  if call('HINCRBY', BLOCKS, model, -1) <= 0 then call('HDEL', BLOCKS, model) end
-end
+local ended = unblock(most)
 
 -- Charges lie in the order they were made: a look at the first tells whether any is old.
 local function is_old(entry)
@@ -60,5 +53,5 @@ local over = call('XLEN', CHARGES) - most_charges
 if over > 100 then call('XTRIM', CHARGES, 'MAXLEN', '~', most_charges, 'LIMIT', 5000) end
 local trims = is_old(first)
 
-local more = (#due == most or woken == most or #ended == most or trims) and 1 or 0
+local more = (#due == most or woken == most or ended == most or trims) and 1 or 0
 return { charged, more }

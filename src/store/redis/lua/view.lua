@@ -1,7 +1,8 @@
 -- Shows accounts as they are now: their windows rolled, an ended pause gone.
 --
--- Arguments: ids. Answers for each: fixed part, health or '', tokens leased, time of its
--- last lease, and the windows as they are packed.
+-- Arguments: ids. Answers for each: fixed part, its health in parts (status, end of its
+-- pause, whether it is for its quota, when one request may try it, reason), tokens leased,
+-- time of its last lease, and the windows as they are packed.
 
 local shown = {}
 for i = base + 1, #ARGV do
@@ -9,13 +10,17 @@ for i = base + 1, #ARGV do
   local fixed = call('HGET', FIXED, ARGV[i])
   if s and fixed then
     roll(s)
-    local health = call('HGET', HEALTH, ARGV[i])
-    if not health or (s[ST] == COOLING and s[UNTIL] <= now) then health = '' end
+    local reason = call('HGET', REASONS, ARGV[i]) or ''
+    local status = s[ST] == TRYING and COOLING or s[ST]
+    if status == COOLING and s[UNTIL] <= now and (s[TRY] == 0 or s[TRY] < s[UNTIL]) then
+      status = ACTIVE
+    end
+    local health = { status, s[UNTIL], s[QUOTA], s[TRY], reason }
     local windows = {}
-    for w = FIRST_WINDOW, #s, 4 do
+    for w = FIRST_WINDOW, #s, STRIDE do
       local kind = type(s[w]) == 'string' and 'day' or 'use'
       local period = kind == 'day' and s[w] or format('%.0f', s[w])
-      windows[#windows + 1] = { kind, period, s[w + 1], s[w + 2], s[w + 3] }
+      windows[#windows + 1] = { kind, period, s[w + 1], s[w + 2], s[w + 3], s[w + 4] }
     end
     shown[#shown + 1] = { fixed, health, s[LEASED], s[USED_AT], windows }
   end

@@ -39,7 +39,7 @@ impl Books {
         now: Timestamp,
     ) -> Option<(Sieve<'a>, &'a Family)> {
         let family = self.pools.get(&ask.pool)?.get(ask.platform)?;
-        let blocks = family.blocks_of(ask.model);
+        let blocks = family.blocks.of(ask.model);
         Some((Sieve { ask, blocks, now: now.as_millisecond() }, family))
     }
 
@@ -52,7 +52,10 @@ impl Books {
         let (sieve, family) = self.sieve(ask, now)?;
         let best = match ask.only {
             Some(_) => self.pinned(&sieve, family)?,
-            None => family.ready.iter().find(|rank| sieve.takes(rank.account))?,
+            None => {
+                let order = family.blocks.order(ask.model).unwrap_or(&family.ready);
+                order.iter().find(|rank| sieve.takes(rank.account))?
+            }
         }
         .account;
         let entry = self.accounts.get_mut(&best)?;
@@ -68,7 +71,12 @@ impl Books {
         let (sieve, family) = self.sieve(ask, now)?;
         let lone = match ask.only {
             Some(_) => self.pinned(&sieve, family).filter(|rank| family.idle.contains(rank)),
-            None => family.idle.iter().find(|rank| sieve.takes(rank.account)),
+            None => match family.blocks.order(ask.model) {
+                Some(order) => {
+                    order.iter().find(|rank| rank.is_idle() && sieve.takes(rank.account))
+                }
+                None => family.idle.iter().find(|rank| sieve.takes(rank.account)),
+            },
         };
         lone.map(|rank| rank.account)
     }
@@ -118,9 +126,10 @@ impl Books {
         }
         let stuck = family.stuck.iter().find(|&&id| sieve.allows(id));
         match stuck.and_then(|id| self.accounts.get(id)) {
-            Some(entry) => {
-                Refusal::Unauthorized { account: entry.id(), status: entry.health.status() }
-            }
+            Some(entry) => Refusal::Unauthorized {
+                account: entry.id(),
+                status: entry.condition.health.status(),
+            },
             None => Refusal::NoAccount,
         }
     }
@@ -139,7 +148,7 @@ impl Books {
             let blocked = sieve.blocked_until(id);
             let is_ready = entry.standing.ready.is_some();
             first.ready |= is_ready;
-            let has_left = is_ready && entry.left().is_none_or(|left| left > 0);
+            let has_left = entry.has_left();
             first.busy |= has_left && blocked.is_none();
             // One whose model is blocked until after its reset returns with the later.
             let own = if has_left { None } else { entry.standing.returns_at() };

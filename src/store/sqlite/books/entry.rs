@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::accounts::{
-    Account, AccountId, AccountState, Health, NewAccount, Resets, Tokens, Window,
+    Account, AccountId, AccountState, Condition, Health, NewAccount, Resets, Tokens, Window,
 };
 
 use super::family::Standing;
@@ -14,7 +14,7 @@ use super::{Motion, Ms};
 /// One account: its fixed part, what moves, and where it stands in its family.
 pub(in super::super) struct Entry {
     pub(in super::super) fixed: Arc<Account>,
-    pub(in super::super) health: Health,
+    pub(in super::super) condition: Condition,
     pub(in super::super) windows: Vec<Window>,
     pub(in super::super) last_used_at: Option<Timestamp>,
     /// The row of its last lease; 0: none.
@@ -41,19 +41,19 @@ impl Entry {
             expires_at: new.expires_at,
             created_at: now,
         };
-        Self::read(Arc::new(fixed), Health::Active, windows, None)
+        Self::read(Arc::new(fixed), Condition::default(), windows, None)
     }
 
     /// An account as the file holds it; leases are added one by one.
     pub(in super::super) fn read(
         fixed: Arc<Account>,
-        health: Health,
+        condition: Condition,
         windows: Vec<Window>,
         last_used_at: Option<Timestamp>,
     ) -> Self {
         Self {
             fixed,
-            health,
+            condition,
             windows,
             last_used_at,
             turn: 0,
@@ -97,6 +97,13 @@ impl Entry {
         self.windows.iter().filter_map(Window::left).min()
     }
 
+    /// Whether something is left, leased or not, and a request may go there, or may once
+    /// the one that tries it has come back.
+    pub(super) fn has_left(&self) -> bool {
+        let has_left = self.left().is_none_or(|left| left > 0);
+        self.standing.is_leased_out() || (self.standing.ready.is_some() && has_left)
+    }
+
     /// [`Entry::left`] less what is leased.
     pub(super) fn remaining(&self) -> Option<i64> {
         self.left().map(|left| left.saturating_sub(self.leased.signed()))
@@ -126,7 +133,8 @@ impl Entry {
                 .windows
                 .iter()
                 .map(|window| {
-                    (window.used.signed(), window.resets_at.map(Timestamp::as_millisecond))
+                    let end = window.resets_at.map(Timestamp::as_millisecond);
+                    (window.used.signed(), end, window.end_told)
                 })
                 .collect(),
         }
@@ -137,10 +145,10 @@ impl Entry {
         for window in &mut windows {
             window.roll(now, resets);
         }
-        let rested = matches!(self.health, Health::Cooling { .. }) && self.health.is_ready(now);
+        let health = &self.condition.health;
         AccountState {
             account: (*self.fixed).clone(),
-            health: if rested { Health::Active } else { self.health.clone() },
+            health: if health.is_ready(now) { Health::Active } else { health.clone() },
             windows,
             leased: self.leased,
             last_used_at: self.last_used_at,

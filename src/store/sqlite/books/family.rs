@@ -1,12 +1,13 @@
 //! A family: the accounts of one pool on one platform, in the order they are chosen.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use jiff::Timestamp;
 
 use crate::accounts::{AccountId, Health};
 
+use super::blocks::Blocks;
 use super::{Entry, Ms};
 
 /// An account's place in the order: most left, then fewest leases in flight, then
@@ -24,6 +25,11 @@ impl Rank {
     pub(super) fn has_left(&self) -> bool {
         self.rest.0 > 0
     }
+
+    /// Whether that is so, and nobody uses the account.
+    pub(super) fn is_idle(&self) -> bool {
+        self.open == 0 && self.has_left()
+    }
 }
 
 /// Where an account is found in its family. Each field is its entry in the set of
@@ -34,6 +40,7 @@ pub(super) struct Standing {
     idle: Option<Rank>,
     leased_out: Option<AccountId>,
     timer: Option<(Ms, AccountId)>,
+    early: Option<(Ms, AccountId)>,
     resting: Option<(Ms, AccountId)>,
     stuck: Option<AccountId>,
 }
@@ -42,6 +49,11 @@ impl Standing {
     /// When it returns by itself.
     pub(super) fn returns_at(&self) -> Option<Ms> {
         self.timer.map(|(at, _)| at)
+    }
+
+    /// Whether something is left, all of it leased.
+    pub(super) fn is_leased_out(&self) -> bool {
+        self.leased_out.is_some()
     }
 
     /// Whether it needs a person.
@@ -66,11 +78,13 @@ pub(super) struct Family {
     pub(super) leased_out: BTreeSet<AccountId>,
     /// When an account's place changes by itself: a window or a pause ends.
     pub(super) timers: BTreeSet<(Ms, AccountId)>,
+    /// When a spent account is tried though its reset has not come.
+    pub(super) early: BTreeSet<(Ms, AccountId)>,
     /// Those that rest for another reason than quota, by the end of their pause.
     pub(super) resting: BTreeSet<(Ms, AccountId)>,
     /// Those that need a person.
     pub(super) stuck: BTreeSet<AccountId>,
-    blocks: HashMap<Box<str>, BTreeMap<AccountId, Ms>>,
+    pub(super) blocks: Blocks,
 }
 
 impl Family {
@@ -79,9 +93,11 @@ impl Family {
         let standing = standing(entry, now);
         let old = std::mem::replace(&mut entry.standing, standing);
         shift(&mut self.ready, old.ready, standing.ready);
+        self.blocks.shift(entry.id(), old.ready, standing.ready);
         shift(&mut self.idle, old.idle, standing.idle);
         shift(&mut self.leased_out, old.leased_out, standing.leased_out);
         shift(&mut self.timers, old.timer, standing.timer);
+        shift(&mut self.early, old.early, standing.early);
         shift(&mut self.resting, old.resting, standing.resting);
         shift(&mut self.stuck, old.stuck, standing.stuck);
     }
@@ -95,65 +111,53 @@ impl Family {
         shift(&mut self.idle, old.idle, None);
         shift(&mut self.leased_out, old.leased_out, None);
         shift(&mut self.timers, old.timer, None);
+        shift(&mut self.early, old.early, None);
         shift(&mut self.resting, old.resting, None);
         shift(&mut self.stuck, old.stuck, None);
-        self.blocks.retain(|_, accounts| {
-            accounts.remove(&id);
-            !accounts.is_empty()
-        });
+        self.blocks.remove(id, old.ready);
     }
 
     /// Whether time has something to do here.
     pub(super) fn has_due(&self, now: Ms) -> bool {
-        !self.blocks.is_empty() || self.timers.first().is_some_and(|&(at, _)| at <= now)
+        self.blocks.has_due(now) || self.first_due(now).is_some()
     }
 
-    /// Blocks a model on an account, unless a longer block stands.
-    pub(super) fn block(&mut self, account: AccountId, model: &str, until: Ms) -> bool {
-        let accounts = self.blocks.entry(model.into()).or_default();
-        let longer = accounts.get(&account).is_none_or(|&end| end < until);
-        if longer {
-            accounts.insert(account, until);
-        }
-        longer
-    }
-
-    /// The blocks of one model, if any account has one.
-    pub(super) fn blocks_of(&self, model: &str) -> Option<&BTreeMap<AccountId, Ms>> {
-        if self.blocks.is_empty() { None } else { self.blocks.get(model) }
-    }
-
-    /// Forgets blocks that have ended; answers them.
-    pub(super) fn unblock(&mut self, now: Ms) -> Vec<(AccountId, Box<str>)> {
-        let mut ended = Vec::new();
-        self.blocks.retain(|model, accounts| {
-            accounts.retain(|&account, &mut until| {
-                let open = until > now;
-                if !open {
-                    ended.push((account, model.clone()));
-                }
-                open
-            });
-            !accounts.is_empty()
-        });
-        ended
+    /// The first account that time has something to do for.
+    pub(super) fn first_due(&self, now: Ms) -> Option<AccountId> {
+        let firsts = [self.timers.first(), self.early.first()];
+        firsts.into_iter().flatten().find(|&&(at, _)| at <= now).map(|&(_, id)| id)
     }
 }
 
 fn standing(entry: &Entry, now: Timestamp) -> Standing {
     let id = entry.id();
-    match &entry.health {
-        Health::Cooling { until, out_of_quota, .. } if *until > now => {
-            let end = (until.as_millisecond(), id);
+    let health = &entry.condition.health;
+    match health {
+        _ if health.is_ready(now) => ready(entry),
+        Health::Cooling { .. } if health.is_on_trial(now) => on_trial(entry),
+        Health::Cooling { until, out_of_quota, tries_at, .. } => {
+            let at = |instant: Timestamp| (instant.as_millisecond(), id);
             Standing {
-                timer: Some(end),
-                resting: (!out_of_quota).then_some(end),
+                timer: Some(at(*until)),
+                early: health.announced_end().and(*tries_at).map(at),
+                resting: (!out_of_quota).then_some(at(*until)),
                 ..Standing::default()
             }
         }
-        Health::Active | Health::Cooling { .. } => ready(entry),
         _ => Standing { stuck: Some(id), ..Standing::default() },
     }
+}
+
+/// While one request tries an account, it is to others as one whose tokens are all leased.
+fn on_trial(entry: &Entry) -> Standing {
+    let mut ready = ready(entry);
+    let end = entry.condition.health.announced_end().map(|end| (end.as_millisecond(), entry.id()));
+    ready.timer = ready.timer.into_iter().chain(end).min();
+    if entry.condition.trial.is_none() {
+        return ready;
+    }
+    let has_left = entry.left().is_none_or(|left| left > 0);
+    Standing { ready: None, idle: None, leased_out: has_left.then_some(entry.id()), ..ready }
 }
 
 fn ready(entry: &Entry) -> Standing {

@@ -20,7 +20,7 @@ pub(in super::super) struct OpenLease {
 
 /// How many due timers a lease handles before it chooses. It handles all of them before
 /// it overdraws an account or refuses; a sweep does the bulk.
-const TIMERS_A_LEASE: usize = 64;
+const DUE_A_LEASE: usize = 1;
 
 impl Books {
     pub(in super::super) fn lease(
@@ -32,15 +32,21 @@ impl Books {
         if let Some(open) = self.leases.get(&ask.id) {
             return Ok(open.grant);
         }
-        self.wake(ask.pool, ask.platform, now, ask.resets, TIMERS_A_LEASE);
+        self.catch_up(ask, now, DUE_A_LEASE);
         let mut best = self.best_that_fits(ask, now);
-        if best.is_none() && self.wake(ask.pool, ask.platform, now, ask.resets, usize::MAX) > 0 {
+        if best.is_none() && self.catch_up(ask, now, usize::MAX) > 0 {
             best = self.best_that_fits(ask, now);
         }
         match best.or_else(|| self.lone(ask, now)) {
             Some(id) => self.grant(id, ask, now, deadline).ok_or(Refusal::NoAccount),
             None => Err(self.refusal(ask, now)),
         }
+    }
+
+    /// Handles what is due, so much of each kind; answers how much that was.
+    fn catch_up(&mut self, ask: &LeaseAsk<'_>, now: Timestamp, most: usize) -> usize {
+        let woken = self.wake(ask.pool, ask.platform, now, ask.resets, most);
+        woken.max(self.unblock(ask.pool, ask.platform, now, most))
     }
 
     fn grant(
@@ -53,8 +59,14 @@ impl Books {
         let candidates = self.candidates(ask);
         let entry = self.accounts.get_mut(&id)?;
         let family = family_of(&mut self.pools, entry)?;
-        let grant =
-            Grant { account: id, remaining: entry.remaining(), candidates, granted_at: now };
+        let ailing = entry.condition.is_ailing(now);
+        let grant = Grant {
+            account: id,
+            remaining: entry.remaining(),
+            candidates,
+            granted_at: now,
+            ailing,
+        };
         self.last_lease += 1;
         entry.turn = self.last_lease;
         entry.last_used_at = Some(now);
@@ -72,6 +84,9 @@ impl Books {
         self.deadlines.insert((deadline, ask.id));
         self.rows.push(Note::Leased { id: ask.id, lease: lease.clone() });
         self.leases.insert(ask.id, lease);
+        if ailing {
+            self.begin_trial(id, ask.id, now);
+        }
         Some(grant)
     }
 

@@ -6,13 +6,15 @@
 //! what the file does not.
 //!
 //! Costs: a lease, settlement or renewal is O(log n) in the accounts of its family
-//! (one pool on one platform); only a model that is blocked somewhere is looked for
-//! account by account.
+//! (one pool on one platform). A model that is blocked on many accounts has an order of its
+//! own ([`blocks`]); past those of a model that is blocked on a few a lease walks.
 
+mod blocks;
 mod choice;
 mod entry;
 mod family;
 mod hash;
+mod health;
 mod lease;
 mod notes;
 mod people;
@@ -25,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::accounts::{
-    AccountId, AccountState, Health, LeaseId, NewAccount, PlatformId, PoolId, Resets, Tokens,
+    AccountId, AccountState, Condition, LeaseId, NewAccount, PlatformId, PoolId, Resets, Tokens,
 };
 
 use super::super::{Answer, StoreError};
@@ -76,7 +78,7 @@ impl Books {
         }
         let entry = Entry::bound(new, now);
         self.rows.push(Note::Account(entry.fixed.clone()));
-        self.rows.push(Note::Health(entry.fixed.id, Health::Active));
+        self.rows.push(Note::Condition(entry.fixed.id, Condition::default()));
         // A verb that writes the windows of an account in use must fold in the same commit.
         self.rows.push(Note::Windows(entry.fixed.id, entry.windows.clone()));
         self.place(entry, now);
@@ -104,50 +106,6 @@ impl Books {
         // Charges that are not folded yet would be replayed without their account.
         self.let_fold();
         true
-    }
-
-    pub(super) fn set_health(
-        &mut self,
-        id: AccountId,
-        health: Health,
-        now: Timestamp,
-    ) -> Option<()> {
-        let entry = self.accounts.get_mut(&id)?;
-        let family = family_of(&mut self.pools, entry)?;
-        entry.health = health.clone();
-        self.rows.push(Note::Health(id, health));
-        family.stand(entry, now);
-        Some(())
-    }
-
-    /// Moves an account's health where that makes it worse.
-    pub(super) fn worsen(&mut self, id: AccountId, health: Health, now: Timestamp) {
-        let current = self.accounts.get(&id).map(|entry| &entry.health);
-        if current.is_some_and(|current| current.gives_way_to(&health, now)) {
-            self.set_health(id, health, now);
-        }
-    }
-
-    /// Ends an account's pause, unless it rests for its quota.
-    pub(super) fn recovered(&mut self, id: AccountId, now: Timestamp) {
-        let current = self.accounts.get(&id).map(|entry| &entry.health);
-        if matches!(current, Some(Health::Cooling { out_of_quota: false, .. })) {
-            self.set_health(id, Health::Active, now);
-        }
-    }
-
-    pub(super) fn block_model(&mut self, id: AccountId, model: &str, until: Timestamp) {
-        let until = until.as_millisecond();
-        if self.place_block(id, model, until) {
-            self.rows.push(Note::Block { account: id, model: model.into(), until });
-        }
-    }
-
-    /// Blocks a model, unless a longer block stands; also what loading does.
-    pub(super) fn place_block(&mut self, id: AccountId, model: &str, until: Ms) -> bool {
-        let Some(entry) = self.accounts.get(&id) else { return false };
-        let family = family_of(&mut self.pools, entry);
-        family.is_some_and(|family| family.block(id, model, until))
     }
 
     pub(super) fn account(&self, id: AccountId) -> Option<&Entry> {

@@ -9,7 +9,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::accounts::{Account, AccountId, GatewayTokenRow, Health, LeaseId, Record, User, Window};
+use crate::accounts::{
+    Account, AccountId, Condition, GatewayTokenRow, LeaseId, Record, User, Window,
+};
 
 use super::{Books, Charged, Counter, Entry, Ms, OpenLease, PurseNote};
 
@@ -22,7 +24,7 @@ pub(in super::super) enum Note {
     Canary(String),
     Account(Arc<Account>),
     Removed(AccountId),
-    Health(AccountId, Health),
+    Condition(AccountId, Condition),
     Windows(AccountId, Vec<Window>),
     Block {
         account: AccountId,
@@ -64,8 +66,8 @@ pub(in super::super) struct Motion {
     pub(in super::super) last_used_at: Option<Ms>,
     /// The row of its last lease.
     pub(in super::super) turn: i64,
-    /// What is used of each window, and when it ends.
-    pub(in super::super) windows: Vec<(i64, Option<Ms>)>,
+    /// What is used of each window, when it ends, and whether that was told.
+    pub(in super::super) windows: Vec<(i64, Option<Ms>, bool)>,
 }
 
 /// Everything that changed, in order.

@@ -81,7 +81,7 @@ impl Books {
     ) {
         let mut charged = self.charged(id, lease, Charge::Estimated(lease.estimate), now, resets);
         let windows = self.accounts.get(&charged.account).map(|entry| entry.motion().windows);
-        let ends = windows.unwrap_or_default().into_iter().map(|(_, end)| end).collect();
+        let ends = windows.unwrap_or_default().into_iter().map(|(_, end, _)| end).collect();
         charged.windows = Some(ends);
         self.place_estimate(&charged);
         self.rows.push(Note::Charged(charged));
@@ -107,6 +107,9 @@ impl Books {
                 self.unfolded.moved(entry);
             }
             family.stand(entry, now);
+        }
+        if lease.grant.ailing {
+            self.end_trial(account, id, now);
         }
         let kind = match charge {
             Charge::Release => ChargeKind::Released,

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::accounts::{Health, PlatformId, PoolId, Resets};
+use crate::accounts::{PlatformId, PoolId, Resets};
 
+use super::blocks::Ended;
 use super::settle::LATE;
 use super::{Books, Ms, Note};
 
@@ -41,7 +42,7 @@ impl Books {
             .collect();
         for (pool, platform) in families {
             self.wake(pool, &platform, now, resets, usize::MAX);
-            self.unblock(pool, &platform, now);
+            self.unblock(pool, &platform, now, usize::MAX);
         }
         charged
     }
@@ -71,17 +72,16 @@ impl Books {
         let Some(family) = family else { return 0 };
         let mut woken = 0;
         while woken < most
-            && let Some(&(at, id)) = family.timers.first()
-            && at <= now.as_millisecond()
+            && let Some(id) = family.first_due(now.as_millisecond())
         {
             woken += 1;
             let Some(entry) = self.accounts.get_mut(&id) else {
-                family.timers.pop_first();
+                family.timers.retain(|&(_, known)| known != id);
+                family.early.retain(|&(_, known)| known != id);
                 continue;
             };
-            if matches!(entry.health, Health::Cooling { .. }) {
-                entry.health = Health::Active;
-                self.rows.push(Note::Health(id, Health::Active));
+            if entry.condition.rouse(now) {
+                self.rows.push(Note::Condition(id, entry.condition.clone()));
             }
             // What a window holds after its end follows from the file, so it is not
             // noted: ten thousand resets at midnight cost no write.
@@ -91,12 +91,26 @@ impl Books {
         woken
     }
 
-    fn unblock(&mut self, pool: PoolId, platform: &PlatformId, now: Timestamp) {
+    /// Ends blocks that are over, `most` of them at most; answers how many.
+    pub(super) fn unblock(
+        &mut self,
+        pool: PoolId,
+        platform: &PlatformId,
+        now: Timestamp,
+        most: usize,
+    ) -> usize {
         let family = self.pools.get_mut(&pool).and_then(|all| all.get_mut(platform));
-        let ended = family.map(|family| family.unblock(now.as_millisecond()));
-        for (account, model) in ended.into_iter().flatten() {
+        let Some(family) = family else { return 0 };
+        let mut ended = 0;
+        while ended < most
+            && let Some(Ended { account, model }) = family.blocks.pop_due(now.as_millisecond())
+        {
+            ended += 1;
+            let rank = self.accounts.get(&account).and_then(|entry| entry.standing.ready);
+            family.blocks.readmit(rank, &model);
             self.rows.push(Note::Unblock { account, model });
         }
+        ended
     }
 
     fn forget_estimates(&mut self, now: Timestamp) {

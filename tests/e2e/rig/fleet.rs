@@ -1,0 +1,221 @@
+//! Gateways as processes of their own, on one store, and their books beside the platform's.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use jiff::SignedDuration;
+use serde_json::Value;
+use tributary::accounts::{AccountState, ChargeKind, ChargeRow, PlatformId, Resets};
+use tributary::simulator::Simulator;
+use tributary::store;
+use tributary::telemetry::clock;
+
+use super::{KEYS, configured, tail};
+use crate::shell::{self, Running};
+
+const PLATFORM: &str = "openai";
+
+/// A store, and whatever gateways are started on it.
+pub struct Fleet {
+    pub shell: shell::Rig,
+    /// Of the one user, who has two accounts on one platform.
+    pub token: String,
+    simulator: Simulator,
+    url: String,
+}
+
+impl Fleet {
+    pub async fn on(url: &str, lease_deadline: &str) -> Self {
+        let simulator = Simulator::start().await.unwrap();
+        let vast = "windows = [{ period = \"day\", limit = 1000000000, zone = \"UTC\" }]\n";
+        let section = format!("[platforms.{PLATFORM}]\n");
+        let platforms = configured(&simulator).replace(&section, &format!("{section}{vast}"));
+        let shell = shell::Rig::new(&format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\n[operator]\nlisten = \"127.0.0.1:0\"\n\
+             [store]\nurl = \"{url}\"\nlease_deadline = \"{lease_deadline}\"\n[log]\nfilter = \"error\"\n\
+             {platforms}"
+        ));
+        shell.run(&["user", "add", "tester"]).ok();
+        let token = shell.run(&["--json", "token", "create", "--user", "tester"]).json();
+        let token = token["token"].as_str().unwrap().to_owned();
+        for (number, key) in KEYS[0].1.iter().enumerate() {
+            let file = shell.write("key", key);
+            let (name, file) = (format!("account-{number}"), file.to_str().unwrap());
+            let who = ["account", "add", "--user", "tester", "--platform", PLATFORM];
+            shell.run(&[&who[..], &["--name", &name, "--key-file", file]].concat()).ok();
+        }
+        let url = match url.strip_prefix("sqlite:") {
+            Some(file) => format!("sqlite:{}", shell.path().join(file).display()),
+            None => url.to_owned(),
+        };
+        Self { shell, token, simulator, url }
+    }
+
+    /// Starts a gateway; with it its base URL.
+    pub fn serve(&self) -> (Running, String) {
+        let mut gateway = self.shell.start(&["--json", "serve"]);
+        let line: Value = serde_json::from_str(&gateway.first_line()).unwrap();
+        (gateway, line["base_url"].as_str().unwrap().to_owned())
+    }
+
+    /// The embedded store's file.
+    pub fn file(&self) -> Option<&str> {
+        self.url.strip_prefix("sqlite:")
+    }
+
+    /// Waits until no lease is open.
+    pub async fn all_charged(&self) {
+        let patience = clock::now() + SignedDuration::from_secs(30);
+        loop {
+            let accounts = self.shell.run(&["--json", "account", "list"]).json();
+            let mut windows = accounts.as_array().unwrap().iter().map(|it| &it["windows"][0]);
+            if windows.all(|window| window["leased"] == 0) {
+                return;
+            }
+            assert!(clock::now() < patience, "{accounts}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Audits the books, once no gateway runs: each account's beside what its platform counted.
+    pub async fn audit(&self) -> Audit {
+        let (states, rows) = self.books().await;
+        let mut audit = Audit::default();
+        for (state, key) in states.iter().zip(KEYS[0].1) {
+            let rows = rows.iter().filter(|row| row.account == state.account.id).collect();
+            audit.account(state, rows, &self.counted(&tail(key)).await);
+        }
+        audit
+    }
+
+    async fn books(&self) -> (Vec<AccountState>, Vec<ChargeRow>) {
+        let settings = store::Settings { url: self.url.clone(), ..Default::default() };
+        let store = store::open(&settings).await.unwrap();
+        let user = store.user_named("tester").await.unwrap().unwrap();
+        let resets = Resets::after(clock::now(), ["UTC", "Asia/Shanghai"]);
+        let states = store.accounts_in(&[user.pool], &resets).await.unwrap();
+        let mut rows: Vec<ChargeRow> = Vec::new();
+        loop {
+            let after = rows.last().map(|row| row.cursor.clone());
+            let platform = PlatformId::from(PLATFORM);
+            let page = store.charges(user.pool, &platform, after.as_deref(), 500).await.unwrap();
+            if page.is_empty() {
+                return (states, rows);
+            }
+            rows.extend(page);
+        }
+    }
+
+    /// What the platform counted for each request of a credential.
+    async fn counted(&self, credential: &str) -> Vec<i64> {
+        let url = format!("{}/_sim/ledger", self.simulator.origin(PLATFORM).unwrap());
+        let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+        let body = client.get(url.parse().unwrap()).await.unwrap().into_body();
+        let body = body.collect().await.unwrap().to_bytes();
+        let ledger: Value = serde_json::from_slice(&body).unwrap();
+        let rows = ledger["requests"].as_array().unwrap().iter();
+        let own = rows.filter(|row| row["credential"] == credential);
+        let tokens = |row: &Value, field: &str| row[field].as_i64().unwrap();
+        own.map(|row| tokens(row, "prompt_tokens") + tokens(row, "completion_tokens")).collect()
+    }
+}
+
+/// What became of a lease.
+enum Charged {
+    Nothing,
+    Exactly(i64),
+    ByUs(ChargeRow),
+}
+
+/// Each lease's one charge. One that its deadline charged and its gateway settled late has
+/// two rows, whose sum is the platform's figure.
+fn charged(rows: &[&ChargeRow]) -> Vec<Charged> {
+    let mut leases: BTreeMap<_, Vec<&ChargeRow>> = BTreeMap::new();
+    for row in rows {
+        leases.entry(row.lease).or_default().push(row);
+    }
+    let one = |rows: Vec<&ChargeRow>| match rows[..] {
+        [row] if row.kind == ChargeKind::Released => Charged::Nothing,
+        [row] if row.kind == ChargeKind::Exact => Charged::Exactly(row.tokens),
+        [row] if row.kind == ChargeKind::Estimated => Charged::ByUs(row.clone()),
+        [first, late]
+            if first.kind == ChargeKind::Estimated && late.kind == ChargeKind::Correction =>
+        {
+            Charged::Exactly(first.tokens + late.tokens)
+        }
+        _ => panic!("a lease is charged once: {rows:#?}"),
+    };
+    leases.into_values().map(one).collect()
+}
+
+/// What the books hold beside what the platform counted.
+#[derive(Default)]
+pub struct Audit {
+    /// Tokens, by the platform.
+    pub counted: i64,
+    /// Tokens charged by the platform's figure.
+    pub exact: i64,
+    /// Charges that are ours.
+    pub marked: Vec<ChargeRow>,
+    /// What the platform counted for requests that no exact charge is for.
+    pub unexplained: Vec<i64>,
+}
+
+impl Audit {
+    fn account(&mut self, state: &AccountState, rows: Vec<&ChargeRow>, requests: &[i64]) {
+        let sum: i64 = rows.iter().map(|row| row.tokens).sum();
+        assert_eq!(state.windows[0].used.signed(), sum, "the books are the rows' sum");
+        let leases = charged(&rows);
+        assert!(leases.len() >= requests.len(), "a lease was durable before its request was sent");
+
+        // What was charged exactly is among the platform's figures; what is left of these
+        // belongs to leases that are marked.
+        let mut left: BTreeMap<i64, i64> = BTreeMap::new();
+        for &tokens in requests {
+            *left.entry(tokens).or_default() += 1;
+        }
+        let mut marked = 0;
+        for lease in leases {
+            match lease {
+                Charged::Exactly(tokens) => {
+                    self.exact += tokens;
+                    *left.entry(tokens).or_default() -= 1;
+                }
+                Charged::ByUs(row) => {
+                    marked += 1;
+                    self.marked.push(row);
+                }
+                Charged::Nothing => {}
+            }
+        }
+        self.counted += requests.iter().sum::<i64>();
+        let before = self.unexplained.len();
+        for (tokens, count) in left {
+            let count = usize::try_from(count).expect("a figure that no platform gave");
+            self.unexplained.extend(std::iter::repeat_n(tokens, count));
+        }
+        let unexplained = self.unexplained.len() - before;
+        assert!(unexplained <= marked, "{unexplained} unexplained, {marked} marked");
+    }
+
+    /// Both sums, and every charge that is ours by its lease.
+    pub fn print(&self, store: &str) {
+        let ours: i64 = self.marked.iter().map(|row| row.tokens).sum();
+        let theirs: i64 = self.unexplained.iter().sum();
+        println!(
+            "{store}: the platform counted {}; the books hold {} = {} exactly + {ours} in {} \
+             marked charges, for which the platform counted {theirs}",
+            self.counted,
+            self.exact + ours,
+            self.exact,
+            self.marked.len(),
+        );
+        for row in &self.marked {
+            println!("  {:032x} {} tokens", row.lease.0, row.tokens);
+        }
+    }
+}
