@@ -18,7 +18,7 @@ use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tributary::accounts::{
     Attempt, Billing, Charge, LeaseAsk, LeaseId, LeaseKey, NewAccount, Origin, Period, PlatformId,
-    Record, Resets, Settlement, TokenId, Tokens, User, WindowSpec,
+    Points, Record, Resets, Settlement, TokenId, Tokens, User, WindowSpec,
 };
 use tributary::store::{Settings, Store, open};
 use tributary::telemetry::clock::{self, Stopwatch};
@@ -168,6 +168,7 @@ fn record(key: &LeaseKey) -> Record {
         took_ms: 900,
         first_byte_ms: Some(200),
         billing: Billing::Quota,
+        points: Points::ZERO,
         outcome: "ok".into(),
         attempts: vec![Attempt {
             lease: key.id,
@@ -178,6 +179,7 @@ fn record(key: &LeaseKey) -> Record {
             candidates: Some(10),
             outcome: "ok".into(),
             charge: Charge::Exact(Tokens(900)),
+            points: Points::ZERO,
             took_ms: 890,
         }],
     }

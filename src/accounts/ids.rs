@@ -31,6 +31,11 @@ integer_id! {
     TokenId
 }
 
+impl AccountId {
+    /// No account: one of the operator's own keys.
+    pub const OPERATOR: Self = Self(0);
+}
+
 /// A platform's id: `qwen`, `openai`, … or one that the configuration adds.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

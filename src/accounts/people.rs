@@ -1,9 +1,11 @@
 //! Users and the gateway tokens that they call with.
 
+use std::num::NonZeroU32;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{PoolId, TokenId, UserId};
+use super::{PoolId, TokenId, Tokens, UserId};
 
 /// A person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,8 +34,26 @@ pub enum Scope {
     AccountsWrite,
 }
 
+/// Whether a token's calls may cost points.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spending {
+    /// When no bound account has quota left.
+    #[default]
+    Fallback,
+    /// Never.
+    Never,
+}
+
+impl Spending {
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What a token's row grants. Its MAC covers every field, so that one who can only
-/// write the store can't mint or widen a token.
+/// write the store can't mint or widen a token. Fields that came later are left out of
+/// the row where they limit nothing: the MACs of older rows hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenGrant {
     /// The token's id.
@@ -50,6 +70,15 @@ pub struct TokenGrant {
     pub platforms: Vec<String>,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
+    /// Whether its calls may cost points.
+    #[serde(default, skip_serializing_if = "Spending::is_usual")]
+    pub points: Spending,
+    /// How many requests it may make a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_minute: Option<NonZeroU32>,
+    /// How many tokens it may use a day (UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_per_day: Option<Tokens>,
 }
 
 /// A gateway token as it lies in the store: by its keyed index, never its secret.
@@ -81,5 +110,27 @@ impl GatewayTokenRow {
             self.revoked_at = Some(at);
         }
         self.mac = "revoked".into();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_without_limits_is_written_as_before_there_were_any() {
+        let old = r#"{"id":1,"user":2,"pools":[3],"scopes":["chat"],"models":[],"platforms":[],"expires_at":null}"#;
+        let grant: TokenGrant = serde_json::from_str(old).unwrap();
+        assert_eq!(grant.points, Spending::Fallback);
+        assert_eq!(serde_json::to_string(&grant).unwrap(), old);
+        let limited = TokenGrant {
+            points: Spending::Never,
+            requests_per_minute: NonZeroU32::new(1),
+            tokens_per_day: Some(Tokens(2)),
+            ..grant
+        };
+        let text = serde_json::to_string(&limited).unwrap();
+        let limits = r#","points":"never","requests_per_minute":1,"tokens_per_day":2}"#;
+        assert!(text.ends_with(limits), "{text}");
     }
 }

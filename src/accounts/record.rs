@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, Charge, LeaseId, PlatformId, TokenId, Tokens, UserId};
+use super::{AccountId, Charge, LeaseId, PlatformId, Points, TokenId, Tokens, UserId};
 
 /// Who paid for a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,7 +20,7 @@ pub enum Billing {
 pub struct Attempt {
     /// Its lease.
     pub lease: LeaseId,
-    /// The account.
+    /// The account; [`AccountId::OPERATOR`] where points paid.
     pub account: AccountId,
     /// The platform.
     pub platform: PlatformId,
@@ -34,6 +34,9 @@ pub struct Attempt {
     pub outcome: String,
     /// What its lease was settled by.
     pub charge: Charge,
+    /// What it cost, where points paid.
+    #[serde(default, skip_serializing_if = "Points::is_zero")]
+    pub points: Points,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
 }
@@ -71,6 +74,9 @@ pub struct Record {
     pub first_byte_ms: Option<u64>,
     /// Who paid.
     pub billing: Billing,
+    /// What its attempts cost together, in points.
+    #[serde(default)]
+    pub points: Points,
     /// `ok`, `hangup`, or the error's code.
     pub outcome: String,
     /// Every attempt, in order.

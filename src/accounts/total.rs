@@ -169,7 +169,7 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accounts::{Attempt, Billing, LeaseId};
+    use crate::accounts::{Attempt, Billing, LeaseId, Points};
 
     #[test]
     fn an_attempt_counts_where_it_was_tried_and_the_call_where_it_ended() {
@@ -182,6 +182,7 @@ mod tests {
             candidates: None,
             outcome: "ok".into(),
             charge,
+            points: Points::ZERO,
             took_ms: 1,
         };
         let mut record = Record {
@@ -200,6 +201,7 @@ mod tests {
             took_ms: 5,
             first_byte_ms: None,
             billing: Billing::Quota,
+            points: Points::ZERO,
             outcome: "ok".into(),
             attempts: vec![
                 attempt(1, Charge::Estimated(Tokens(7))),

@@ -7,13 +7,14 @@ use hyper::body::Incoming;
 use super::answer::{JSON, NO_STORE};
 use super::authenticate::authenticate;
 use super::{ApiError, App, Body, Request, Response, body};
-use crate::accounts::{AccountId, Scope};
+use crate::accounts::{AccountId, Billing, Scope};
 use crate::front::{BadRequest, ChatRequest};
 use crate::relay::{CallError, Content, Relayed};
 use crate::telemetry::clock::Stopwatch;
 
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
 const QUOTA: HeaderValue = HeaderValue::from_static("quota");
+const POINTS: HeaderValue = HeaderValue::from_static("points");
 
 /// OpenAI's chat completions.
 pub async fn chat_completions(
@@ -77,7 +78,9 @@ fn answer(relayed: Relayed) -> Response {
     headers.reserve(10);
     headers.insert(CONTENT_TYPE, kind);
     headers.insert(CACHE_CONTROL, NO_STORE);
-    headers.insert("x-tributary-account", HeaderValue::from(relayed.account.0));
+    if let Some(account) = relayed.account {
+        headers.insert("x-tributary-account", HeaderValue::from(account.0));
+    }
     if let Ok(platform) = HeaderValue::from_str(relayed.platform.as_str()) {
         headers.insert("x-tributary-platform", platform);
     }
@@ -85,6 +88,10 @@ fn answer(relayed: Relayed) -> Response {
         headers.insert("x-tributary-model", model);
     }
     headers.insert("x-tributary-attempts", HeaderValue::from(relayed.attempts));
-    headers.insert("x-tributary-billing", QUOTA);
+    let billing = match relayed.billing {
+        Billing::Quota => QUOTA,
+        Billing::Points => POINTS,
+    };
+    headers.insert("x-tributary-billing", billing);
     response
 }

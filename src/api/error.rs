@@ -22,6 +22,8 @@ use crate::telemetry::clock;
 const INVALID: &str = "invalid_request_error";
 const SERVER: &str = "server_error";
 const NO_RETRY: HeaderValue = HeaderValue::from_static("false");
+/// What other requests of the caller hold is back soon.
+const HELD_RETRY: Duration = Duration::from_secs(1);
 /// A store that is down is tried again after this.
 const STORE_RETRY: Duration = Duration::from_secs(2);
 
@@ -165,15 +167,22 @@ fn call(error: CallError) -> Refusal {
             refuse(StatusCode::NOT_FOUND, INVALID, Some("model"), "model_not_found", message)
         }
         CallError::Exhausted { platform, resets_at } => exhausted(platform.as_str(), resets_at),
-        CallError::Limited { retry_after, .. } => Refusal {
-            retry_after: Some(retry_after),
-            ..refuse(
-                StatusCode::TOO_MANY_REQUESTS,
-                "rate_limit_error",
-                None,
-                "rate_limit_exceeded",
-                message,
-            )
+        CallError::NothingLeft { quota, points } => {
+            let mut refusal = call(*quota);
+            refusal.body.message = format!("{} Also, {points}.", refusal.body.message);
+            refusal
+        }
+        CallError::Limited { retry_after, .. } | CallError::OverRate { retry_after, .. } => {
+            too_fast(message, retry_after)
+        }
+        CallError::PointsHeld => too_fast(message, HELD_RETRY),
+        CallError::OverBudget { resets_at: None, .. } => {
+            let held = format!("{message}: its other requests hold what is left");
+            too_fast(held, HELD_RETRY)
+        }
+        CallError::OverBudget { resets_at: Some(at), .. } => Refusal {
+            never_retry: true,
+            ..too_fast(format!("{message}: they are used up until {at}"), wait_for(at))
         },
         CallError::Unauthorized { .. } => Refusal {
             never_retry: true,
@@ -222,8 +231,7 @@ fn exhausted(platform: &str, resets_at: Option<Timestamp>) -> Refusal {
     let when = resets_at.map(|at| format!(" The first resets at {at}.")).unwrap_or_default();
     Refusal {
         // A reset that has just come still tells a client to come back.
-        retry_after: resets_at
-            .map(|at| at.duration_since(clock::now()).try_into().unwrap_or_default()),
+        retry_after: resets_at.map(wait_for),
         never_retry: true,
         ..refuse(
             StatusCode::TOO_MANY_REQUESTS,
@@ -233,6 +241,23 @@ fn exhausted(platform: &str, resets_at: Option<Timestamp>) -> Refusal {
             format!("The quota of every {platform} account is used up.{when}"),
         )
     }
+}
+
+fn too_fast(message: String, retry_after: Duration) -> Refusal {
+    Refusal {
+        retry_after: Some(retry_after),
+        ..refuse(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limit_error",
+            None,
+            "rate_limit_exceeded",
+            message,
+        )
+    }
+}
+
+fn wait_for(at: Timestamp) -> Duration {
+    at.duration_since(clock::now()).try_into().unwrap_or_default()
 }
 
 fn unauthenticated(message: &str) -> Refusal {
@@ -299,6 +324,15 @@ mod tests {
             CallError::AccountNotFound(account),
             CallError::ModelNotFound { hint: String::new() },
             CallError::Exhausted { platform: platform(), resets_at: None },
+            CallError::NothingLeft {
+                quota: Box::new(CallError::Exhausted { platform: platform(), resets_at: None }),
+                points: crate::relay::PointsSaid::Gone,
+            },
+            CallError::OverBudget {
+                limit: crate::accounts::Tokens(1),
+                resets_at: Some(clock::now()),
+            },
+            CallError::PointsHeld,
             CallError::Limited {
                 platform: platform(),
                 why: "",

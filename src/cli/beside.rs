@@ -17,10 +17,10 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
 use crate::accounts::{
-    AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, NewAccount, PlatformId, PoolId,
-    Record, Resets, TokenId, Total, User, UserId,
+    AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, NewAccount, PlatformId, Points,
+    PointsEntry, PoolId, Purse, PurseState, Record, Resets, TokenId, Total, User, UserId,
 };
-use crate::store::{Answer, Directory, Errand, Reply, StoreError, Verb, errand_proof};
+use crate::store::{Answer, Directory, Errand, Reply, StoreError, Treasury, Verb, errand_proof};
 use crate::telemetry::clock;
 use crate::vault::{MacPurpose, Vault};
 
@@ -180,5 +180,30 @@ impl Directory for Beside {
 
     async fn add_canary(&self, canary: &str) -> Answer<()> {
         self.ask(Verb::AddCanary { canary: canary.into() }).await
+    }
+}
+
+#[async_trait]
+impl Treasury for Beside {
+    async fn grant_points(
+        &self,
+        user: UserId,
+        points: Points,
+        note: &str,
+    ) -> Answer<Option<Points>> {
+        self.ask(Verb::GrantPoints { user, points, note: note.into() }).await
+    }
+
+    async fn purse(&self, purse: &Purse) -> Answer<PurseState> {
+        self.ask(Verb::Purse { purse: purse.clone() }).await
+    }
+
+    async fn points_ledger(
+        &self,
+        user: UserId,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Answer<Vec<PointsEntry>> {
+        self.ask(Verb::PointsLedger { user, before: before.map(Into::into), limit }).await
     }
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{Common, Failure, desk, print};
-use crate::config::{Environment, Mistake, OwnRing, Settings, key_ring};
+use crate::config::{Environment, Mistake, OwnRing, Settings, key_ring, operator_keys};
 
 /// Check the configuration, and tell every mistake with its line.
 #[derive(Debug, Args)]
@@ -21,12 +21,16 @@ impl CheckConfig {
         let environment = Environment::of_process();
         let loaded = desk::load(common, &environment);
         let ring = key_ring(&environment, OwnRing::Never);
+        let keys = loaded.as_ref().ok().map(|config| operator_keys(config, &environment));
         if let Ok(None) = ring {
             eprintln!("note: no key ring is set; `tributary serve` needs one");
         }
         let file = loaded.as_ref().ok().and_then(|config| config.file.clone());
-        let mistakes: Vec<Mistake> =
-            [loaded.err(), ring.err()].into_iter().flatten().flat_map(|all| all.0).collect();
+        let mistakes: Vec<Mistake> = [loaded.err(), ring.err(), keys.and_then(Result::err)]
+            .into_iter()
+            .flatten()
+            .flat_map(|all| all.0)
+            .collect();
         if common.json {
             print::json(&serde_json::json!({ "mistakes": mistakes }))?;
         } else if mistakes.is_empty() {

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use super::account::{New, bind, windows_of};
 use super::serve::{addresses, begin, begin_log, serve_until_told};
 use super::{Common, Desk, Failure, print, ring, token};
-use crate::accounts::{Scope, TokenGrant, User};
+use crate::accounts::{Scope, Spending, TokenGrant, User};
 use crate::config::{Config, OwnRing};
 use crate::platforms::{Catalogue, Credential};
 use crate::simulator::Simulator;
@@ -68,7 +68,7 @@ impl Demo {
         let store = store::open(&desk.config.settings.store).await?;
         ring::prove(&*store, &vault).await?;
         let token = populate(&desk.config, &*store, &vault).await?;
-        let running = begin(&desk.config, store, vault).await?;
+        let running = begin(&desk.config, store, vault, Vec::new()).await?;
         let mut facts = addresses(&running);
         if desk.json {
             facts["token"] = token.into();
@@ -193,6 +193,9 @@ async fn new_token(
         models: Vec::new(),
         platforms: Vec::new(),
         expires_at: None,
+        points: Spending::Never,
+        requests_per_minute: None,
+        tokens_per_day: None,
     };
     let (token, _) = token::create(directory, vault, grant, USER.into()).await?;
     Ok(token.expose_secret().to_owned())

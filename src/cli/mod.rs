@@ -14,6 +14,7 @@ mod directory;
 mod failure;
 mod hardening;
 mod keys;
+mod points;
 mod print;
 mod ring;
 mod serve;
@@ -63,6 +64,8 @@ enum Command {
     Token(token::Token),
     #[command(subcommand)]
     Account(account::Account),
+    #[command(subcommand)]
+    Points(points::Points),
     Usage(usage::Usage),
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -120,6 +123,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::User(user) => user.run(&Desk::open(common)?).await,
         Command::Token(token) => token.run(&Desk::open(common)?).await,
         Command::Account(account) => account.run(&Desk::open(common)?).await,
+        Command::Points(points) => points.run(&Desk::open(common)?).await,
         Command::Usage(usage) => usage.run(&Desk::open(common)?).await,
         Command::Keys(keys) => keys.run(common),
         Command::CheckConfig(check) => check.run(common),

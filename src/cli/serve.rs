@@ -8,8 +8,8 @@ use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Desk, Failure, print, ring};
-use crate::config::{Config, OwnRing};
-use crate::relay::{Books, Parts};
+use crate::config::{Config, OwnRing, operator_keys};
+use crate::relay::{Books, OperatorKey, OperatorKeys, Parts};
 use crate::server::{self, Running};
 use crate::store::{self, Store};
 use crate::telemetry::{Metrics, log};
@@ -28,8 +28,9 @@ impl Serve {
         begin_log(&desk.config)?;
         let own = if self.dev { OwnRing::Make } else { OwnRing::Never };
         let vault = desk.vault(own)?;
+        let keys = operator_keys(&desk.config, &desk.environment)?;
         let store = store::open(&desk.config.settings.store).await?;
-        let running = begin(&desk.config, store, vault).await?;
+        let running = begin(&desk.config, store, vault, keys).await?;
         tracing::info!(
             public = %running.addresses.public,
             operator = %running.addresses.operator,
@@ -55,16 +56,18 @@ pub(super) fn begin_log(config: &Config) -> Result<(), Failure> {
     log::start(&config.settings.log).map_err(|error| Failure::other(error, "See [log] filter."))
 }
 
-/// Begins to serve on an open store.
+/// Begins to serve on an open store, with these keys of the operator's own.
 pub(super) async fn begin(
     config: &Config,
     store: Arc<dyn Store>,
     vault: Arc<Vault>,
+    keys: Vec<OperatorKey>,
 ) -> Result<Running, Failure> {
     if let Some(warning) = ring::prove(&*store, &vault).await? {
         tracing::warn!("{warning}");
     }
     let settings = &config.settings;
+    let keys = OperatorKeys::seal(&vault, keys)?;
     let (books, keeper) = Books::open(settings.relay.queue);
     let parts = Parts::new(
         &settings.relay,
@@ -74,7 +77,8 @@ pub(super) async fn begin(
         Arc::new(Metrics::new()),
         books,
     )
-    .await?;
+    .await?
+    .with_operator_keys(keys);
     let running =
         server::start(&settings.server, &settings.operator, &settings.upstream, parts, keeper)
             .map_err(|error| Failure::Io { what: "the gateway can't start".into(), error })?;

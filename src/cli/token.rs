@@ -1,12 +1,14 @@
 //! `tributary token create|list|revoke`: what callers send as their API key.
 
+use std::num::NonZeroU32;
+
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::desk::{user_named, users};
 use super::table::table;
 use super::{Desk, Failure, print};
-use crate::accounts::{GatewayTokenRow, Scope, TokenGrant, TokenId, User};
+use crate::accounts::{GatewayTokenRow, Scope, Spending, TokenGrant, TokenId, Tokens, User};
 use crate::relay::token_mac_parts;
 use crate::store::Directory;
 use crate::telemetry::clock;
@@ -41,6 +43,15 @@ pub(super) struct Create {
     /// How long it is good, as `30d` or `12h` [default: until it is revoked].
     #[arg(long, value_name = "TIME")]
     expires: Option<jiff::Span>,
+    /// Whether its calls may cost points, once no account has quota left.
+    #[arg(long, default_value = "fallback")]
+    points: SpendingWord,
+    /// The most requests a minute [default: any number].
+    #[arg(long, value_name = "N")]
+    rpm: Option<NonZeroU32>,
+    /// The most tokens a day, which begins at 00:00 UTC [default: any number].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    tokens_per_day: Option<u64>,
 }
 
 /// List tokens: their ends, never themselves.
@@ -65,6 +76,12 @@ enum ScopeWord {
     AccountsRead,
     #[value(name = "accounts:write")]
     AccountsWrite,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SpendingWord {
+    Fallback,
+    Never,
 }
 
 impl Token {
@@ -96,6 +113,9 @@ impl Create {
             models: self.models,
             platforms: self.platforms,
             expires_at,
+            points: self.points.into(),
+            requests_per_minute: self.rpm,
+            tokens_per_day: self.tokens_per_day.map(Tokens),
         };
         let (token, row) = create(&*directory, &vault, grant, self.name).await?;
         if !desk.json {
@@ -163,11 +183,12 @@ impl List {
                 row.name.clone(),
                 format!("{}***{}", row.prefix, row.last_four),
                 scopes(&row).join(" "),
+                limits(&row),
                 row.created_at.to_string(),
                 state(&row),
             ]
         };
-        let head = ["ID", "USER", "NAME", "TOKEN", "SCOPES", "CREATED", "STATE"];
+        let head = ["ID", "USER", "NAME", "TOKEN", "SCOPES", "LIMITS", "CREATED", "STATE"];
         print::line(&table(head, tokens.into_iter().map(row).collect()))
     }
 }
@@ -184,6 +205,9 @@ fn facts(row: &GatewayTokenRow, user: &User) -> serde_json::Value {
         "platforms": row.grant.platforms,
         "created_at": row.created_at,
         "expires_at": row.grant.expires_at,
+        "points": row.grant.points,
+        "requests_per_minute": row.grant.requests_per_minute,
+        "tokens_per_day": row.grant.tokens_per_day,
         "revoked_at": row.revoked_at,
     })
 }
@@ -191,6 +215,14 @@ fn facts(row: &GatewayTokenRow, user: &User) -> serde_json::Value {
 fn scopes(row: &GatewayTokenRow) -> Vec<String> {
     let word = |scope: &Scope| serde_json::to_value(scope).ok()?.as_str().map(str::to_owned);
     row.grant.scopes.iter().filter_map(word).collect()
+}
+
+fn limits(row: &GatewayTokenRow) -> String {
+    let grant = &row.grant;
+    let rate = grant.requests_per_minute.map(|rate| format!("{rate}/min"));
+    let day = grant.tokens_per_day.map(|tokens| format!("{tokens}/day"));
+    let points = (grant.points == Spending::Never).then(|| "no points".to_owned());
+    [rate, day, points].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 fn state(row: &GatewayTokenRow) -> String {
@@ -222,6 +254,15 @@ impl From<ScopeWord> for Scope {
             ScopeWord::Chat => Self::Chat,
             ScopeWord::AccountsRead => Self::AccountsRead,
             ScopeWord::AccountsWrite => Self::AccountsWrite,
+        }
+    }
+}
+
+impl From<SpendingWord> for Spending {
+    fn from(word: SpendingWord) -> Self {
+        match word {
+            SpendingWord::Fallback => Self::Fallback,
+            SpendingWord::Never => Self::Never,
         }
     }
 }

@@ -6,6 +6,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::bounds::{Broken, broken};
 use super::layers::{Layers, dotted, section_names};
+use super::operator_keys::misplaced;
 use super::sections::{OPEN_SECTIONS, SECTIONS, Section};
 use super::suggest::instead_of;
 use super::{Mistake, Settings, paths};
@@ -23,6 +24,11 @@ pub(super) fn check(layers: &Layers, mistakes: &mut Vec<Mistake>) -> Option<(Set
     let mut settings = settings.expect("every key was tried, and what did not fit is gone");
     paths::resolve(&mut settings, layers);
     checked.meanings(&settings);
+    if let Some(catalogue) = &catalogue {
+        for (number, what, fix) in misplaced(&settings, catalogue) {
+            checked.wrong(&format!("points.keys.{number}"), what, fix);
+        }
+    }
     Some((settings, catalogue?))
 }
 

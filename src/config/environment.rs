@@ -5,6 +5,7 @@
 //! | `TRIBUTARY_SECTION__KEY` | overrides a key of the file; `__` goes one table deeper |
 //! | `TRIBUTARY_MASTER_KEYS` | the key ring |
 //! | `TRIBUTARY_MASTER_KEYS_FILE` | a file that holds the key ring |
+//! | what `[points] keys` names | a key of the operator's own |
 //! | `RUST_LOG` | `[log] filter`, where that is not set by its own variable |
 //! | `XDG_CONFIG_HOME`, `HOME` | where `demo` and `--dev` keep a key ring of their own |
 //!
@@ -24,6 +25,8 @@ pub(super) const MASTER_KEYS_FILE: &str = "TRIBUTARY_MASTER_KEYS_FILE";
 pub struct Environment {
     /// Everything that begins with `TRIBUTARY_`, but for the key ring.
     pub(super) ours: BTreeMap<String, String>,
+    /// Everything else: what the configuration may name.
+    theirs: BTreeMap<String, Zeroizing<String>>,
     pub(super) rust_log: Option<String>,
     pub(super) master_keys: Option<Zeroizing<String>>,
     pub(super) master_keys_file: Option<PathBuf>,
@@ -54,7 +57,9 @@ impl Environment {
                 ours if ours.starts_with(PREFIX) => {
                     environment.ours.insert(name, value);
                 }
-                _ => {}
+                _ => {
+                    environment.theirs.insert(name, Zeroizing::new(value));
+                }
             }
         }
         // A relative folder is invalid by the XDG specification.
@@ -70,6 +75,12 @@ impl Environment {
             let path: Vec<_> = path.split("__").map(str::to_ascii_lowercase).collect();
             (path.len() > 1).then_some((name.as_str(), path, value.as_str()))
         })
+    }
+
+    /// A secret in the variable that the configuration names.
+    pub(super) fn secret(&self, name: &str) -> Option<Zeroizing<String>> {
+        let ours = || self.ours.get(name).map(|value| Zeroizing::new(value.clone()));
+        self.theirs.get(name).cloned().or_else(ours)
     }
 
     /// Variables with our prefix that override nothing. Most are none of ours: an

@@ -4,13 +4,11 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-use zeroize::Zeroizing;
-
 use super::environment::{Environment, MASTER_KEYS, MASTER_KEYS_FILE};
-use super::{Mistake, Mistakes, Where};
+use super::{Mistake, Mistakes, Where, secret_file};
 use crate::vault::{KeyRing, RingError};
 
 /// Whether a ring that this program made itself will do.
@@ -67,27 +65,8 @@ fn own_ring(environment: &Environment, own: OwnRing) -> Result<Option<KeyRing>, 
 }
 
 fn read(file: &Path) -> Result<KeyRing, Mistakes> {
-    let at = || Where::File { file: file.to_owned(), line: None };
-    let unreadable = |error: io::Error| {
-        wrong(at(), format!("the key ring can't be read: {error}"), "check its path and its owner")
-    };
-    let readers = fs::metadata(file).map_err(unreadable).map(|about| others_that_read(&about))?;
-    if let Some(others) = readers {
-        let what = format!("{others} may read the key ring");
-        return Err(wrong(at(), what, format!("run: chmod 600 {}", file.display())));
-    }
-    let text = Zeroizing::new(fs::read_to_string(file).map_err(unreadable)?);
-    parse(&text, at())
-}
-
-/// Who else may read a file. Root's group is nobody else: a credential that systemd
-/// hands to a service by an access list shows its mask there.
-fn others_that_read(about: &fs::Metadata) -> Option<&'static str> {
-    match about.mode() & 0o077 {
-        mode if mode & 0o007 != 0 => Some("everybody"),
-        mode if mode & 0o070 != 0 && about.gid() != 0 => Some("its group"),
-        _ => None,
-    }
+    let text = secret_file::read(file, "the key ring")?;
+    parse(&text, Where::File { file: file.to_owned(), line: None })
 }
 
 fn parse(text: &str, at: Where) -> Result<KeyRing, Mistakes> {

@@ -13,7 +13,7 @@
 //! | `environment` | the only reader of the environment |
 //! | `lines`, `layers` | where each key stands; the file with the environment laid over it |
 //! | `check`, `bounds`, `mistake`, `suggest` | what is wrong, told so that it can be put right |
-//! | `keys` | the key ring's sources |
+//! | `keys`, `operator_keys`, `secret_file` | the sources of the key ring and of the operator's own keys |
 
 mod bounds;
 mod check;
@@ -22,7 +22,9 @@ mod keys;
 mod layers;
 mod lines;
 mod mistake;
+mod operator_keys;
 mod paths;
+mod secret_file;
 mod sections;
 mod settings;
 mod suggest;
@@ -35,6 +37,7 @@ use crate::platforms::Catalogue;
 pub use environment::Environment;
 pub use keys::{OwnRing, key_ring};
 pub use mistake::{Mistake, Mistakes, Where};
+pub use operator_keys::operator_keys;
 pub use settings::Settings;
 
 /// The file that is read when none is named and the working folder has it.

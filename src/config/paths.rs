@@ -21,6 +21,11 @@ pub(super) fn resolve(settings: &mut Settings, layers: &Layers) {
             *file = folder.join(&file);
         }
     }
+    if !layers.is_from_environment("points.keys") {
+        for file in settings.points.keys.iter_mut().filter_map(|key| key.file.as_mut()) {
+            *file = folder.join(&file);
+        }
+    }
     if let Some(file) = settings.store.url.strip_prefix(SQLITE)
         && !file.is_empty()
         && !layers.is_from_environment("store.url")

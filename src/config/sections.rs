@@ -21,12 +21,13 @@ pub(super) struct Section {
 }
 
 /// Every section that has a fixed set of keys.
-pub(super) const SECTIONS: [Section; 6] = [
+pub(super) const SECTIONS: [Section; 7] = [
     section::<server::Settings>("server"),
     section::<server::OperatorSettings>("operator"),
     section::<store::Settings>("store"),
     section::<upstream::Settings>("upstream"),
     section::<relay::Settings>("relay"),
+    section::<relay::PointsSettings>("points"),
     section::<telemetry::log::Settings>("log"),
 ];
 

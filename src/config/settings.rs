@@ -23,6 +23,8 @@ pub struct Settings {
     pub upstream: upstream::Settings,
     /// How a request finds an account and how its answer is relayed.
     pub relay: relay::Settings,
+    /// Points: users pay the operator with them, once none of their accounts has quota left.
+    pub points: relay::PointsSettings,
     /// What is logged, on standard error.
     pub log: telemetry::log::Settings,
     /// Changes to the built-in platforms, and platforms of your own, by name.

@@ -230,6 +230,79 @@ fn printing_settings_shows_no_url() {
     assert!(!format!("{settings:?}").contains("hunter2"));
 }
 
+/// The operator's keys that a text leads to, by platform, or what is told.
+fn keys(text: &str, variables: &[(&str, &str)]) -> Result<Vec<String>, String> {
+    let written = write(text);
+    let key = written.file.with_file_name("own.key");
+    fs::write(&key, "sk-of-the-operator-01\n").unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let open = written.file.with_file_name("open.key");
+    fs::write(&open, "sk-of-the-operator-02\n").unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o644)).unwrap();
+    let folder = format!("{}/", written.file.parent().unwrap().display());
+    let environment = environment(variables);
+    Config::load(Some(&written.file), &environment)
+        .and_then(|config| operator_keys(&config, &environment))
+        .map(|keys| {
+            let told = |key: crate::relay::OperatorKey| {
+                format!("{} {}", key.platform, key.credential.secrets()[0])
+            };
+            keys.into_iter().map(told).collect()
+        })
+        .map_err(|mistakes| mistakes.to_string().replace(&folder, ""))
+}
+
+#[test]
+fn the_operators_keys_come_from_files_and_variables() {
+    let text = r#"
+[[points.keys]]
+platform = "qwen"
+file = "own.key"
+[[points.keys]]
+platform = "openai"
+variable = "OPENAI_API_KEY"
+"#;
+    let found = keys(text, &[("OPENAI_API_KEY", "sk-of-the-operator-03")]).unwrap();
+    assert_eq!(found, ["qwen sk-of-the-operator-01", "openai sk-of-the-operator-03"]);
+    let told = keys(text, &[]).unwrap_err();
+    assert_eq!(told, "OPENAI_API_KEY: is not set; set it to the operator's key");
+    let told = keys(&text.replace("own.key", "open.key"), &[("OPENAI_API_KEY", "a\nb")]);
+    let told = told.unwrap_err();
+    assert!(told.contains("open.key: everybody may read the operator's key; "), "{told}");
+    assert!(told.contains("OPENAI_API_KEY: holds no key of openai"), "{told}");
+    assert!(!told.contains("sk-of-the"), "{told}");
+    // Nor is the key ring sent to a platform.
+    let ring = text.replace("OPENAI_API_KEY", "TRIBUTARY_MASTER_KEYS");
+    let told = keys(&ring, &[("TRIBUTARY_MASTER_KEYS", RING)]).unwrap_err();
+    assert_eq!(told, "TRIBUTARY_MASTER_KEYS: is not set; set it to the operator's key");
+}
+
+#[test]
+fn a_key_in_the_file_is_refused_and_not_repeated() {
+    let text = r#"
+[points]
+keys = [
+  { platform = "qwen", key = "sk-pasted-by-mistake" },
+]
+[platforms.qwen]
+models = [{ name = "qwen-plus", price = { in = 0.8, out = 2 } }]
+"#;
+    let told = told(text, &[]);
+    assert!(told.starts_with("gateway.toml:3: points.keys: unknown field `key`"), "{told}");
+    assert!(told.contains("an amount of points, as 12 or \"0.25\""), "{told}");
+    for (entry, why) in [
+        (r#"platform = "qwen", variable = "sk-pasted-by-mistake""#, "names no environment"),
+        (r#"platform = "qwen""#, "names a file and a variable, or neither"),
+        (r#"platform = "qwem", variable = "KEY""#, "there is no platform `qwem`"),
+        (r#"platform = "qwen", dialect = "klingon", variable = "KEY""#, "with that dialect"),
+    ] {
+        let text = format!("[points]\nkeys = [\n  {{ {entry} }},\n]\n");
+        let told = self::told(&text, &[]);
+        assert!(told.starts_with("gateway.toml:3: points.keys.0: "), "{told}");
+        assert!(told.contains(why) && !told.contains("pasted"), "{told}");
+    }
+}
+
 const RING: &str = "a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 fn ring(variables: &[(&str, &str)], own: OwnRing) -> Result<Option<String>, String> {

@@ -12,6 +12,7 @@ mod error;
 mod exchange;
 mod failure;
 mod limits;
+mod price;
 pub mod rules;
 mod tokenizer;
 
@@ -22,6 +23,7 @@ pub use dialects::DialectName;
 pub use error::{ErrorClass, PlatformError, Reader, Refusal, Reset, Words};
 pub use exchange::{Answer, Exchange, Fed, StreamEnd, UpstreamRequest};
 pub use limits::LimitsTold;
+pub use price::Price;
 pub use tokenizer::{Tokenizer, Vocabulary};
 
 use failure::length;

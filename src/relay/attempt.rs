@@ -10,6 +10,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use jiff::Timestamp;
 
+use super::books;
 use super::call::Call;
 use super::caller::Caller;
 use super::error::CallError;
@@ -76,8 +77,7 @@ impl Gateway {
         let prompt = lane.learned.prompt(census);
         let resets = parts.zones.resets();
         for &pool in caller.pools() {
-            let place = tokio::time::timeout(parts.lease_wait, call.place()).await;
-            let place = place.map_err(|_| books_are_full())?.ok_or(CallError::ShuttingDown)?;
+            let place = self.place(call).await?;
             let ask = LeaseAsk {
                 id: lease_id(),
                 user: caller.user(),
@@ -116,6 +116,20 @@ impl Gateway {
             }
         }
         Ok(None)
+    }
+
+    /// A place in the books, if one is free soon.
+    pub(super) async fn place(&self, call: &mut Call) -> Result<books::Place, CallError> {
+        self.in_time(call.place()).await
+    }
+
+    /// Waits for a place for as long as for a lease.
+    pub(super) async fn in_time(
+        &self,
+        place: impl Future<Output = Option<books::Place>>,
+    ) -> Result<books::Place, CallError> {
+        let place = tokio::time::timeout(self.parts.lease_wait, place).await;
+        place.map_err(|_| books_are_full())?.ok_or(CallError::ShuttingDown)
     }
 
     /// Tries a leased account.
@@ -274,7 +288,7 @@ impl Gateway {
         }
     }
 
-    fn store_failed(&self, error: &crate::store::StoreError) {
+    pub(super) fn store_failed(&self, error: &crate::store::StoreError) {
         StoreFailed { metrics: &self.parts.metrics, why: &error.to_string() }.emit();
     }
 }

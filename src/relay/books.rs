@@ -1,5 +1,5 @@
 //! Bookkeeping behind the answer: settlements and records travel to the store
-//! through one bounded queue.
+//! through a bounded queue.
 //!
 //! A place in the queue is taken before a request is sent, so that a settlement
 //! always has one; when the store falls behind, new requests wait. Nobody who holds a
@@ -15,10 +15,11 @@ use tokio::sync::{Notify, mpsc};
 
 use super::counter::Counter;
 use super::hearing::News;
+use super::payer::End;
 use super::uncounted::ToCount;
 use super::words::Words;
 use super::zones::Zones;
-use crate::accounts::{LeaseId, LeaseKey, Record, Settlement, Told};
+use crate::accounts::{HoldEnd, HoldKey, LeaseId, LeaseKey, Record, Settlement, Told};
 use crate::front::Usage;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
@@ -39,6 +40,7 @@ pub(super) enum Entry {
     /// Whose figures are known.
     Counted {
         settlement: Option<Settlement>,
+        hold: Option<Box<HoldEnd>>,
         record: Option<Box<Record>>,
         /// What the answer told of the settled lease's account.
         news: Option<Box<News>>,
@@ -50,11 +52,15 @@ pub(super) enum Entry {
 /// A place in the queue.
 pub(super) type Place = mpsc::OwnedPermit<Entry>;
 
-/// The gateway's side of the queue, and the leases that it has open.
+/// The gateway's side of the queues, and the leases and holds that it has open.
 #[derive(Clone)]
 pub struct Books {
     queue: mpsc::Sender<Entry>,
+    /// For the ends of tokens' days, which are held while a place above is waited for. Who
+    /// holds a place above waits for none here.
+    days: mpsc::Sender<Entry>,
     open: Arc<Mutex<HashMap<LeaseId, LeaseKey>>>,
+    holds: Arc<Mutex<HashMap<LeaseId, HoldKey>>>,
     settled: Arc<Notify>,
     counter: Counter,
 }
@@ -62,27 +68,36 @@ pub struct Books {
 /// The store's side: run it with [`Bookkeeper::keep`].
 pub struct Bookkeeper {
     queue: mpsc::Receiver<Entry>,
+    days: mpsc::Receiver<Entry>,
     books: Books,
 }
 
 impl Books {
-    /// Books over a queue of so many places.
+    /// Books over queues of so many places each.
     pub fn open(places: usize) -> (Books, Bookkeeper) {
         let (sender, receiver) = mpsc::channel(places.max(1));
+        let (day_sender, days) = mpsc::channel(places.max(1));
         let books = Books {
             queue: sender,
+            days: day_sender,
             open: Arc::default(),
+            holds: Arc::default(),
             settled: Arc::new(Notify::new()),
             counter: Counter::start(),
         };
         // The keeper must not hold a sender, or the queue would never end.
-        let keeper = Bookkeeper { queue: receiver, books: books.clone() };
+        let keeper = Bookkeeper { queue: receiver, days, books: books.clone() };
         (books, keeper)
     }
 
     /// Waits for a place. `None` once the books are shut.
     pub(super) async fn place(&self) -> Option<Place> {
         self.queue.clone().reserve_owned().await.ok()
+    }
+
+    /// Waits for a place for the end of a token's day.
+    pub(super) async fn day_place(&self) -> Option<Place> {
+        self.days.clone().reserve_owned().await.ok()
     }
 
     /// A place if one is free just now.
@@ -98,14 +113,26 @@ impl Books {
         self.leases().remove(&lease);
     }
 
+    pub(super) fn hold_opened(&self, hold: HoldKey) {
+        self.holds().insert(hold.id, hold);
+    }
+
+    pub(super) fn hold_ended(&self, hold: LeaseId) {
+        self.holds().remove(&hold);
+    }
+
     /// What runs tokenizers.
     pub(super) fn counter(&self) -> &Counter {
         &self.counter
     }
 
-    /// Completes when some lease is settled.
+    /// Completes when some lease or hold has ended.
     pub(super) fn settled(&self) -> tokio::sync::futures::Notified<'_> {
         self.settled.notified()
+    }
+
+    fn holds(&self) -> MutexGuard<'_, HashMap<LeaseId, HoldKey>> {
+        self.holds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn leases(&self) -> MutexGuard<'_, HashMap<LeaseId, LeaseKey>> {
@@ -114,13 +141,30 @@ impl Books {
 }
 
 impl Bookkeeper {
-    /// Carries entries to the store until every [`Books`] is dropped and the queue is
+    /// Carries entries to the store until every [`Books`] is dropped and the queues are
     /// empty.
     pub async fn keep(self, store: Arc<dyn Store>, zones: Arc<Zones>, metrics: Arc<Metrics>) {
-        let Bookkeeper { mut queue, books } = self;
+        let Bookkeeper { queue, days, books } = self;
         let (settled, counter) = (books.settled.clone(), books.counter.clone());
         drop(books);
-        let mut batch = Vec::with_capacity(BATCH);
+        let carrier = Carrier { store, zones, metrics, settled, counter };
+        tokio::join!(carrier.carry(queue), carrier.carry(days));
+    }
+}
+
+/// What carries entries to the store.
+struct Carrier {
+    store: Arc<dyn Store>,
+    zones: Arc<Zones>,
+    metrics: Arc<Metrics>,
+    settled: Arc<Notify>,
+    counter: Counter,
+}
+
+impl Carrier {
+    async fn carry(&self, mut queue: mpsc::Receiver<Entry>) {
+        let Self { store, zones, metrics, settled, counter } = self;
+        let mut batch = Vec::new();
         while queue.recv_many(&mut batch, BATCH).await > 0 {
             if batch.len() < BATCH {
                 tokio::time::sleep(GATHER).await;
@@ -134,8 +178,8 @@ impl Bookkeeper {
             let (mut uncounted, mut words) = (Vec::new(), Vec::new());
             for entry in batch.drain(..) {
                 match entry {
-                    Entry::Counted { settlement, record, news } => {
-                        known.add(settlement, record, news);
+                    Entry::Counted { settlement, hold, record, news } => {
+                        known.add((settlement, hold), record, news);
                     }
                     Entry::Uncounted(entry) => {
                         uncounted.push(entry.0);
@@ -143,24 +187,25 @@ impl Bookkeeper {
                     }
                 }
             }
-            known.carry(&*store, &zones, &metrics, &settled).await;
+            known.carry(&**store, zones, metrics, settled).await;
             if uncounted.is_empty() {
                 continue;
             }
             let mut counted = Page::default();
-            for (entry, counts) in uncounted.into_iter().zip(count(&counter, words).await) {
-                let (settlement, record, news) = entry.counted(counts);
-                counted.add(Some(settlement), Some(record), news);
+            for (entry, counts) in uncounted.into_iter().zip(count(counter, words).await) {
+                let (end, record, news) = entry.counted(counts);
+                counted.add(end, Some(record), news);
             }
-            counted.carry(&*store, &zones, &metrics, &settled).await;
+            counted.carry(&**store, zones, metrics, settled).await;
         }
     }
 }
 
-/// Settlements and records that go to the store together.
+/// Settlements, ends of holds and records that go to the store together.
 #[derive(Default)]
 struct Page {
     settlements: Vec<Settlement>,
+    holds: Vec<HoldEnd>,
     records: Vec<Record>,
     heard: Vec<(LeaseKey, Box<News>)>,
 }
@@ -168,7 +213,7 @@ struct Page {
 impl Page {
     fn add(
         &mut self,
-        settlement: Option<Settlement>,
+        (settlement, hold): End,
         record: Option<Box<Record>>,
         news: Option<Box<News>>,
     ) {
@@ -176,12 +221,17 @@ impl Page {
             self.heard.push((settlement.lease.clone(), news));
         }
         self.settlements.extend(settlement);
+        self.holds.extend(hold.map(|hold| *hold));
         self.records.extend(record.map(|record| *record));
     }
 
     async fn carry(self, store: &dyn Store, zones: &Zones, metrics: &Metrics, settled: &Notify) {
         if !self.settlements.is_empty() {
             insist(metrics, self.settlements, |batch| settle(store, batch, zones)).await;
+            settled.notify_waiters();
+        }
+        if !self.holds.is_empty() {
+            insist(metrics, self.holds, |batch| store.end_holds(batch)).await;
             settled.notify_waiters();
         }
         // After the settlements: what is used is then counted by both sides.
@@ -264,17 +314,22 @@ where
     }
 }
 
-/// Prolongs this gateway's open leases, all in one batch, for as long as it lives.
+/// Prolongs this gateway's open leases and holds, all in one batch, for as long as it lives.
 pub async fn renew(books: Books, store: Arc<dyn Store>, metrics: Arc<Metrics>) {
     let mut every = tokio::time::interval(store.lease_deadline() / RENEWALS);
     every.tick().await;
     loop {
         every.tick().await;
         let open: Vec<LeaseKey> = books.leases().values().cloned().collect();
-        if open.is_empty() {
-            continue;
+        if !open.is_empty()
+            && let Err(error) = store.renew(&open).await
+        {
+            StoreFailed { metrics: &metrics, why: &error.to_string() }.emit();
         }
-        if let Err(error) = store.renew(&open).await {
+        let holds: Vec<HoldKey> = books.holds().values().cloned().collect();
+        if !holds.is_empty()
+            && let Err(error) = store.renew_holds(&holds).await
+        {
             StoreFailed { metrics: &metrics, why: &error.to_string() }.emit();
         }
     }

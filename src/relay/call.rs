@@ -15,12 +15,14 @@ use super::estimate::Learned;
 use super::failure::Failure;
 use super::gateway::Parts;
 use super::hearing::News;
+use super::hold::OpenHold;
 use super::lane::Lane;
 use super::lease::OpenLease;
+use super::payer::Used;
 use super::prompt::Prompt;
-use super::uncounted::Closing;
+use super::uncounted::{Closing, end_day};
 use super::words::{Spoken, Words};
-use crate::accounts::{Account, Attempt, Billing, Charge, Record, TokenId, Tokens, UserId};
+use crate::accounts::{Account, AccountId, Attempt, Billing, Record, TokenId, Tokens, UserId};
 use crate::front::{ChatRequest, Produced, Usage};
 use crate::platforms::Reader;
 use crate::telemetry::clock::{self, Stopwatch};
@@ -41,6 +43,8 @@ pub(super) struct Call {
     running: Option<Running>,
     spoken: Spoken,
     first_output: Option<Duration>,
+    /// What is held of the token's day.
+    day: Option<OpenHold>,
     books: Books,
     /// A place in the books that no lease has.
     place: Option<Place>,
@@ -101,6 +105,7 @@ impl Call {
             running: None,
             spoken: Spoken::default(),
             first_output: None,
+            day: None,
             books: parts.books.clone(),
             place: None,
             closed: false,
@@ -118,6 +123,11 @@ impl Call {
     /// A place that its lease did not need.
     pub(super) fn give_back(&mut self, place: Option<Place>) {
         self.place = place;
+    }
+
+    /// The call draws on its token's day: what it used is counted there at its end.
+    pub(super) fn draw_on(&mut self, day: OpenHold) {
+        self.day = Some(day);
     }
 
     /// Who the caller is to an account that it was given.
@@ -157,9 +167,9 @@ impl Call {
 
     /// What a failed attempt comes to. Should the caller hang up meanwhile, it is charged
     /// as any that is on its way.
-    pub(super) async fn charge_of(&mut self, failure: &mut Failure) -> Charge {
+    pub(super) async fn use_of(&mut self, failure: &mut Failure) -> Used {
         let (Some(running), Some((told, produced))) = (&self.running, failure.unpaid()) else {
-            return Charge::Release;
+            return Used::NOTHING;
         };
         let words = Words {
             lane: running.lane.clone(),
@@ -169,11 +179,11 @@ impl Call {
             told,
         };
         let counts = count(self.books.counter(), vec![words]).await;
-        Charge::Estimated(counts.first().map_or(Tokens::ZERO, |counts| Tokens(counts.total())))
+        Used::estimated(counts.first().copied().unwrap_or_default())
     }
 
     /// The attempt failed before any output; answers when its lease was granted.
-    pub(super) fn attempt_failed(&mut self, failure: &Failure, charge: Charge) -> Timestamp {
+    pub(super) fn attempt_failed(&mut self, failure: &Failure, used: &Used) -> Timestamp {
         let Some(running) = self.running.take() else { return self.at };
         let granted_at = running.lease.grant().granted_at;
         AttemptFailed {
@@ -183,10 +193,11 @@ impl Call {
             class: failure.class(),
             status: failure.status(),
             why: failure.network_words(),
-            charged: charge.tokens().0,
+            charged: used.charge.tokens().0,
+            points: running.lease.cost(used).map(|cost| cost.0.unsigned_abs()),
         }
         .emit();
-        self.attempt_ended(running, failure.class(), charge).settle(charge);
+        self.attempt_ended(running, failure.class(), used).settle(used);
         granted_at
     }
 
@@ -222,34 +233,44 @@ impl Call {
         let Some(running) = self.running.take() else {
             // Nothing was leased, or all that was has ended. Whoever finds the queue full
             // here has hung up, or found the store down: its record is not worth a wait.
-            let record = Some(self.record(outcome));
+            let record = self.record(outcome);
+            if let Some(day) = self.day.take() {
+                end_day(day, &record.attempts);
+            }
             if let Some(place) = self.place.take().or_else(|| self.books.free_place()) {
-                place.send(Entry::Counted { settlement: None, record, news: None });
+                place.send(Entry::Counted {
+                    settlement: None,
+                    hold: None,
+                    record: Some(record),
+                    news: None,
+                });
             }
             return;
         };
         let lane = running.lane.clone();
         let was_sent = running.lease.was_sent();
-        let lease = self.attempt_ended(running, outcome, Charge::Release);
+        let lease = self.attempt_ended(running, outcome, &Used::NOTHING);
         let closing = Closing {
             lane: lane.clone(),
             outcome,
             took: self.arrived.elapsed(),
             first_output: self.first_output,
+            day: self.day.take(),
             record: self.record(outcome),
         };
         let (told, produced) = match ending {
             Ending::Complete { usage: Some(usage), .. } => {
                 lane.learned.learn(self.prompt.census(), &usage);
-                let charge = Charge::Exact(Tokens(usage.total()));
-                return lease.settle_with(charge, closing.with(charge, usage));
+                let used = Used::exact(usage);
+                let record = closing.with(&used, lease.cost(&used));
+                return lease.settle_with(&used, record);
             }
             Ending::Complete { usage: None, produced } => (None, produced),
             Ending::Broken { usage, produced } => (usage, produced),
         };
         if !was_sent {
-            let record = closing.with(Charge::Release, Usage::default());
-            return lease.settle_with(Charge::Release, record);
+            let record = closing.with(&Used::NOTHING, lease.cost(&Used::NOTHING));
+            return lease.settle_with(&Used::NOTHING, record);
         }
         let (prompt, spoken) = (self.prompt.clone(), take(&mut self.spoken));
         lease.settle_by_count(closing, Words { lane, prompt, spoken, produced, told });
@@ -257,6 +278,8 @@ impl Call {
 
     /// The call's record, all but its figures.
     fn record(&mut self, outcome: &str) -> Box<Record> {
+        let attempts = take(&mut self.attempts);
+        let is_bought = |attempt: &Attempt| attempt.account == AccountId::OPERATOR;
         Box::new(Record {
             id: take(&mut self.request_id),
             at: self.at,
@@ -272,14 +295,19 @@ impl Call {
             estimated: false,
             took_ms: ms(self.arrived.elapsed()),
             first_byte_ms: self.first_output.map(ms),
-            billing: Billing::Quota,
+            billing: if attempts.last().is_some_and(is_bought) {
+                Billing::Points
+            } else {
+                Billing::Quota
+            },
+            points: attempts.iter().map(|attempt| attempt.points).sum(),
             outcome: outcome.to_owned(),
-            attempts: take(&mut self.attempts),
+            attempts,
         })
     }
 
     /// Notes an attempt that has ended; its lease is still to be settled.
-    fn attempt_ended(&mut self, running: Running, outcome: &str, charge: Charge) -> OpenLease {
+    fn attempt_ended(&mut self, running: Running, outcome: &str, used: &Used) -> OpenLease {
         let grant = running.lease.grant();
         let key = running.lease.key();
         self.attempts.push(Attempt {
@@ -290,7 +318,8 @@ impl Call {
             remaining: grant.remaining,
             candidates: grant.candidates,
             outcome: outcome.to_owned(),
-            charge,
+            charge: used.charge,
+            points: running.lease.cost(used).unwrap_or_default(),
             took_ms: ms(running.began.elapsed()),
         });
         running.lease

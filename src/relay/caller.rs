@@ -4,9 +4,12 @@
 //! on every replica.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::accounts::{GatewayTokenRow, PoolId, Scope, TokenGrant, TokenId, UserId};
+use crate::accounts::{
+    GatewayTokenRow, PoolId, Purse, Scope, Spending, TokenGrant, TokenId, Tokens, UserId,
+};
 use crate::store::{Store, StoreError};
 use crate::telemetry::clock;
 use crate::vault::{GatewayToken, MacParts, MacPurpose, TokenIndex, Vault};
@@ -14,6 +17,7 @@ use crate::vault::{GatewayToken, MacParts, MacPurpose, TokenIndex, Vault};
 /// A caller that has proved itself.
 #[derive(Debug)]
 pub struct Caller {
+    index: Arc<str>,
     grant: TokenGrant,
 }
 
@@ -31,6 +35,27 @@ impl Caller {
     /// The pools that it draws from, in order.
     pub fn pools(&self) -> &[PoolId] {
         &self.grant.pools
+    }
+
+    /// Its token's keyed hash.
+    pub(super) fn index(&self) -> &str {
+        &self.index
+    }
+
+    /// Whether its calls may cost points.
+    pub(super) fn may_spend(&self) -> bool {
+        self.grant.points == Spending::Fallback
+    }
+
+    /// How many requests it may make a minute.
+    pub(super) fn requests_per_minute(&self) -> Option<NonZeroU32> {
+        self.grant.requests_per_minute
+    }
+
+    /// How many tokens it may use a day, and where they are counted.
+    pub(super) fn budget(&self) -> Option<(Purse, Tokens)> {
+        let limit = self.grant.tokens_per_day?;
+        Some((Purse::Budget { token: self.grant.id, index: self.index.clone(), limit }, limit))
     }
 
     /// Whether its token may do this.
@@ -122,7 +147,7 @@ impl Callers {
             tracing::error!(token = row.grant.id.0, %error, "a token's row does not carry our MAC");
             return None;
         }
-        Some(Caller { grant: row.grant.clone() })
+        Some(Caller { index: row.index.as_str().into(), grant: row.grant.clone() })
     }
 }
 

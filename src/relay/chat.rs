@@ -13,15 +13,17 @@ use super::gateway::Gateway;
 use super::route::Route;
 use super::stream::RelayStream;
 use super::tried::Tried;
-use crate::accounts::{Account, AccountId, PlatformId};
+use crate::accounts::{Account, AccountId, Billing, PlatformId};
 use crate::front::ChatRequest;
 use crate::platforms::{Answer, Hop};
 use crate::telemetry::clock::{self, Stopwatch};
 
 /// An answer to relay.
 pub struct Relayed {
-    /// The account that answers.
-    pub account: AccountId,
+    /// The account that answers; `None`: one of the operator's keys.
+    pub account: Option<AccountId>,
+    /// Who pays.
+    pub billing: Billing,
     /// Its platform.
     pub platform: PlatformId,
     /// The model's name upstream.
@@ -42,7 +44,7 @@ pub enum Content {
 
 /// While tokens are leased to others, look again at least this often: another
 /// gateway's settlements are not heard here.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 impl Gateway {
     /// Answers a chat request, on the account with the most quota left.
@@ -57,6 +59,7 @@ impl Gateway {
         request_id: &str,
         arrived: Stopwatch,
     ) -> Result<Relayed, CallError> {
+        self.admit(caller).await?;
         let parts = &self.parts;
         let route = Route::find(&parts.catalogue, &*parts.store, caller, ask.model(), pin).await?;
         let route = route.able(ask)?;
@@ -70,7 +73,8 @@ impl Gateway {
         }
     }
 
-    /// Tries the route's platforms, and on each its accounts, until one answers.
+    /// Tries the route's platforms, and on each its accounts, until one answers; then, where
+    /// no account has quota left, the operator's keys.
     async fn first_answer(
         &self,
         caller: &Caller,
@@ -78,6 +82,7 @@ impl Gateway {
         route: &Route,
         call: &mut Call,
     ) -> Result<First, CallError> {
+        self.hold_budget(caller, route, call).await?;
         let mut tried = Tried::default();
         let waited = Stopwatch::start();
         // One answer's patience for all attempts together: an SDK has no more.
@@ -94,7 +99,8 @@ impl Gateway {
                     match self.attempt(ask, hop, &account, call).await {
                         Ok(begun) => {
                             self.cleared(account.id, call).await;
-                            return Ok(First { begun, hop: hop.clone(), account: account.id });
+                            let account = Some(account.id);
+                            return Ok(First { begun, hop: hop.clone(), account });
                         }
                         Err(failure) => {
                             match self.fail_over(failure, hop, &account, call, &mut tried).await {
@@ -105,6 +111,13 @@ impl Gateway {
                         }
                     }
                 }
+            }
+            if route.pin.is_none()
+                && tried.may_buy()
+                && waited.elapsed() < patience
+                && let Some(first) = self.buy(caller, ask, route, call, &mut tried).await?
+            {
+                return Ok(first);
             }
             if !tried.is_busy() || waited.elapsed() >= self.parts.lease_wait {
                 return Err(tried.verdict(route));
@@ -124,9 +137,9 @@ impl Gateway {
         tried: &mut Tried,
     ) -> Next {
         let next = failure.next();
-        let charge = call.charge_of(&mut failure).await;
+        let used = call.use_of(&mut failure).await;
         let now = clock::now();
-        let granted_at = call.attempt_failed(&failure, charge);
+        let granted_at = call.attempt_failed(&failure, &used);
         self.bear(&failure, hop, account, granted_at, now).await;
         let reader = call.reader(account);
         let platform = account.platform.clone();
@@ -154,6 +167,7 @@ impl Gateway {
         };
         Relayed {
             account,
+            billing: if account.is_some() { Billing::Quota } else { Billing::Points },
             platform: hop.platform.id.as_str().into(),
             model: hop.model.upstream.clone(),
             attempts,
@@ -163,8 +177,9 @@ impl Gateway {
 }
 
 /// The first answer, on its way.
-struct First {
-    begun: Begun,
-    hop: Hop,
-    account: AccountId,
+pub(super) struct First {
+    pub(super) begun: Begun,
+    pub(super) hop: Hop,
+    /// `None`: one of the operator's keys.
+    pub(super) account: Option<AccountId>,
 }

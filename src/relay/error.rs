@@ -1,11 +1,12 @@
 //! Why a call got no answer.
 
 use std::cmp::Reverse;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::accounts::{AccountId, PlatformId, remedy_of};
+use crate::accounts::{AccountId, PlatformId, Tokens, remedy_of};
 use crate::front::BadRequest;
 use crate::platforms::{PlatformError, Reader};
 use crate::store::StoreError;
@@ -32,6 +33,33 @@ pub enum CallError {
         /// The platform.
         platform: PlatformId,
         /// The first reset, if one is known.
+        resets_at: Option<Timestamp>,
+    },
+    /// No quota is left, and points can't pay.
+    #[error("{quota}; {points}")]
+    NothingLeft {
+        /// What ran out, and when the first returns.
+        quota: Box<CallError>,
+        /// Why points can't pay.
+        points: PointsSaid,
+    },
+    /// No quota is left, and the points are held by the caller's other requests.
+    #[error("no quota is left, and other requests hold what is left of your points")]
+    PointsHeld,
+    /// The token makes too many requests.
+    #[error("this token may make {limit} requests a minute")]
+    OverRate {
+        /// How many a minute.
+        limit: NonZeroU32,
+        /// When the next may come.
+        retry_after: Duration,
+    },
+    /// The token's day is used up, or held by its other requests.
+    #[error("this token may use {limit} tokens a day (UTC)")]
+    OverBudget {
+        /// How many a day.
+        limit: Tokens,
+        /// When they are back; `None`: others hold what is left.
         resets_at: Option<Timestamp>,
     },
     /// Every account is busy or rests.
@@ -88,6 +116,20 @@ pub enum CallError {
     ShuttingDown,
 }
 
+/// Why points can't pay for a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PointsSaid {
+    /// None are left.
+    #[error("your points are used up too")]
+    Gone,
+    /// The token never spends them.
+    #[error("this token never spends points")]
+    Never,
+    /// The operator's key was refused.
+    #[error("the operator's key for points could not be used")]
+    KeyFailed,
+}
+
 impl CallError {
     /// The word in records and metrics.
     pub fn outcome(&self) -> &'static str {
@@ -96,12 +138,36 @@ impl CallError {
             Self::AccountNotFound(_) => "account_not_found",
             Self::ModelNotFound { .. } => "model_not_found",
             Self::Exhausted { .. } => "insufficient_quota",
-            Self::Limited { .. } => "rate_limit_exceeded",
+            Self::NothingLeft { quota, .. } => quota.outcome(),
+            Self::Limited { .. }
+            | Self::PointsHeld
+            | Self::OverRate { .. }
+            | Self::OverBudget { .. } => "rate_limit_exceeded",
             Self::Unauthorized { .. } => "account_unauthorized",
             Self::Platform { error, .. } => error.class.in_front().2,
             Self::Unreachable { .. } => "upstream_error",
             Self::TimedOut { .. } => "upstream_timeout",
             Self::Store(_) | Self::ShuttingDown => "store_unavailable",
+        }
+    }
+
+    /// Whether what it lacks is quota.
+    pub(super) fn is_exhaustion(&self) -> bool {
+        use crate::platforms::ErrorClass::QuotaExhausted;
+        match self {
+            Self::Exhausted { .. } => true,
+            Self::Platform { error, .. } => error.class == QuotaExhausted,
+            _ => false,
+        }
+    }
+
+    /// Whether an account has quota left and returns by itself.
+    pub(super) fn is_passing(&self) -> bool {
+        use crate::platforms::ErrorClass::RateLimited;
+        match self {
+            Self::Limited { .. } => true,
+            Self::Platform { error, .. } => error.class == RateLimited,
+            _ => false,
         }
     }
 
@@ -122,7 +188,7 @@ impl CallError {
     fn kind_of_hope(&self) -> u8 {
         use crate::platforms::ErrorClass as Class;
         match self {
-            Self::Limited { .. } => 5,
+            Self::Limited { .. } | Self::PointsHeld => 5,
             Self::Platform { error, .. } => match error.class {
                 Class::RateLimited => 5,
                 Class::Overloaded | Class::UpstreamFault => 4,
@@ -132,10 +198,15 @@ impl CallError {
                 Class::NotFound => 1,
             },
             Self::Unreachable { .. } | Self::TimedOut { .. } => 4,
-            Self::Exhausted { .. } => 3,
+            Self::Exhausted { .. } | Self::NothingLeft { .. } => 3,
             Self::Unauthorized { .. } => 2,
             Self::ModelNotFound { .. } => 0,
-            Self::Bad(_) | Self::AccountNotFound(_) | Self::Store(_) | Self::ShuttingDown => 6,
+            Self::Bad(_)
+            | Self::AccountNotFound(_)
+            | Self::OverRate { .. }
+            | Self::OverBudget { .. }
+            | Self::Store(_)
+            | Self::ShuttingDown => 6,
         }
     }
 }

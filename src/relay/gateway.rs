@@ -8,6 +8,7 @@ use super::caller::Callers;
 use super::drain::{Draining, Drains};
 use super::hearing::Hearing;
 use super::lane::Lanes;
+use super::points::OperatorKeys;
 use super::settings::Settings;
 use super::zones::Zones;
 use crate::platforms::{Catalogue, Hangup, Platform};
@@ -34,6 +35,7 @@ pub struct Parts {
     /// The callers that were found lately.
     pub callers: Arc<Callers>,
     pub(super) lanes: Arc<Lanes>,
+    pub(super) operator_keys: Arc<OperatorKeys>,
     pub(super) hearing: Arc<Hearing>,
     pub(super) lease_wait: Duration,
     pub(super) keep_alive: Duration,
@@ -78,12 +80,21 @@ impl Parts {
             books,
             zones,
             lanes: Arc::default(),
+            operator_keys: Arc::default(),
             hearing: Arc::default(),
             lease_wait: settings.lease_wait.unsigned_abs(),
             keep_alive: settings.keep_alive.unsigned_abs(),
             max_attempts: settings.max_attempts.max(1),
             settings: settings.clone(),
         })
+    }
+}
+
+impl Parts {
+    /// With keys of the operator's own, for callers who have points.
+    #[must_use]
+    pub fn with_operator_keys(self, keys: OperatorKeys) -> Self {
+        Self { operator_keys: Arc::new(keys), ..self }
     }
 }
 

@@ -3,12 +3,19 @@
 
 use super::books::{Books, Entry, Place};
 use super::hearing::News;
+use super::hold::OpenHold;
+use super::payer::{Payer, Used};
 use super::uncounted::{Closing, Uncounted};
 use super::words::Words;
-use crate::accounts::{AccountId, Charge, Grant, LeaseAsk, LeaseKey, Record, Settlement, Tokens};
+use crate::accounts::{
+    AccountId, Grant, HoldKey, LeaseAsk, LeaseKey, PlatformId, Points, PoolId, Record, Tokens,
+    UserId,
+};
+use crate::front::Usage;
+use crate::platforms::Price;
 use crate::telemetry::clock;
 
-/// Tokens set aside for one attempt.
+/// Tokens set aside for one attempt, or points where the operator's key makes it.
 ///
 /// Dropping it, as when the caller hangs up while the request is on its way,
 /// settles it too: with nothing if nothing was sent, else with the prompt's
@@ -18,6 +25,8 @@ pub(super) struct OpenLease {
     grant: Grant,
     prompt: Tokens,
     sent: bool,
+    /// The hold of points that pays, where it is no account's quota.
+    bought: Option<(HoldKey, Price)>,
     news: Option<Box<News>>,
     books: Books,
     place: Option<Place>,
@@ -54,7 +63,34 @@ impl OpenLease {
             granted_at,
             ailing: false,
         };
-        AskedLease(Self { key, grant, prompt, sent: false, news: None, books, place: Some(place) })
+        let place = Some(place);
+        AskedLease(Self { key, grant, prompt, sent: false, bought: None, news: None, books, place })
+    }
+
+    /// An attempt with one of the operator's keys: it ends in points.
+    pub(super) fn bought(
+        hold: OpenHold,
+        user: UserId,
+        platform: &PlatformId,
+        price: Price,
+        prompt: Tokens,
+        books: &Books,
+    ) -> Self {
+        let account = AccountId::OPERATOR;
+        let (hold, place) = hold.into_parts();
+        let HoldKey { id, granted_at, .. } = hold;
+        let key = LeaseKey {
+            id,
+            pool: PoolId(0),
+            platform: platform.clone(),
+            account,
+            user,
+            estimate: Tokens::ZERO,
+            granted_at,
+        };
+        let grant = Grant { account, remaining: None, candidates: None, granted_at, ailing: false };
+        let (bought, books) = (Some((hold, price)), books.clone());
+        Self { key, grant, prompt, sent: false, bought, news: None, books, place }
     }
 
     pub(super) fn key(&self) -> &LeaseKey {
@@ -80,31 +116,51 @@ impl OpenLease {
         self.sent
     }
 
+    /// What a use costs in points; `None` where an account's quota pays.
+    pub(super) fn cost(&self, used: &Used) -> Option<Points> {
+        self.payer().cost(used)
+    }
+
     /// Ends the lease.
-    pub(super) fn settle(mut self, charge: Charge) {
-        self.end(charge, None);
+    pub(super) fn settle(mut self, used: &Used) {
+        self.end(used, None);
     }
 
     /// Ends the call's last lease; its record goes the same way.
-    pub(super) fn settle_with(mut self, charge: Charge, record: Box<Record>) {
-        self.end(charge, Some(record));
+    pub(super) fn settle_with(mut self, used: &Used, record: Box<Record>) {
+        self.end(used, Some(record));
     }
 
     /// Ends the call's last lease by a count that is still to be made.
     pub(super) fn settle_by_count(mut self, closing: Closing, words: Words) {
         let Some(place) = self.place.take() else { return };
-        self.books.lease_ended(self.key.id);
+        self.left();
         let news = self.news.take();
-        let uncounted = Uncounted { lease: self.key.clone(), closing, news };
+        let uncounted = Uncounted { payer: self.payer(), closing, news };
         place.send(Entry::Uncounted(Box::new((uncounted, words))));
     }
 
-    fn end(&mut self, charge: Charge, record: Option<Box<Record>>) {
+    fn end(&mut self, used: &Used, record: Option<Box<Record>>) {
         let Some(place) = self.place.take() else { return };
-        self.books.lease_ended(self.key.id);
-        let settlement = Settlement { lease: self.key.clone(), charge };
+        self.left();
+        let (settlement, hold) = self.payer().end(used);
         let news = self.news.take();
-        place.send(Entry::Counted { settlement: Some(settlement), record, news });
+        place.send(Entry::Counted { settlement, hold, record, news });
+    }
+
+    /// It is not to be renewed any more.
+    fn left(&self) {
+        match &self.bought {
+            None => self.books.lease_ended(self.key.id),
+            Some((hold, _)) => self.books.hold_ended(hold.id),
+        }
+    }
+
+    fn payer(&self) -> Payer {
+        match &self.bought {
+            None => Payer::Quota(self.key.clone()),
+            Some((hold, price)) => Payer::Points(hold.clone(), *price),
+        }
     }
 }
 
@@ -126,7 +182,8 @@ impl AskedLease {
 
 impl Drop for OpenLease {
     fn drop(&mut self) {
-        let charge = if self.sent { Charge::Estimated(self.prompt) } else { Charge::Release };
-        self.end(charge, None);
+        let prompt = Usage { input: self.prompt.0, ..Usage::default() };
+        let used = if self.sent { Used::estimated(prompt) } else { Used::NOTHING };
+        self.end(&used, None);
     }
 }

@@ -1,9 +1,10 @@
-//! The request's way: route, lease, open, translate, send, fail over, relay, settle.
+//! The request's way: route, lease, open, translate, send, fail over, buy, relay, settle.
 //!
 //! [`Gateway::chat`] in `chat.rs` is the straight line; each step has a file.
 
 mod attempt;
 mod books;
+mod budget;
 mod call;
 mod caller;
 mod chat;
@@ -14,9 +15,13 @@ mod estimate;
 mod failure;
 mod gateway;
 mod hearing;
+mod hold;
 mod ids;
 mod lane;
 mod lease;
+mod payer;
+mod points;
+mod points_settings;
 mod prompt;
 mod route;
 mod settings;
@@ -31,9 +36,11 @@ pub use books::{Bookkeeper, Books, renew, sweep};
 pub use caller::{Caller, Callers, token_mac_parts};
 pub use chat::{Content, Relayed};
 pub use drain::Drains;
-pub use error::CallError;
+pub use error::{CallError, PointsSaid};
 pub use gateway::{Gateway, Parts};
 pub use ids::request_id;
+pub use points::{OperatorKey, OperatorKeys};
+pub use points_settings::{KeySettings, PointsSettings};
 pub use route::AccountRef;
 pub use settings::Settings;
 pub use stream::RelayStream;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::error::CallError;
+use super::error::{CallError, PointsSaid};
 use super::route::Route;
 use crate::accounts::{AccountId, PlatformId, Refusal};
 use crate::telemetry::clock;
@@ -18,6 +18,27 @@ pub(super) struct Tried {
     /// What pools said since the last look.
     refusal: Option<CallError>,
     busy: bool,
+    failed_for: Reasons,
+    refused_for: Reasons,
+    /// Operator's keys that were tried, by number.
+    keys: Vec<usize>,
+    points: Option<PointsSaid>,
+}
+
+/// Of what kind the reasons were that accounts gave.
+#[derive(Clone, Copy, Default)]
+struct Reasons {
+    /// An account has no quota left.
+    exhaustion: bool,
+    /// An account has some, and returns by itself.
+    passing: bool,
+}
+
+impl Reasons {
+    fn note(&mut self, error: &CallError) {
+        self.exhaustion |= error.is_exhaustion();
+        self.passing |= error.is_passing();
+    }
 }
 
 impl Tried {
@@ -29,7 +50,48 @@ impl Tried {
     /// An account failed.
     pub(super) fn failed(&mut self, account: AccountId, error: CallError) {
         self.accounts.push(account);
+        self.failed_for.note(&error);
         keep(&mut self.failure, error);
+    }
+
+    /// Whether points may pay: quota ran out, and no account that has some is worth the wait.
+    pub(super) fn may_buy(&self) -> bool {
+        let reasons = [self.failed_for, self.refused_for];
+        reasons.iter().any(|reasons| reasons.exhaustion)
+            && !reasons.iter().any(|reasons| reasons.passing)
+    }
+
+    /// Whether an operator's key was tried.
+    pub(super) fn has_bought_with(&self, key: usize) -> bool {
+        self.keys.contains(&key)
+    }
+
+    /// An operator's key failed. What is wrong with the key itself is the operator's affair.
+    pub(super) fn bought_in_vain(&mut self, key: usize, error: CallError) {
+        use crate::platforms::ErrorClass::{AuthExpired, Banned, NotFound, QuotaExhausted};
+        self.keys.push(key);
+        let is_the_operators = match &error {
+            CallError::Platform { error, .. } => {
+                matches!(error.class, AuthExpired | Banned | NotFound | QuotaExhausted)
+            }
+            error => matches!(error, CallError::Unauthorized { .. }),
+        };
+        if is_the_operators {
+            self.points_said(PointsSaid::KeyFailed);
+        } else {
+            keep(&mut self.failure, error);
+        }
+    }
+
+    /// Points can't pay.
+    pub(super) fn points_said(&mut self, said: PointsSaid) {
+        self.points = Some(said);
+    }
+
+    /// Other requests hold what is left of the points.
+    pub(super) fn points_are_busy(&mut self) {
+        self.busy = true;
+        keep(&mut self.refusal, CallError::PointsHeld);
     }
 
     /// A pool granted no lease.
@@ -50,6 +112,7 @@ impl Tried {
                 CallError::Unauthorized { platform, account, status }
             }
         };
+        self.refused_for.note(&error);
         keep(&mut self.refusal, error);
     }
 
@@ -61,7 +124,9 @@ impl Tried {
     /// Forgets what pools said. Accounts that failed stay out.
     pub(super) fn look_again(&mut self) {
         self.refusal = None;
+        self.refused_for = Reasons::default();
         self.busy = false;
+        self.points = None;
     }
 
     /// What the caller hears.
@@ -69,20 +134,29 @@ impl Tried {
         if let Some(refusal) = self.refusal {
             keep(&mut self.failure, refusal);
         }
-        self.failure.unwrap_or_else(|| {
-            let Some(hop) = route.hops.first() else {
-                return CallError::ModelNotFound { hint: "No platform has this model.".into() };
-            };
-            let hint = format!(
-                "You have no {name} account for `{model}`. Bind one: \
-                 tributary account add --user YOU --platform {id} --name NAME --key-file FILE",
-                name = hop.platform.name,
-                id = hop.platform.id,
-                model = hop.model.name,
-            );
-            CallError::ModelNotFound { hint }
-        })
+        match (self.failure, self.points) {
+            (Some(quota), Some(points)) if quota.is_exhaustion() => {
+                CallError::NothingLeft { quota: Box::new(quota), points }
+            }
+            (Some(failure), _) => failure,
+            (None, _) => unbound(route),
+        }
     }
+}
+
+/// Nobody has such an account.
+fn unbound(route: &Route) -> CallError {
+    let Some(hop) = route.hops.first() else {
+        return CallError::ModelNotFound { hint: "No platform has this model.".into() };
+    };
+    let hint = format!(
+        "You have no {name} account for `{model}`. Bind one: \
+         tributary account add --user YOU --platform {id} --name NAME --key-file FILE",
+        name = hop.platform.name,
+        id = hop.platform.id,
+        model = hop.model.name,
+    );
+    CallError::ModelNotFound { hint }
 }
 
 fn keep(kept: &mut Option<CallError>, error: CallError) {

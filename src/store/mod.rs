@@ -1,11 +1,14 @@
 //! The state: one interface in verbs of the domain, two real implementations.
 //!
 //! [`Directory`] is what people change: users, tokens, accounts, records.
-//! [`Ledger`] is what requests move: leases, settlements, health. A command that runs
+//! [`Ledger`] is what requests move: leases, settlements, health. [`Treasury`] and
+//! [`Purses`] are their parts for points, budgets and rates. A command that runs
 //! beside a gateway has a directory alone, carried to that gateway.
 
 mod error;
 mod open;
+mod purses;
+mod rate;
 pub mod redis;
 mod settings;
 pub mod sqlite;
@@ -26,6 +29,7 @@ use crate::accounts::{
 
 pub use error::StoreError;
 pub use open::{holder, holds_password, open};
+pub use purses::{Purses, Treasury};
 pub use settings::{Clock, Keep, Settings};
 pub use verb::{Errand, PROOF_LIFE_MS, Reply, Verb, errand_proof};
 
@@ -34,7 +38,7 @@ pub type Answer<T> = Result<T, StoreError>;
 
 /// Users, tokens, accounts and records.
 #[async_trait]
-pub trait Directory: Send + Sync + 'static {
+pub trait Directory: Treasury {
     /// Adds a user with a personal pool. `StoreError::Taken` when the name is.
     async fn add_user(&self, name: &str) -> Answer<User>;
     /// Finds a user by name.
@@ -92,7 +96,7 @@ pub trait Directory: Send + Sync + 'static {
 
 /// Leases and what they come to.
 #[async_trait]
-pub trait Ledger: Send + Sync + 'static {
+pub trait Ledger: Purses {
     /// The row of a token by its keyed index, revoked ones too.
     async fn token(&self, index: &str) -> Answer<Option<Arc<GatewayTokenRow>>>;
     /// An account's fixed part; may be up to 5 s old.

@@ -11,7 +11,7 @@ use super::{Answer, Settings, Store, redis, sqlite};
 ///
 /// # Errors
 /// `StoreError::Unusable` when the URL names no store that we know, or the file can't be
-/// used (another process has it, or it is from a newer version);
+/// used (another process has it, or it is from another version);
 /// `StoreError::Unavailable` when the server does not answer.
 pub async fn open(settings: &Settings) -> Answer<Arc<dyn Store>> {
     let deadline = settings.lease_deadline.unsigned_abs();

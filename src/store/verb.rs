@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::{Answer, Directory, StoreError};
 use crate::accounts::{
-    AccountId, GatewayTokenRow, Health, NewAccount, PlatformId, PoolId, Resets, TokenId, UserId,
+    AccountId, GatewayTokenRow, Health, NewAccount, PlatformId, Points, PoolId, Purse, Resets,
+    TokenId, UserId,
 };
 use crate::vault::MacParts;
 
@@ -33,6 +34,9 @@ pub enum Verb {
     RemoveAccount { account: AccountId },
     Canaries,
     AddCanary { canary: String },
+    GrantPoints { user: UserId, points: Points, note: String },
+    Purse { purse: Purse },
+    PointsLedger { user: UserId, before: Option<String>, limit: usize },
 }
 
 /// What a gateway answers to a verb.
@@ -98,6 +102,13 @@ impl Verb {
             }
             Self::Canaries => to_json(directory.canaries().await?),
             Self::AddCanary { canary } => to_json(directory.add_canary(&canary).await?),
+            Self::GrantPoints { user, points, note } => {
+                to_json(directory.grant_points(user, points, &note).await?)
+            }
+            Self::Purse { purse } => to_json(directory.purse(&purse).await?),
+            Self::PointsLedger { user, before, limit } => {
+                to_json(directory.points_ledger(user, before.as_deref(), limit).await?)
+            }
         }
     }
 }

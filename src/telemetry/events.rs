@@ -35,6 +35,36 @@ impl LeaseRefused<'_> {
     }
 }
 
+/// Points were asked for.
+pub struct PointsAsked<'a> {
+    /// Where it is counted.
+    pub metrics: &'a Metrics,
+    /// `held`, `busy` or `empty`.
+    pub answer: &'static str,
+}
+
+impl PointsAsked<'_> {
+    /// Counts.
+    pub fn emit(self) {
+        self.metrics.points_asked.with_label_values(&[self.answer]).inc();
+    }
+}
+
+/// A gateway token is at its limit.
+pub struct CallerLimited<'a> {
+    /// Where it is counted.
+    pub metrics: &'a Metrics,
+    /// `rate` or `budget`.
+    pub by: &'static str,
+}
+
+impl CallerLimited<'_> {
+    /// Counts.
+    pub fn emit(self) {
+        self.metrics.callers_limited.with_label_values(&[self.by]).inc();
+    }
+}
+
 /// A request is on its way to a platform.
 pub struct RequestSent<'a> {
     /// The model's metrics.
@@ -67,13 +97,18 @@ pub struct AttemptFailed<'a> {
     pub why: Option<String>,
     /// Tokens that it was charged all the same, by our count.
     pub charged: u64,
+    /// What that cost in millionths of a point, where points pay.
+    pub points: Option<u64>,
 }
 
 impl AttemptFailed<'_> {
     /// Logs and counts.
     pub fn emit(self) {
         self.meter.attempts.with_label_values(&[self.meter.platform.as_str(), self.class]).inc();
-        self.meter.charged_estimated.inc_by(self.charged);
+        match self.points {
+            Some(points) => self.meter.points.inc_by(points),
+            None => self.meter.charged_estimated.inc_by(self.charged),
+        }
         tracing::info!(
             request = self.request,
             platform = self.meter.platform,
@@ -135,6 +170,8 @@ pub struct CallEnded<'a> {
     pub output: u64,
     /// Whether the counts are ours rather than the platform's.
     pub estimated: bool,
+    /// What it cost in millionths of a point, where points pay.
+    pub points: Option<u64>,
 }
 
 impl CallEnded<'_> {
@@ -155,7 +192,10 @@ impl CallEnded<'_> {
             }
         }
         let charged = if self.estimated { &meter.charged_estimated } else { &meter.charged_exact };
-        charged.inc_by(self.input + self.output);
+        match self.points {
+            Some(points) => meter.points.inc_by(points),
+            None => charged.inc_by(self.input + self.output),
+        }
         tracing::debug!(
             request = self.request,
             platform = meter.platform,

@@ -46,6 +46,9 @@ pub struct Metrics {
     attempts: IntCounterVec,
     leases: IntCounterVec,
     charged: IntCounterVec,
+    points: IntCounterVec,
+    pub(super) points_asked: IntCounterVec,
+    pub(super) callers_limited: IntCounterVec,
     pub(super) requests: IntCounterVec,
     pub(super) store_failures: IntCounter,
     open_streams: IntGauge,
@@ -64,6 +67,7 @@ pub struct Meter {
     pub(super) succeeded: IntCounter,
     pub(super) charged_exact: IntCounter,
     pub(super) charged_estimated: IntCounter,
+    pub(super) points: IntCounter,
     pub(super) open_streams: IntGauge,
     pub(super) platform: String,
     pub(super) attempts: IntCounterVec,
@@ -137,6 +141,21 @@ impl Metrics {
                  the platform's, estimated is ours.",
                 &["platform", "count"],
             ),
+            points: counter(
+                "tributary_points_spent_millionths_total",
+                "Millionths of a point that users spent, by platform.",
+                &["platform"],
+            ),
+            points_asked: counter(
+                "tributary_points_asked_total",
+                "Times that points were to pay, by answer: held, busy or empty.",
+                &["answer"],
+            ),
+            callers_limited: counter(
+                "tributary_callers_limited_total",
+                "Requests refused for their gateway token's rate or daily budget.",
+                &["by"],
+            ),
             requests: counter(
                 "tributary_requests_total",
                 "Answers to callers, by HTTP status.",
@@ -182,6 +201,7 @@ impl Metrics {
             succeeded: self.attempts.with_label_values(&[platform, "ok"]),
             charged_exact: self.charged.with_label_values(&[platform, "exact"]),
             charged_estimated: self.charged.with_label_values(&[platform, "estimated"]),
+            points: self.points.with_label_values(&[platform]),
             open_streams: self.open_streams.clone(),
             platform: platform.to_owned(),
             attempts: self.attempts.clone(),
@@ -234,6 +254,8 @@ catalogue's; any other model's name counts as `other`.
         metrics.meter("qwen", "qwen-plus");
         metrics.refused("qwen", "busy");
         metrics.requests.with_label_values(&["200"]);
+        metrics.points_asked.with_label_values(&["held"]);
+        metrics.callers_limited.with_label_values(&["rate"]);
         let mut text = HEAD.to_owned();
         for family in metrics.registry.gather() {
             let kind = format!("{:?}", family.get_field_type()).to_lowercase();

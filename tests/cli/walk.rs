@@ -9,7 +9,7 @@ use crate::rig::{Rig, Running};
 
 const KEY: &str = "sk-walk-0123456789abcdef";
 
-fn config(simulator: &Simulator) -> String {
+pub fn config(simulator: &Simulator) -> String {
     let origin = simulator.origin("qwen").unwrap();
     format!(
         "[server]\nlisten = \"127.0.0.1:0\"\nthreads = 1\ndrain_notice = \"0s\"\n\
@@ -29,8 +29,10 @@ macro_rules! run {
     };
 }
 
+pub(crate) use run;
+
 /// Starts a gateway; answers its base URL.
-fn serve(rig: &Rig) -> (Running, String) {
+pub fn serve(rig: &Rig) -> (Running, String) {
     let mut gateway = rig.start(&["serve", "--json"]);
     let line = tokio::task::block_in_place(|| gateway.first_line());
     let facts: Value = serde_json::from_str(&line).unwrap();
@@ -49,7 +51,7 @@ async fn get(url: &str) -> Option<u16> {
     client().get(url.parse().unwrap()).await.ok().map(|answer| answer.status().as_u16())
 }
 
-async fn chat(base_url: &str, token: &str) -> (u16, Value) {
+pub async fn chat(base_url: &str, token: &str) -> (u16, Value) {
     use http_body_util::BodyExt;
     let body = json!({"model": "qwen-plus", "messages": [{"role": "user", "content": "hi"}]});
     let request = http::Request::post(format!("{base_url}/chat/completions"))

@@ -15,6 +15,7 @@ mod health;
 mod leases;
 mod model;
 mod people;
+mod purses;
 mod records;
 mod redis_faults;
 mod redis_links;

@@ -1,7 +1,9 @@
 //! Users, tokens, accounts and the key ring's canaries.
 
+use std::num::NonZeroU32;
+
 use tributary::accounts::{
-    GatewayTokenRow, Health, Period, Scope, TokenGrant, TokenId, User, WindowSpec,
+    GatewayTokenRow, Health, Period, Scope, Spending, TokenGrant, TokenId, Tokens, User, WindowSpec,
 };
 use tributary::store::StoreError;
 
@@ -19,6 +21,9 @@ async fn token(rig: &Rig, user: &User, index: &str) -> GatewayTokenRow {
             models: vec![],
             platforms: vec!["qwen".into()],
             expires_at: Some(rig.now()),
+            points: Spending::Never,
+            requests_per_minute: NonZeroU32::new(60),
+            tokens_per_day: Some(Tokens(1_000_000)),
         },
         mac: "mac".into(),
         name: "laptop".into(),

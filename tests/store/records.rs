@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tributary::accounts::{
-    AccountId, Attempt, Billing, Charge, LeaseId, Record, Settlement, TokenId, Tokens, User,
+    AccountId, Attempt, Billing, Charge, LeaseId, Points, Record, Settlement, TokenId, Tokens, User,
 };
 use tributary::store::Keep;
 
@@ -27,7 +27,8 @@ pub fn record(rig: &Rig, user: &User, id: &str) -> Record {
         estimated: false,
         took_ms: 1200,
         first_byte_ms: Some(300),
-        billing: Billing::Quota,
+        billing: Billing::Points,
+        points: Points(1_500_000),
         outcome: "ok".into(),
         attempts: vec![Attempt {
             lease: LeaseId(u128::MAX - 5),
@@ -38,6 +39,7 @@ pub fn record(rig: &Rig, user: &User, id: &str) -> Record {
             candidates: None,
             outcome: "ok".into(),
             charge: Charge::Exact(Tokens(150)),
+            points: Points(1_500_000),
             took_ms: 1190,
         }],
     }

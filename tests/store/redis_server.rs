@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use tributary::accounts::{AccountId, Charge, Refusal, Settlement, Tokens};
+use tributary::accounts::{
+    AccountId, Charge, ChargeKind, HoldAsk, HoldEnd, HoldKey, HoldRefusal, Points, Purse, Refusal,
+    Settlement, Tokens,
+};
 use tributary::store::redis::{Options, RedisStore};
 use tributary::store::{Directory, Ledger, Settings, StoreError};
 use tributary::telemetry::clock::Stopwatch;
@@ -240,4 +243,50 @@ async fn a_settlement_of_a_lease_that_a_fail_over_lost_counts_once() {
     rig.settle(&held, Charge::Exact(Tokens(25))).await;
     rig.settle(&old, Charge::Exact(Tokens(25))).await;
     assert_eq!(rig.used(&ann, one).await, 25);
+}
+
+#[tokio::test]
+async fn a_hold_that_a_failover_lost_is_charged_once_and_one_given_up_is_never_granted() {
+    let server = Server::shared();
+    let rig = rig_on(&server.fresh_url()).await;
+    let ann = rig.user().await;
+    rig.store.grant_points(ann.id, Points(1000), "").await.unwrap();
+    let purse = Purse::Points(ann.id);
+    let key = || HoldKey {
+        id: fresh_id(),
+        purse: purse.clone(),
+        estimate: 50,
+        granted_at: rig.now(),
+        note: "qwen/qwen-plus".into(),
+    };
+    let end = async |hold: &HoldKey, kind, amount| {
+        let ends = vec![HoldEnd { hold: hold.clone(), kind, amount }];
+        rig.store.end_holds(ends).await.unwrap();
+        rig.store.purse(&purse).await.unwrap().left
+    };
+    let lost = key();
+    assert_eq!(end(&lost, ChargeKind::Exact, 40).await, 960);
+    assert_eq!(end(&lost, ChargeKind::Exact, 40).await, 960);
+    let given_up = key();
+    assert_eq!(end(&given_up, ChargeKind::Released, 0).await, 960);
+    let asked = rig.store.hold(HoldAsk { key: &given_up, most: 1 }).await.unwrap();
+    assert_eq!(asked, Err(HoldRefusal::Busy));
+    let long_ago = key();
+    rig.pass_secs(600);
+    assert_eq!(end(&long_ago, ChargeKind::Exact, 40).await, 960);
+    assert_eq!(rig.store.points_ledger(ann.id, None, 10).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn gateways_share_a_tokens_rate() {
+    let server = Server::shared();
+    let url = server.fresh_url();
+    let rate = std::num::NonZeroU32::new(10).unwrap();
+    let gateways = [rig_on(&url).await, rig_on(&url).await, rig_on(&url).await];
+    let mut admitted = 0;
+    for turn in 0..30 {
+        let answer = gateways[turn % 3].store.admit("token", rate).await.unwrap();
+        admitted += usize::from(answer.is_ok());
+    }
+    assert_eq!(admitted, 10);
 }

@@ -4,11 +4,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::task::Poll;
 
-use tributary::accounts::{Charge, ChargeKind, Tokens};
+use tributary::accounts::{Charge, ChargeKind, HoldAsk, HoldKey, Points, Purse, Tokens};
 use tributary::store::sqlite::{Options, SqliteStore};
 use tributary::store::{Directory, Ledger, Settings, StoreError, holder};
 
-use crate::rig::{NOON, Rig, Wish, clock_at, reads};
+use crate::rig::{NOON, Rig, Wish, clock_at, fresh_id, reads};
 
 fn folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -54,14 +54,16 @@ async fn the_file_is_its_owners_alone() {
 }
 
 #[tokio::test]
-async fn a_file_of_a_newer_version_is_left_alone() {
+async fn a_file_of_another_version_is_left_alone() {
     let (_folder, file) = folder();
     drop(open(&file).unwrap());
     let conn = rusqlite::Connection::open(&file).unwrap();
-    conn.pragma_update(None, "user_version", 99).unwrap();
-    drop(conn);
-    let refused = open(&file).err().unwrap().to_string();
-    assert!(refused.contains("written by a newer version (its format is 99"), "{refused}");
+    for (version, age) in [(99, "a newer"), (1, "an older")] {
+        conn.pragma_update(None, "user_version", version).unwrap();
+        let refused = open(&file).err().unwrap().to_string();
+        let told = format!("written by {age} version (its format is {version}");
+        assert!(refused.contains(&told), "{refused}");
+    }
 }
 
 #[tokio::test]
@@ -172,4 +174,24 @@ async fn a_caller_that_hangs_up_gives_its_lease_back() {
     }
     let state = rig.shown(&ann, one).await;
     assert_eq!((state.leased, state.windows[0].used), (Tokens::ZERO, Tokens::ZERO));
+}
+
+#[tokio::test]
+async fn a_hold_whose_asker_hung_up_is_given_back() {
+    let rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    rig.store.grant_points(ann.id, Points(100), "").await.unwrap();
+    let purse = Purse::Points(ann.id);
+    let key = HoldKey {
+        id: fresh_id(),
+        purse: purse.clone(),
+        estimate: 50,
+        granted_at: rig.now(),
+        note: "".into(),
+    };
+    let mut asking = Box::pin(rig.store.hold(HoldAsk { key: &key, most: 60 }));
+    assert!(futures_util::poll!(&mut asking).is_pending());
+    drop(asking);
+    let state = rig.store.purse(&purse).await.unwrap();
+    assert_eq!((state.left, state.held), (100, 0));
 }

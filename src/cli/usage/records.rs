@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use super::{Form, Usage, sheet};
-use crate::accounts::{Record, User};
+use crate::accounts::{AccountId, Billing, Record, User};
 use crate::cli::desk::users;
 use crate::cli::table::table;
 use crate::cli::{Desk, Failure, print};
@@ -25,11 +25,12 @@ pub(super) async fn show(usage: &Usage, form: Form, desk: &Desk) -> Result<(), F
 }
 
 /// LEFT and OF say why this account: what it had left, and among how many it was chosen.
-const TABLE: [&str; 11] = [
-    "TIME", "REQUEST", "MODEL", "PLATFORM", "ACCOUNT", "LEFT", "OF", "IN", "OUT", "TOOK", "OUTCOME",
+const TABLE: [&str; 12] = [
+    "TIME", "REQUEST", "MODEL", "PLATFORM", "ACCOUNT", "LEFT", "OF", "IN", "OUT", "POINTS", "TOOK",
+    "OUTCOME",
 ];
 
-fn row(record: &Record) -> [String; 11] {
+fn row(record: &Record) -> [String; 12] {
     let last = record.attempts.last();
     let mark = if record.estimated { "~" } else { "" };
     [
@@ -37,17 +38,18 @@ fn row(record: &Record) -> [String; 11] {
         record.id.clone(),
         record.model.clone(),
         text(last.map(|attempt| &attempt.platform)),
-        text(last.map(|attempt| attempt.account)),
+        text(account(record)),
         text(last.and_then(|attempt| attempt.remaining)),
         text(last.and_then(|attempt| attempt.candidates)),
         format!("{mark}{}", record.input),
         format!("{mark}{}", record.output),
+        text(Some(record.points).filter(|points| !points.is_zero())),
         format!("{} ms", record.took_ms),
         record.outcome.clone(),
     ]
 }
 
-const SHEET: [&str; 21] = [
+const SHEET: [&str; 23] = [
     "at",
     "id",
     "user",
@@ -68,10 +70,12 @@ const SHEET: [&str; 21] = [
     "estimated",
     "took_ms",
     "first_byte_ms",
+    "billing",
+    "points",
     "outcome",
 ];
 
-fn line(record: &Record, users: &[User]) -> [String; 21] {
+fn line(record: &Record, users: &[User]) -> [String; 23] {
     let last = record.attempts.last();
     [
         record.at.to_string(),
@@ -81,7 +85,7 @@ fn line(record: &Record, users: &[User]) -> [String; 21] {
         record.model.clone(),
         record.streamed.to_string(),
         text(last.map(|attempt| &attempt.platform)),
-        text(last.map(|attempt| attempt.account)),
+        text(account(record)),
         text(last.map(|attempt| &attempt.model)),
         text(last.and_then(|attempt| attempt.remaining)),
         text(last.and_then(|attempt| attempt.candidates)),
@@ -94,8 +98,19 @@ fn line(record: &Record, users: &[User]) -> [String; 21] {
         record.estimated.to_string(),
         record.took_ms.to_string(),
         text(record.first_byte_ms),
+        match record.billing {
+            Billing::Quota => "quota".to_owned(),
+            Billing::Points => "points".to_owned(),
+        },
+        record.points.to_string(),
         record.outcome.clone(),
     ]
+}
+
+/// The last attempt's account; none where a key of the operator's made it.
+fn account(record: &Record) -> Option<AccountId> {
+    let last = record.attempts.last()?.account;
+    (last != AccountId::OPERATOR).then_some(last)
 }
 
 fn text(fact: Option<impl ToString>) -> String {

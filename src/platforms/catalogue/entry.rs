@@ -9,7 +9,7 @@ use crate::platforms::credential::CredentialSpec;
 use crate::platforms::rules::{
     AnswerRules, ErrorRule, LimitRule, RequestRules, Traits, one_or_many,
 };
-use crate::platforms::{DialectName, Vocabulary};
+use crate::platforms::{DialectName, Price, Vocabulary};
 
 /// `[platforms.NAME]`, after the operator's part was laid over the built-in one.
 #[derive(Debug, Deserialize)]
@@ -76,6 +76,8 @@ pub(super) struct ModelEntry {
     pub(super) context: Option<u64>,
     pub(super) max_output: Option<u64>,
     pub(super) sees: Option<bool>,
+    /// In points; without one it can't be bought.
+    pub(super) price: Option<Price>,
     pub(super) tokenizer: Option<Vocabulary>,
     #[serde(default)]
     pub(super) guest: bool,

@@ -218,6 +218,7 @@ fn read_models(
             context: model.context,
             max_output: model.max_output,
             sees: model.sees.or(traits.sees),
+            price: model.price,
             // Another vendor's model is counted by another vocabulary.
             vocabulary: model
                 .tokenizer

@@ -10,7 +10,7 @@ use super::entry::Family;
 use crate::accounts::{Period, WindowSpec};
 use crate::platforms::credential::CredentialSpec;
 use crate::platforms::rules::{AnswerRules, ErrorRule, LimitRule, RequestRules, Traits, fits};
-use crate::platforms::{DialectName, Vocabulary};
+use crate::platforms::{DialectName, Price, Vocabulary};
 
 /// A service that accounts live on.
 #[derive(Debug)]
@@ -85,6 +85,8 @@ pub struct Model {
     pub max_output: Option<u64>,
     /// Whether it takes images, where that is known.
     pub sees: Option<bool>,
+    /// What it costs in points, if they can buy it.
+    pub price: Option<Price>,
     /// What its text is counted by.
     pub vocabulary: Vocabulary,
     /// Whether the catalogue lists it; a bare upstream name is not.
@@ -142,6 +144,7 @@ impl Platform {
             context: None,
             max_output: None,
             sees: traits.sees,
+            price: None,
             vocabulary: self.vocabulary,
             listed: false,
             guest: false,

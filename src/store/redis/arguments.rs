@@ -29,8 +29,7 @@ impl RedisStore {
     /// Begins a call of a script on a family: its keys, the time, the zones' resets.
     pub(super) fn call(&self, script: &Loaded, family: &Family, resets: &Resets) -> Cmd {
         let mut call = script.call(&self.family_keys.of(family));
-        let now = self.options.clock.as_ref().map_or(0, |clock| clock().as_millisecond());
-        call.arg(now).arg(resets.0.len());
+        call.arg(self.clock_ms()).arg(resets.0.len());
         for zone in &resets.0 {
             call.arg(&zone.zone);
             for reset in zone.around {

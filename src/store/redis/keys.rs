@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::civil::Date;
 
-use crate::accounts::{LeaseKey, PlatformId, PoolId, TokenId, UserId};
+use crate::accounts::{LeaseKey, PlatformId, PoolId, Purse, TokenId, UserId};
 
 /// One pool on one platform.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -96,6 +96,21 @@ pub(super) fn platforms(pool: PoolId) -> String {
 /// A token by its keyed hash.
 pub(super) fn token(index: &str) -> String {
     format!("{{t:{index}}}")
+}
+
+/// A purse: what is in it, its holds, their times, its ledger.
+pub(super) fn purse(purse: &Purse) -> [String; 4] {
+    let name = match purse {
+        Purse::Points(user) => format!("{{u:{user}}}:points"),
+        Purse::Budget { index, .. } => format!("{}:budget", token(index)),
+    };
+    let [holds, times, ledger] = ["holds", "times", "ledger"].map(|part| format!("{name}:{part}"));
+    [name, holds, times, ledger]
+}
+
+/// When a token's rate is fresh again.
+pub(super) fn rate(index: &str) -> String {
+    format!("{}:rate", token(index))
 }
 
 /// Where a token's id lies.

@@ -16,6 +16,7 @@ mod keys;
 mod ledger;
 mod link;
 mod places;
+mod purses;
 mod records;
 mod replay;
 mod roster;
@@ -24,13 +25,16 @@ mod view;
 mod wire;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::rate::Rates;
 use super::settings::SHORTEST_DEADLINE;
 use super::{Answer, Clock, Keep, StoreError};
 use crate::accounts::LeaseAsk;
+use crate::telemetry::clock;
 pub(super) use address::{holds_password, no_store};
 use keys::FamilyKeys;
 use link::Link;
@@ -65,6 +69,7 @@ pub struct RedisStore {
     family_keys: FamilyKeys,
     places: Places,
     roster: Roster,
+    rates: Rates,
     memory: Memory,
     options: Options,
 }
@@ -84,9 +89,15 @@ impl RedisStore {
             family_keys: FamilyKeys::default(),
             places: Places::default(),
             roster: Roster::default(),
+            rates: Rates::new(options.clock.clone().unwrap_or_else(|| Arc::new(clock::now))),
             memory: Memory::default(),
             options: Options { deadline, ..options },
         })
+    }
+
+    /// The time as scripts take it: 0 is the server's own.
+    fn clock_ms(&self) -> i64 {
+        self.options.clock.as_ref().map_or(0, |clock| clock().as_millisecond())
     }
 
     /// The store's time, for what no script does.

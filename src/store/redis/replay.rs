@@ -1,7 +1,7 @@
 //! What a fail-over may have lost is given again.
 //!
 //! A replica that takes over, or a server that restarts, may lack the last of what was
-//! acknowledged. A gateway remembers what it settled and recorded in the last minute; when
+//! acknowledged. A gateway remembers what it settled, ended and recorded in the last minute; when
 //! another process is the master, all of it is given again. Nothing counts twice: a lease
 //! that has ended left a tombstone, a record has an id.
 //!
@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::accounts::{Record, Resets, Settlement};
+use crate::accounts::{HoldEnd, Record, Resets, Settlement};
 use crate::telemetry::clock::Stopwatch;
 
 use super::super::Answer;
@@ -34,6 +34,7 @@ pub(super) struct Memory(Mutex<State>);
 struct State {
     masters: Option<BTreeSet<String>>,
     settled: VecDeque<(Stopwatch, Settlement)>,
+    ended: VecDeque<(Stopwatch, HoldEnd)>,
     recorded: VecDeque<(Stopwatch, Record)>,
 }
 
@@ -41,6 +42,11 @@ impl Memory {
     /// These were acknowledged.
     pub(super) fn settled(&self, batch: Vec<Settlement>) {
         keep(&mut self.state().settled, batch, MOST_SETTLEMENTS);
+    }
+
+    /// These were acknowledged.
+    pub(super) fn ended(&self, batch: Vec<HoldEnd>) {
+        keep(&mut self.state().ended, batch, MOST_SETTLEMENTS);
     }
 
     /// These were acknowledged.
@@ -55,16 +61,15 @@ impl Memory {
         let is_known = masters.is_subset(known);
         if is_known {
             forget(&mut state.settled);
+            forget(&mut state.ended);
             forget(&mut state.recorded);
         }
         is_known
     }
 
-    fn recall(&self) -> (Vec<Settlement>, Vec<Record>) {
+    fn recall(&self) -> (Vec<Settlement>, Vec<HoldEnd>, Vec<Record>) {
         let state = self.state();
-        let settled = state.settled.iter().map(|(_, settlement)| settlement.clone()).collect();
-        let recorded = state.recorded.iter().map(|(_, record)| record.clone()).collect();
-        (settled, recorded)
+        (all(&state.settled), all(&state.ended), all(&state.recorded))
     }
 
     fn follow(&self, masters: BTreeSet<String>) {
@@ -83,6 +88,10 @@ fn keep<T>(kept: &mut VecDeque<(Stopwatch, T)>, batch: Vec<T>, most: usize) {
     kept.drain(..over);
 }
 
+fn all<T: Clone>(kept: &VecDeque<(Stopwatch, T)>) -> Vec<T> {
+    kept.iter().map(|(_, one)| one.clone()).collect()
+}
+
 fn forget<T>(kept: &mut VecDeque<(Stopwatch, T)>) {
     while kept.front().is_some_and(|(since, _)| since.elapsed() > REMEMBERED) {
         kept.pop_front();
@@ -96,13 +105,15 @@ impl RedisStore {
         if self.memory.knows(&masters) {
             return Ok(());
         }
-        let (settled, recorded) = self.memory.recall();
-        let (settlements, records) = (settled.len(), recorded.len());
+        let (settled, ended, recorded) = self.memory.recall();
+        let (settlements, holds, records) = (settled.len(), ended.len(), recorded.len());
         self.settle_all(&settled, resets).await?;
+        self.end_all(&ended).await?;
         self.record_all(&recorded, Given::Again).await?;
         self.memory.follow(masters);
         tracing::warn!(
             settlements,
+            holds,
             records,
             "another Redis is the master: gave the last minute again"
         );

@@ -38,6 +38,12 @@ scripts! {
     block: "common.lua" "block.lua";
     learn: "common.lua" "learn.lua";
     view: "common.lua" "view.lua";
+    hold: "purse.lua" "hold.lua";
+    end_holds: "purse.lua" "end_holds.lua";
+    renew_holds: "purse.lua" "renew_holds.lua";
+    grant_points: "purse.lua" "grant_points.lua";
+    purse_view: "purse.lua" "purse_view.lua";
+    rate: "rate.lua";
     remove_account: "common.lua" "remove_account.lua";
     record: "record.lua";
     forget_records: "forget_records.lua";

@@ -2,7 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::accounts::{AccountId, ChargeRow, PlatformId, PoolId, Record, TokenId, Tokens, UserId};
+use crate::accounts::{
+    AccountId, ChargeRow, PlatformId, Points, PoolId, Record, TokenId, Tokens, UserId,
+};
 
 use super::super::{Answer, StoreError};
 use super::file::failure;
@@ -60,8 +62,9 @@ fn record(row: &Row<'_>) -> Answer<Record> {
         took_ms: count(row, 13)?,
         first_byte_ms: get::<Option<i64>>(row, 14)?.map(i64::unsigned_abs),
         billing: rows::billing(&get::<String>(row, 15)?)?,
-        outcome: get(row, 16)?,
-        attempts: rows::json("record", &get::<String>(row, 17)?)?,
+        points: Points(get(row, 16)?),
+        outcome: get(row, 17)?,
+        attempts: rows::json("record", &get::<String>(row, 18)?)?,
     })
 }
 

@@ -98,7 +98,7 @@ impl Ledger for SqliteStore {
 }
 
 impl SqliteStore {
-    fn deadline_after(&self, now: Timestamp) -> Ms {
+    pub(super) fn deadline_after(&self, now: Timestamp) -> Ms {
         let lasts = i64::try_from(self.deadline.as_millis()).unwrap_or(i64::MAX);
         now.as_millisecond().saturating_add(lasts)
     }

@@ -23,6 +23,7 @@ pub(super) fn load(conn: &Connection, now: Timestamp) -> Answer<Books> {
     accounts(conn, &mut books, now)?;
     charges(conn, &mut books, now)?;
     leases(conn, &mut books, now)?;
+    super::purses::load(conn, &mut books)?;
     Ok(books)
 }
 

@@ -15,6 +15,7 @@ mod history;
 mod ledger;
 mod load;
 mod lock;
+mod purses;
 mod removal;
 mod retention;
 mod rows;
@@ -29,6 +30,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::rate::Rates;
 use super::settings::SHORTEST_DEADLINE;
 use super::{Answer, Clock, Keep, StoreError};
 use crate::accounts::LeaseAsk;
@@ -67,6 +69,7 @@ pub struct SqliteStore {
     writer: Option<JoinHandle<()>>,
     reader: Arc<Mutex<Connection>>,
     deadline: Duration,
+    rates: Rates,
     // Last: the file is unlocked once all else is closed.
     lock: Lock,
 }
@@ -75,8 +78,8 @@ impl SqliteStore {
     /// Opens a file, or makes it, readable by its owner alone.
     ///
     /// # Errors
-    /// `StoreError::Unusable` when another process has it, it can't be opened, or a
-    /// newer version wrote it.
+    /// `StoreError::Unusable` when another process has it, it can't be opened, or
+    /// another version wrote it.
     pub fn open(path: &Path, options: Options) -> Answer<Self> {
         let path = absolute(path)?;
         let lock = Lock::take(&path)?;
@@ -86,11 +89,12 @@ impl SqliteStore {
         }
         let books = load::load(&conn, (options.clock)())?;
         let reader = Arc::new(Mutex::new(file::open_reader(&path)?));
+        let rates = Rates::new(options.clock.clone());
         let desk = Arc::new(Desk::new(books, options.clock));
         let retention = Retention::new(options.keep);
         let writer = start_writer(desk.clone(), conn, retention)?;
         let deadline = options.deadline.max(SHORTEST_DEADLINE);
-        Ok(Self { desk, writer: Some(writer), reader, deadline, lock })
+        Ok(Self { desk, writer: Some(writer), reader, deadline, rates, lock })
     }
 
     /// What the process that holds a file says of itself; `None` when nobody holds it.

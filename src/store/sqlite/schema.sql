@@ -110,12 +110,42 @@ CREATE TABLE records (
   took_ms INTEGER NOT NULL,
   first_byte_ms INTEGER,
   billing TEXT NOT NULL,
+  points INTEGER NOT NULL,
   outcome TEXT NOT NULL,
   attempts TEXT NOT NULL
 );
 -- With the row's number, which every index ends in: a user's records in order.
 CREATE INDEX records_of_users ON records (user);
 
+-- Ledgers of points, in millionths: a user's rows sum to the balance of the last. They are
+-- kept for good.
+CREATE TABLE points (
+  seq INTEGER PRIMARY KEY,
+  user INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  points INTEGER NOT NULL,
+  balance INTEGER NOT NULL,
+  hold BLOB,
+  note TEXT NOT NULL
+);
+CREATE INDEX points_of_users ON points (user);
+
+-- What gateway tokens used (below zero) of the day that ends then.
+CREATE TABLE budgets (token INTEGER PRIMARY KEY, value INTEGER NOT NULL, ends INTEGER NOT NULL);
+
+-- Holds on points (`owner` is a user) and budgets (`owner` is a token): `held` while open;
+-- `charged`, the end of the day charged or 0, once the deadline charged the estimate.
+CREATE TABLE holds (
+  id BLOB PRIMARY KEY,
+  is_budget INTEGER NOT NULL,
+  owner INTEGER NOT NULL,
+  estimate INTEGER NOT NULL,
+  held INTEGER,
+  charged INTEGER,
+  due INTEGER NOT NULL,
+  note TEXT NOT NULL
+) WITHOUT ROWID;
 -- Each record for each account that it was tried on; `account` below zero: on none, the
 -- user's id negated.
 CREATE TABLE records_of_accounts (

@@ -2,11 +2,12 @@
 
 use rusqlite::{Connection, Statement, params};
 
-use crate::accounts::{Account, LeaseId, Record, Tokens, Window};
+use crate::accounts::{Account, AccountId, LeaseId, Record, Tokens, Window};
 
 use super::super::{Answer, StoreError};
 use super::books::{Charged, Fold, Motion, Note, Notes, OpenLease};
 use super::file::failure;
+use super::purses;
 use super::removal;
 use super::retention::Retention;
 use super::rows;
@@ -51,7 +52,7 @@ impl<'conn> Statements<'conn> {
             used: prepare("INSERT OR REPLACE INTO uses VALUES (?, ?, ?)")?,
             record: prepare(
                 "INSERT INTO records
-                 VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                 VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?,
             record_of_account: prepare("INSERT OR IGNORE INTO records_of_accounts VALUES (?, ?)")?,
         })
@@ -184,6 +185,7 @@ impl<'conn> Statements<'conn> {
             Tokens(record.took_ms).signed(),
             record.first_byte_ms.map(|ms| Tokens(ms).signed()),
             rows::billing_word(record.billing),
+            record.points.0,
             record.outcome,
             rows::to_json("record", &record.attempts)?,
         ];
@@ -192,6 +194,8 @@ impl<'conn> Statements<'conn> {
             record.attempts.iter().map(|attempt| attempt.account.0).collect();
         accounts.sort_unstable();
         accounts.dedup();
+        // With a key of the operator's: on no account.
+        accounts.retain(|account| *account != AccountId::OPERATOR.0);
         if accounts.is_empty() {
             accounts.push(-record.user.0);
         }
@@ -231,6 +235,7 @@ impl<'conn> Statements<'conn> {
             Note::Canary(canary) => {
                 self.once("INSERT INTO canaries VALUES (NULL, ?)", params![canary])
             }
+            Note::Purse(note) => purses::write(self.conn, note),
             Note::Account(account) => self.account(account),
             Note::Condition(id, condition) => self.once(
                 "INSERT OR REPLACE INTO health VALUES (?, ?)",

@@ -79,6 +79,8 @@ pub struct Wish {
     pub relay: relay::Settings,
     pub upstream: tributary::upstream::Settings,
     pub lease_deadline: SignedDuration,
+    /// The operator's own keys, by platform.
+    pub operator_keys: &'static [(&'static str, &'static str)],
     /// More `gateway.toml`.
     pub toml: &'static str,
 }
@@ -95,6 +97,7 @@ impl Default for Wish {
             relay: relay::Settings::default(),
             upstream: tributary::upstream::Settings::default(),
             lease_deadline: store::Settings::default().lease_deadline,
+            operator_keys: &[],
             toml: "",
         }
     }
@@ -208,6 +211,14 @@ impl Rig {
         self.send(request, body.to_string()).await
     }
 
+    /// A chat with another gateway.
+    pub async fn chat_at(&self, gateway: SocketAddr, token: &str, body: Value) -> Answer {
+        let request = Request::post(format!("http://{gateway}{CHAT}"))
+            .header("authorization", format!("Bearer {token}"))
+            .body(Full::new(body.to_string().into()));
+        Stream::new(self.client.request(request.unwrap()).await.unwrap()).rest().await
+    }
+
     /// A request as it is.
     pub async fn send(&self, request: Builder, body: impl Into<Bytes>) -> Answer {
         Stream::new(self.open(request, body).await).rest().await
@@ -275,7 +286,8 @@ async fn serve(
     let parts =
         Parts::new(&wish.relay, catalogue.clone(), store.clone(), vault.clone(), metrics, books)
             .await
-            .unwrap();
+            .unwrap()
+            .with_operator_keys(platforms::operator_keys(wish.operator_keys, catalogue, vault));
     let operator = OperatorSettings { listen: ([127, 0, 0, 1], 0).into() };
     server::start(&wish.server, &operator, &wish.upstream, parts, keeper)
 }

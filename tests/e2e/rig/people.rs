@@ -1,11 +1,13 @@
 //! Users, their tokens and accounts.
 
+use std::num::NonZeroU32;
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use tributary::accounts::{
     AccountId, AccountState, ChargeRow, GatewayTokenRow, NewAccount, Origin, Period, PlatformId,
-    PoolId, Record, Resets, Scope, TokenGrant, TokenId, Tokens, User, WindowSpec,
+    PoolId, Purse, PurseState, Record, Resets, Scope, Spending, TokenGrant, TokenId, Tokens, User,
+    WindowSpec,
 };
 use tributary::platforms::Credential;
 use tributary::relay::{CREDENTIAL_FIELD, token_mac_parts};
@@ -20,6 +22,9 @@ pub struct Grants {
     pub models: Vec<String>,
     pub platforms: Vec<String>,
     pub expires_at: Option<Timestamp>,
+    pub points: Spending,
+    pub requests_per_minute: Option<NonZeroU32>,
+    pub tokens_per_day: Option<Tokens>,
     /// None: the user's own.
     pub pools: Vec<PoolId>,
 }
@@ -31,6 +36,9 @@ impl Default for Grants {
             models: Vec::new(),
             platforms: Vec::new(),
             expires_at: None,
+            points: Spending::Fallback,
+            requests_per_minute: None,
+            tokens_per_day: None,
             pools: Vec::new(),
         }
     }
@@ -48,6 +56,14 @@ fn calm_zone() -> &'static str {
 
 impl Rig {
     pub async fn token(&self, user: &User, grants: Grants) -> (TokenId, String) {
+        let (row, token) = self.token_row(user, grants).await;
+        let id = row.grant.id;
+        self.store.add_token(row).await.unwrap();
+        (id, token)
+    }
+
+    /// A token's row, not added yet, and its secret.
+    pub async fn token_row(&self, user: &User, grants: Grants) -> (GatewayTokenRow, String) {
         let token = GatewayToken::generate().unwrap();
         let grant = TokenGrant {
             id: self.store.reserve_token_id().await.unwrap(),
@@ -57,6 +73,9 @@ impl Rig {
             models: grants.models,
             platforms: grants.platforms,
             expires_at: grants.expires_at,
+            points: grants.points,
+            requests_per_minute: grants.requests_per_minute,
+            tokens_per_day: grants.tokens_per_day,
         };
         let id = grant.id;
         let index = self.vault.token_index(&token).to_string();
@@ -71,8 +90,16 @@ impl Rig {
             created_at: clock::now(),
             revoked_at: None,
         };
-        self.store.add_token(row).await.unwrap();
-        (id, token.expose_secret().to_owned())
+        (row, token.expose_secret().to_owned())
+    }
+
+    /// What is left of a token's tokens a day.
+    pub async fn day_of(&self, token: &str, limit: u64) -> PurseState {
+        let index = self.vault.token_index(&GatewayToken::parse(token).unwrap()).to_string();
+        let row = self.store.token(&index).await.unwrap().unwrap();
+        let (token, limit) = (row.grant.id, Tokens(limit));
+        let purse = Purse::Budget { token, index: index.into(), limit };
+        self.store.purse(&purse).await.unwrap()
     }
 
     /// A second user, with nothing bound.

@@ -4,8 +4,10 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use serde_json::Value;
-use tributary::platforms::Catalogue;
+use tributary::platforms::{Catalogue, Credential};
+use tributary::relay::{OperatorKey, OperatorKeys};
 use tributary::simulator::Simulator;
+use tributary::vault::Vault;
 
 use super::Rig;
 
@@ -58,6 +60,19 @@ fn lay(base: &mut toml::Table, over: toml::Table) {
             (_, value) => _ = base.insert(key, value),
         }
     }
+}
+
+/// The operator's own keys, sealed.
+pub fn operator_keys(keys: &[(&str, &str)], catalogue: &Catalogue, vault: &Vault) -> OperatorKeys {
+    let key = |(platform, key): &(&str, &str)| {
+        let face = catalogue.platform(platform).unwrap().face(None).unwrap();
+        OperatorKey {
+            platform: (*platform).into(),
+            dialect: None,
+            credential: Credential::parse(face, key).unwrap(),
+        }
+    };
+    OperatorKeys::seal(vault, keys.iter().map(key).collect()).unwrap()
 }
 
 /// What `gateway.toml` says of the simulator's platforms.

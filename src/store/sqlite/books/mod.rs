@@ -18,6 +18,7 @@ mod health;
 mod lease;
 mod notes;
 mod people;
+mod purses;
 mod settle;
 mod sweep;
 
@@ -38,6 +39,8 @@ pub(super) use lease::OpenLease;
 use notes::Unfolded;
 pub(super) use notes::{Fold, Folding, Motion, Note, Notes};
 pub(super) use people::{Counter, People};
+use purses::Purses;
+pub(super) use purses::{Entry as PointsEntry, Held, HoldState, PurseId, PurseNote};
 use settle::Estimate;
 pub(super) use settle::{Charged, LATE};
 
@@ -57,6 +60,7 @@ pub(super) struct Books {
     /// The row of the last lease: also the order in which accounts were used.
     last_lease: i64,
     pub(super) people: People,
+    pub(super) purses: Purses,
     /// When old rows are deleted next.
     forget_at: Ms,
     rows: Vec<Note>,

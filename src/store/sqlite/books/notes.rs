@@ -13,7 +13,7 @@ use crate::accounts::{
     Account, AccountId, Condition, GatewayTokenRow, LeaseId, Record, User, Window,
 };
 
-use super::{Books, Charged, Counter, Entry, Ms, OpenLease};
+use super::{Books, Charged, Counter, Entry, Ms, OpenLease, PurseNote};
 
 /// One changed row.
 pub(in super::super) enum Note {
@@ -45,6 +45,7 @@ pub(in super::super) enum Note {
     },
     Charged(Charged),
     Record(Record),
+    Purse(PurseNote),
     /// It is time to delete what is too old.
     Forget {
         now: Ms,

@@ -26,6 +26,7 @@ impl Books {
             self.expire(id, &lease, now, resets);
             charged += 1;
         }
+        self.sweep_holds(now);
         self.forget_estimates(now);
         self.let_fold();
         if now.as_millisecond() >= self.forget_at {

@@ -1,0 +1,49 @@
+-- Ends holds.
+--
+-- Arguments: how long the tombstone of an unknown one is kept in ms; then for each its id,
+-- when it was granted, kind of charge, amount and note.
+
+local unknown_tombstone = number(ARGV[base + 1])
+local first, fields = base + 2, 5
+for i = first, #ARGV, fields do
+  for field = 1, 3 do number(ARGV[i + field]) end
+end
+
+local function bury(id)
+  call('HDEL', HOLDS, id)
+  call('ZADD', TIMES, now + tombstone, 't' .. id)
+end
+
+local function finish(id, granted_at, kind, amount, note)
+  local raw = call('HGET', HOLDS, id)
+  local h = raw and unpack_(raw)
+  if h and h[1] then
+    let_go(h)
+    call('ZREM', TIMES, 'l' .. id)
+    if kind ~= RELEASED then spend(kind, amount, id, h[3]) end
+    bury(id)
+  elseif h then
+    -- Its deadline charged the estimate: only the platform's figure is better.
+    if kind ~= EXACT then return end
+    call('ZREM', TIMES, 'e' .. id)
+    if is_points or h[4] == ends then spend(CORRECTION, amount - h[2], id, h[3]) end
+    bury(id)
+  elseif call('ZSCORE', TIMES, 't' .. id) then
+    -- It stays as it ended.
+    return
+  elseif kind == RELEASED then
+    -- The asking may still be on its way, and nobody would end it.
+    call('ZADD', TIMES, now + unknown_tombstone, 't' .. id)
+  elseif now - granted_at < tombstone then
+    -- Acknowledged, and lost when a replica took over.
+    spend(kind, amount, id, note)
+    bury(id)
+  end
+  save()
+end
+
+charge_due()
+for i = first, #ARGV, fields do
+  finish(ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]), ARGV[i + 4])
+end
+return 0

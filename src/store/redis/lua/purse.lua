@@ -1,0 +1,93 @@
+-- What every script of a purse shares: a user's points, or a gateway token's budget. Each
+-- purse has a slot of its own.
+--
+-- KEYS: what is in it, its holds, their times, its ledger. ARGV: the time in ms (0: the
+-- server's), `points` or `budget`, tokens a day of a budget, how long a late figure is
+-- waited for in ms, how long a tombstone is kept; then the script's own.
+--
+-- Holds past their deadline are charged whenever their purse is looked at: nobody has to
+-- know which purses there are.
+
+local PURSE, HOLDS, TIMES, LEDGER = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local call, format = redis.call, string.format
+local pack, unpack_ = cmsgpack.pack, cmsgpack.unpack
+local DAY = 86400000
+
+local function number(text)
+  local value = tonumber(text)
+  if not value then error('not a number: ' .. tostring(text)) end
+  return value
+end
+
+-- Numbers never become text by `..`, which keeps 14 digits.
+local function text(value)
+  return format('%.0f', value)
+end
+
+local now = number(ARGV[1])
+if now == 0 then
+  local time = call('TIME')
+  now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+local is_points = ARGV[2] == 'points'
+local limit, late, tombstone = number(ARGV[3]), number(ARGV[4]), number(ARGV[5])
+local base = 5
+
+local RELEASED, EXACT, ESTIMATED, CORRECTION = 0, 1, 2, 3
+
+-- A balance, or a day's use below zero; what is held of it and by how many; the day's end.
+local fields = call('HMGET', PURSE, 'value', 'held', 'open', 'ends')
+local value, held = tonumber(fields[1] or 0), tonumber(fields[2] or 0)
+local open, ends = tonumber(fields[3] or 0), tonumber(fields[4] or 0)
+if not is_points and ends <= now then
+  value = 0
+  ends = (math.floor(now / DAY) + 1) * DAY
+end
+
+local function save()
+  call('HSET', PURSE, 'value', text(value), 'held', text(held), 'open', text(open),
+    'ends', text(ends))
+  if not is_points then
+    for i = 1, 3 do call('PEXPIRE', KEYS[i], 2 * DAY) end
+  end
+end
+
+local function spend(kind, amount, id, note)
+  value = value - amount
+  if not is_points then return end
+  local row = format('%d %.0f %.0f %.0f %s ', kind, -amount, value, now, id)
+  call('XADD', LEDGER, '*', 'e', row .. note)
+end
+
+-- A hold is packed as: what is set aside (false once its estimate was charged), estimate,
+-- note, and the end of the day charged.
+local function let_go(h)
+  held = math.max(0, held - h[1])
+  open = math.max(0, open - 1)
+end
+
+-- Charges holds past their deadline, and forgets what no figure came for.
+local function charge_due()
+  for _ = 1, 128 do
+    local due = call('ZRANGEBYSCORE', TIMES, '-inf', now, 'WITHSCORES', 'LIMIT', 0, 64)
+    for i = 1, #due, 2 do
+      local kind, id = string.sub(due[i], 1, 1), string.sub(due[i], 2)
+      local raw = kind ~= 't' and call('HGET', HOLDS, id)
+      if kind == 'l' and raw then
+        local h = unpack_(raw)
+        let_go(h)
+        -- A day that is over since the deadline has no use for it.
+        if is_points or tonumber(due[i + 1]) >= ends - DAY then
+          spend(ESTIMATED, h[2], id, h[3])
+        end
+        call('HSET', HOLDS, id, pack({ false, h[2], h[3], ends }))
+        call('ZADD', TIMES, due[i + 1] + late, 'e' .. id)
+      elseif raw then
+        call('HDEL', HOLDS, id)
+      end
+      call('ZREM', TIMES, due[i])
+    end
+    if #due == 0 then return end
+    save()
+  end
+end
