@@ -4,10 +4,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::task::Poll;
 
-use tributary::accounts::{Charge, ChargeKind, HoldAsk, HoldKey, Points, Purse, Tokens};
+use tributary::accounts::{AccountId, Charge, ChargeKind, HoldAsk, HoldKey, Points, Purse, Tokens};
 use tributary::store::sqlite::{Options, SqliteStore};
-use tributary::store::{Directory, Ledger, Settings, StoreError, holder};
+use tributary::store::{Directory, Keep, Ledger, Settings, StoreError, holder};
 
+use crate::records::record;
 use crate::rig::{NOON, Rig, Wish, clock_at, fresh_id, hours, reads};
 
 fn folder() -> (tempfile::TempDir, PathBuf) {
@@ -210,4 +211,28 @@ async fn a_hold_whose_asker_hung_up_is_given_back() {
     drop(asking);
     let state = rig.store.purse(&purse).await.unwrap();
     assert_eq!((state.left, state.held), (100, 0));
+}
+
+#[tokio::test]
+async fn a_bought_record_that_is_deleted_is_listed_no_more() {
+    let (_folder, file) = folder();
+    let clock = clock_at(NOON);
+    let keep = Keep { records_an_account: 10, ..Keep::default() };
+    let options = Options { clock: reads(&clock), keep, ..Options::default() };
+    let rig = Rig::on(SqliteStore::open(&file, options).unwrap(), clock);
+    let ann = rig.user().await;
+    for turn in 0..40 {
+        let mut bought = record(&rig, &ann, &format!("r{turn}"));
+        bought.attempts[0].account = AccountId::OPERATOR;
+        rig.store.record(vec![bought]).await.unwrap();
+    }
+    drop(rig);
+    let conn = rusqlite::Connection::open(&file).unwrap();
+    let count = |table: &str| {
+        let sql = format!("SELECT count(*) FROM {table}");
+        conn.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let kept = count("records");
+    assert!((10..=12).contains(&kept), "{kept}");
+    assert_eq!(count("records_of_accounts"), kept);
 }
