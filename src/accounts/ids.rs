@@ -32,7 +32,8 @@ integer_id! {
 }
 
 impl AccountId {
-    /// No account: one of the operator's own keys.
+    /// No account: one of the operator's own keys, or, in a record, an account that was
+    /// removed before its call ended.
     pub const OPERATOR: Self = Self(0);
 }
 

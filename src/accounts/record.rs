@@ -20,7 +20,8 @@ pub enum Billing {
 pub struct Attempt {
     /// Its lease.
     pub lease: LeaseId,
-    /// The account; [`AccountId::OPERATOR`] where points paid.
+    /// The account; [`AccountId::OPERATOR`] where points paid, or where it was removed
+    /// before the call ended.
     pub account: AccountId,
     /// The platform.
     pub platform: PlatformId,
@@ -81,4 +82,15 @@ pub struct Record {
     pub outcome: String,
     /// Every attempt, in order.
     pub attempts: Vec<Attempt>,
+}
+
+impl Record {
+    /// Takes out the ids of accounts that are gone.
+    pub fn forget(&mut self, is_gone: impl Fn(AccountId) -> bool) {
+        for attempt in &mut self.attempts {
+            if is_gone(attempt.account) {
+                attempt.account = AccountId::OPERATOR;
+            }
+        }
+    }
 }

@@ -151,7 +151,8 @@ pub trait Ledger: Purses {
     /// stays as it is: the books take that window for another one.
     async fn learn(&self, batch: Vec<Told>, resets: &Resets) -> Answer<()>;
     /// Adds records of calls, and counts them in the totals: each once, by its id, however
-    /// often it is given.
+    /// often it is given. A call that ends after its account was removed is kept and counted
+    /// without the account's id.
     async fn record(&self, batch: Vec<Record>) -> Answer<()>;
     /// Whether the store answers.
     async fn ping(&self) -> Answer<()>;

@@ -11,6 +11,7 @@ use tributary::store::Keep;
 use crate::contract;
 use crate::rig::{Held, Rig, Wish};
 
+/// A record of a call on the first account.
 pub fn record(rig: &Rig, user: &User, id: &str) -> Record {
     Record {
         id: id.into(),
@@ -60,6 +61,7 @@ async fn ids(rig: &Rig, user: &User, before: Option<&str>, limit: usize) -> Vec<
 contract! {
     async fn a_record_is_read_as_it_was_written(rig: Rig) {
         let ann = rig.user().await;
+        assert_eq!(rig.account(&ann, 1000).await, AccountId(1));
         let written = record(&rig, &ann, "one");
         let bare = Record { first_byte_ms: None, attempts: vec![], ..record(&rig, &ann, "two") };
         rig.store.record(vec![written.clone(), bare.clone()]).await.unwrap();
@@ -86,6 +88,7 @@ contract! {
     #[wish(Wish { keep: Keep { records_an_account: 10, ..Keep::default() } })]
     async fn an_accounts_oldest_records_go_first(rig: Rig) {
         let ann = rig.user().await;
+        assert_eq!(rig.account(&ann, 1000).await, AccountId(1));
         write(&rig, &ann, 0..100).await;
         let kept = ids(&rig, &ann, None, 1000).await;
         assert!((10..=12).contains(&kept.len()), "{kept:?}");

@@ -15,6 +15,7 @@ use tributary::accounts::{
 use tributary::store::redis::{Options, RedisStore};
 use tributary::store::{Store, StoreError};
 
+use crate::records::record;
 use crate::rig::{Cluster, Process, Rig, Watched, cli, fresh_id, info, key, until};
 
 const TASKS: usize = 8;
@@ -327,6 +328,41 @@ async fn a_clusters_master_that_stands_still_loses_no_count() {
         load.goes_on(500).await;
     }
     assert!(load.balances().await > 0, "calls failed while it stood still");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_went_with_its_account_is_not_given_again() {
+    let (server, url) = alone();
+    let rig = Rig::live(Arc::new(RedisStore::open(&url, Options::default()).await.unwrap()));
+    let (ann, ben) = (rig.user().await, rig.user().await);
+    let account = rig.account(&ann, 1000).await;
+    rig.sweep().await;
+    let (mut gone, mut lost) = (record(&rig, &ann, "gone"), record(&rig, &ben, "lost"));
+    gone.attempts[0].account = account;
+    lost.attempts[0].account = AccountId::OPERATOR;
+    rig.store.record(vec![gone.clone(), lost.clone()]).await.unwrap();
+    assert!(rig.store.remove_account(account).await.unwrap());
+    // What a replica that had not heard of it would lack.
+    for part in ["ri", "rb", "ra"] {
+        cli(server.port, &["DEL", &format!("{{u:{}}}:{part}", ben.id)]);
+    }
+    server.restart();
+    until_swept(&rig).await;
+    assert_eq!(rig.store.records_of(ben.id, None, 10).await.unwrap(), [lost]);
+    assert_eq!(rig.store.records_of(ann.id, None, 10).await.unwrap(), []);
+    let totals = rig.store.totals_of(ann.id, gone.day(), gone.day()).await.unwrap();
+    let counted: Vec<_> = totals.iter().map(|it| (it.key.account, it.counts.calls)).collect();
+    assert_eq!(counted, [(None, 1)]);
+}
+
+/// A server that was restarted may yet be reading its file.
+async fn until_swept(rig: &Rig) {
+    let swept = async {
+        while rig.store.sweep(&rig.resets()).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), swept).await.expect("it answers");
 }
 
 /// A replica hears nothing for a while, and then its master dies.

@@ -42,7 +42,8 @@ fn rows(totals: &[Total]) -> Vec<(String, i64, u64, u64, u64, u64)> {
 contract! {
     async fn what_calls_used_is_summed_by_day_and_by_all_that_it_was_for(rig: Rig) {
         let (ann, ben) = (rig.user().await, rig.user().await);
-        let [one, two] = [AccountId(1), AccountId(2)];
+        let (one, two) = (rig.account(&ann, 1000).await, rig.account(&ann, 1000).await);
+        assert_eq!((one, two), (AccountId(1), AccountId(2)));
         rig.set("2026-11-24T23:59:59Z");
         let late = vec![
             on(&rig, &ann, "a", &[one]),
@@ -87,17 +88,19 @@ contract! {
     #[wish(Wish { keep: Keep { records_an_account: 5, ..Keep::default() } })]
     async fn totals_outlive_the_records_that_they_sum(rig: Rig) {
         let ann = rig.user().await;
+        let (often, seldom) = (rig.account(&ann, 1000).await, rig.account(&ann, 1000).await);
         for turn in 0..40 {
             rig.pass_secs(1);
-            let one = on(&rig, &ann, &format!("r{turn}"), &[AccountId(1)]);
+            let one = on(&rig, &ann, &format!("r{turn}"), &[often]);
             rig.store.record(vec![one]).await.unwrap();
         }
-        let rare = on(&rig, &ann, "rare", &[AccountId(2)]);
+        let rare = on(&rig, &ann, "rare", &[seldom]);
         rig.store.record(vec![rare]).await.unwrap();
         let kept = rig.store.records_of(ann.id, None, 100).await.unwrap();
         assert!((6..=7).contains(&kept.len()), "{}", kept.len());
         let day = "2026-11-24".to_owned();
-        let expected = [(day.clone(), 1, 40, 40, 4000, 6000), (day, 2, 1, 1, 100, 150)];
+        let expected =
+            [(day.clone(), often.0, 40, 40, 4000, 6000), (day, seldom.0, 1, 1, 100, 150)];
         assert_eq!(rows(&totals(&rig, &ann).await), expected);
     }
 }
@@ -178,5 +181,29 @@ contract! {
         let mut again = rig.new_account(&ann, "qwen", vec![]).await;
         again.name = name;
         rig.store.add_account(again).await.unwrap();
+    }
+}
+
+contract! {
+    async fn a_call_that_ends_after_its_account_was_removed_is_kept_without_its_id(rig: Rig) {
+        let ann = rig.user().await;
+        let (gone, stays) = (rig.account(&ann, 1000).await, rig.account(&ann, 1000).await);
+        let mut calls = Vec::new();
+        for (id, accounts) in [("a", &[gone][..]), ("b", &[stays, gone]), ("c", &[stays])] {
+            rig.pass_secs(1);
+            calls.push(on(&rig, &ann, id, accounts));
+        }
+        assert!(rig.store.remove_account(gone).await.unwrap());
+        rig.store.record(calls).await.unwrap();
+
+        let kept = rig.store.records_of(ann.id, None, 10).await.unwrap();
+        let kept: Vec<(&str, Vec<i64>)> = kept
+            .iter()
+            .map(|one| (one.id.as_str(), one.attempts.iter().map(|it| it.account.0).collect()))
+            .collect();
+        assert_eq!(kept, [("c", vec![stays.0]), ("b", vec![stays.0, 0]), ("a", vec![0])]);
+        let day = || "2026-11-24".to_owned();
+        let expected = [(day(), 0, 2, 2, 200, 300), (day(), stays.0, 1, 2, 100, 300)];
+        assert_eq!(rows(&totals(&rig, &ann).await), expected);
     }
 }

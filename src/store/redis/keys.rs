@@ -133,6 +133,11 @@ pub(super) fn records_of(user: UserId) -> [String; 3] {
     ["ri", "rb", "ra"].map(|part| format!("{{u:{user}}}:{part}"))
 }
 
+/// The accounts that were removed while calls of a user's may have been under way.
+pub(super) fn gone_of(user: UserId) -> String {
+    format!("{{u:{user}}}:gone")
+}
+
 /// The days for which a user has totals.
 pub(super) fn days_of(user: UserId) -> String {
     format!("{{u:{user}}}:days")

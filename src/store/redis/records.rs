@@ -1,5 +1,6 @@
 //! Records and totals: a user's, in the user's slot.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{join_all, try_join_all};
@@ -9,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::accounts::{AccountId, Counts, PlatformId, Record, TokenId, Total, TotalKey, UserId};
 
 use super::super::Answer;
-use super::arguments::exactly;
+use super::arguments::{LATE, exactly, millis};
 use super::ledger::{A_BATCH, all_of};
 use super::{RedisStore, corrupt, from_json, keys, to_json};
 
@@ -34,20 +35,45 @@ impl RedisStore {
         all_of(join_all(calls).await)
     }
 
+    /// Adds records, those of removed accounts without the ids.
     async fn record_some(
         &self,
-        (user, day): (UserId, Date),
+        of: (UserId, Date),
         records: &[&Record],
         newest: Timestamp,
         given: Given,
     ) -> Answer<()> {
+        let mut records: Vec<_> = records.iter().map(|&record| Cow::Borrowed(record)).collect();
+        while !records.is_empty() {
+            let gone = self.add_records(of, &records, newest, given).await?;
+            records.retain_mut(|record| {
+                let is_gone = |account: AccountId| gone.contains(&account.0);
+                let is_late = record.attempts.iter().any(|attempt| is_gone(attempt.account));
+                if is_late {
+                    record.to_mut().forget(is_gone);
+                }
+                is_late
+            });
+        }
+        Ok(())
+    }
+
+    /// Adds records but those that are on removed accounts; answers these accounts.
+    async fn add_records(
+        &self,
+        (user, day): (UserId, Date),
+        records: &[Cow<'_, Record>],
+        newest: Timestamp,
+        given: Given,
+    ) -> Answer<BTreeSet<i64>> {
         let keep = self.options.keep;
         let age = SignedDuration::try_from(keep.age).unwrap_or(SignedDuration::MAX);
         let oldest = newest.saturating_sub(age).map_or(0, Timestamp::as_millisecond);
         let [times, bodies, by_account] = keys::records_of(user);
         let days = keys::days_of(user);
         let totals = keys::totals_of(user, day);
-        let mut call = self.scripts.record.call(&[times, bodies, by_account, days, totals]);
+        let gone = keys::gone_of(user);
+        let mut call = self.scripts.record.call(&[times, bodies, by_account, days, totals, gone]);
         call.arg(exactly(keep.records_an_account)).arg(oldest).arg(TotalKey::MOST_A_DAY);
         call.arg(u8::from(given == Given::Again)).arg(day.to_string());
         for record in records {
@@ -56,7 +82,8 @@ impl RedisStore {
             if accounts.is_empty() {
                 accounts.insert(0);
             }
-            call.arg(record.at.as_millisecond()).arg(&record.id).arg(to_json("record", record)?);
+            let json = to_json("record", &**record)?;
+            call.arg(record.at.as_millisecond()).arg(&record.id).arg(json);
             call.arg(accounts.len());
             for account in accounts {
                 call.arg(account);
@@ -106,8 +133,9 @@ impl RedisStore {
     pub(super) async fn forget(&self, account: AccountId, users: &[UserId]) -> Answer<()> {
         for &user in users {
             let records = &self.scripts.forget_records;
-            let mut call = records.call(&keys::records_of(user));
-            call.arg(account.0);
+            let [times, bodies, by_account] = keys::records_of(user);
+            let mut call = records.call(&[times, bodies, by_account, keys::gone_of(user)]);
+            call.arg(account.0).arg(millis(LATE));
             while records.run::<bool>(&self.link, &call).await? {}
             let days = redis::cmd("SMEMBERS").arg(keys::days_of(user)).take();
             for day in self.link.ask::<Vec<String>>(&days).await? {

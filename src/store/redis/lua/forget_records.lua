@@ -1,11 +1,15 @@
--- Deletes records of a user that an account has a part in. Answers whether there are more.
+-- Deletes records of a user that a removed account has a part in. Answers whether there are
+-- more. From now on `record.lua` adds none.
 --
--- KEYS: as `record.lua`'s first three. Arguments: the account.
+-- KEYS: as `record.lua`'s first three, accounts that were removed. Arguments: the account,
+-- for how many ms that is remembered.
 
 local call, format = redis.call, string.format
-local TIMES, RECORDS, BY_ACCOUNT = KEYS[1], KEYS[2], KEYS[3]
+local TIMES, RECORDS, BY_ACCOUNT, GONE = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local from, to = '[' .. ARGV[1] .. ':', '(' .. ARGV[1] .. ';'
 
+call('SADD', GONE, ARGV[1])
+call('PEXPIRE', GONE, ARGV[2])
 local some = call('ZRANGEBYLEX', BY_ACCOUNT, from, to, 'LIMIT', 0, 100)
 for _, one in ipairs(some) do
   local at, id = string.match(one, '^%d+:(%d+):(.*)$')

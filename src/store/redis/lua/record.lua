@@ -1,14 +1,17 @@
 -- Adds records of one user and one day, counts them in the day's totals, and deletes the
--- oldest past the bounds. A record that is here already counts no more.
+-- oldest past the bounds. A record that is here already counts no more. Answers accounts
+-- that were removed: records that are on them are not added.
 --
 -- KEYS: ids by time, records by id, ids by account and time, days that have totals, the
--- day's totals. Arguments: the most to keep of an account, the time before which all go,
--- the most rows of a day, whether these may be here already and gone again, the day; then
--- for each record its time, id and JSON, how many accounts and which, how many rows of the
--- totals, and for each its key in two parts (the model is the second) and nine counts.
+-- day's totals, accounts that were removed. Arguments: the most to keep of an account, the
+-- time before which all go, the most rows of a day, whether these may be here already and
+-- gone again, the day; then for each record its time, id and JSON, how many accounts and
+-- which, how many rows of the totals, and for each its key in two parts (the model is the
+-- second) and nine counts.
 
 local call, format = redis.call, string.format
 local TIMES, RECORDS, BY_ACCOUNT, DAYS, TOTALS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local GONE = KEYS[6]
 local most, most_rows = tonumber(ARGV[1]), tonumber(ARGV[3])
 local again, day = ARGV[4] == '1', ARGV[5]
 local COUNTS = 9
@@ -49,13 +52,22 @@ local function drop(ids)
   end
 end
 
-local touched, counted = {}, false
+local any_gone = call('EXISTS', GONE) == 1
+local gone, touched, counted = {}, {}, false
 local i = 6
 while i <= #ARGV do
   local at, id, json = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2]
   local accounts = tonumber(ARGV[i + 3])
   local rows_at = i + 4 + accounts
   local rows = tonumber(ARGV[rows_at])
+  local is_late = false
+  for a = i + 4, any_gone and rows_at - 1 or 0 do
+    if call('SISMEMBER', GONE, ARGV[a]) == 1 then
+      is_late = true
+      -- Given again it may have gone with its account, and was counted then.
+      if not again then gone[#gone + 1] = ARGV[a] end
+    end
+  end
   -- Given again after it was deleted: it was counted then.
   local was_here = false
   for a = i + 4, again and rows_at - 1 or 0 do
@@ -64,7 +76,7 @@ while i <= #ARGV do
     local is_full = call('ZLEXCOUNT', BY_ACCOUNT, from, to) >= most
     was_here = was_here or (first and is_full and member(ARGV[a], at, id) < first)
   end
-  if not was_here and call('HSETNX', RECORDS, id, json) == 1 then
+  if not is_late and not was_here and call('HSETNX', RECORDS, id, json) == 1 then
     call('ZADD', TIMES, at, id)
     for a = i + 4, rows_at - 1 do
       call('ZADD', BY_ACCOUNT, 0, member(ARGV[a], at, id))
@@ -86,10 +98,10 @@ for account in pairs(touched) do
   local from, to = '[' .. account .. ':', '(' .. account .. ';'
   local over = call('ZLEXCOUNT', BY_ACCOUNT, from, to) - most
   if over > 0 then
-    local gone = call('ZRANGEBYLEX', BY_ACCOUNT, from, to, 'LIMIT', 0, math.min(over, 1000))
-    for n, one in ipairs(gone) do gone[n] = string.match(one, '^%d+:%d+:(.*)$') end
-    drop(gone)
+    local oldest = call('ZRANGEBYLEX', BY_ACCOUNT, from, to, 'LIMIT', 0, math.min(over, 1000))
+    for n, one in ipairs(oldest) do oldest[n] = string.match(one, '^%d+:%d+:(.*)$') end
+    drop(oldest)
   end
 end
 drop(call('ZRANGEBYSCORE', TIMES, '-inf', '(' .. ARGV[2], 'LIMIT', 0, 100))
-return 0
+return gone

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::accounts::{GatewayTokenRow, PoolId, TokenId, User, UserId};
+use crate::accounts::{GatewayTokenRow, PoolId, Record, TokenId, User, UserId};
 
 use super::super::super::{Answer, StoreError};
 use super::{Books, Note};
@@ -109,7 +109,9 @@ impl Books {
         }
     }
 
-    pub(in super::super) fn add_record(&mut self, record: crate::accounts::Record) {
+    /// A call may end after its account was removed: it is kept without the id.
+    pub(in super::super) fn add_record(&mut self, mut record: Record) {
+        record.forget(|account| !self.accounts.contains_key(&account));
         self.rows.push(Note::Record(record));
     }
 }
