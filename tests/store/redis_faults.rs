@@ -16,7 +16,7 @@ use tributary::store::redis::{Options, RedisStore};
 use tributary::store::{Store, StoreError};
 
 use crate::records::record;
-use crate::rig::{Cluster, Process, Rig, Watched, cli, fresh_id, info, key, until};
+use crate::rig::{Cluster, Process, Rig, Watched, Wish, cli, fresh_id, info, key, until};
 
 const TASKS: usize = 8;
 const POOLS: usize = 4;
@@ -363,6 +363,39 @@ async fn until_swept(rig: &Rig) {
         }
     };
     tokio::time::timeout(Duration::from_secs(60), swept).await.expect("it answers");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_family_that_cannot_be_renewed_keeps_no_other_from_it() {
+    let cluster = Arc::new(apart(|| Cluster::start(1)).await);
+    let rig = Rig::on_url(&cluster.url(), Wish::default()).await;
+    let ann = rig.user().await;
+    let first = cluster.shard_of(&format!("{{p:{}}}", ann.pool))[0];
+    let (ben, slow) = loop {
+        let user = rig.user().await;
+        let master = cluster.shard_of(&format!("{{p:{}}}", user.pool))[0];
+        if master.port != first.port {
+            break (user, master);
+        }
+    };
+    let mut leases = Vec::new();
+    for user in [&ann, &ben] {
+        rig.account(user, 1000).await;
+        leases.push(rig.ask(user, 10).held().await.key);
+    }
+    let deadlines = format!("{{p:{}}}:qwen:ld", ann.pool);
+    cli(first.port, &["SET", &deadlines, "x"]);
+    rig.pass_secs(100);
+    slow.freeze();
+    let thaw = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        slow.thaw();
+    };
+    let (renewed, ()) = tokio::join!(rig.store.renew(&leases), thaw);
+    assert!(matches!(renewed, Err(StoreError::Corrupt { .. })), "{renewed:?}");
+    rig.pass_secs(100);
+    assert!(rig.store.sweep(&rig.resets()).await.is_err());
+    assert_eq!(rig.charges(&ben).await, []);
 }
 
 /// A replica hears nothing for a while, and then its master dies.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use redis::Value;
 
@@ -76,7 +76,10 @@ impl Ledger for RedisStore {
         let calls = families.iter().flat_map(|(family, ids)| {
             ids.chunks(A_BATCH).map(move |some| self.renew_some(family, some))
         });
-        Ok(try_join_all(calls).await?.concat())
+        let mut ended = Vec::new();
+        let parts = join_all(calls).await.into_iter();
+        // A master that is down keeps no other's leases from being prolonged.
+        all_of(parts.map(|part| part.map(|some| ended.extend(some))).collect()).map(|()| ended)
     }
 
     async fn sweep(&self, resets: &Resets) -> Answer<usize> {
