@@ -6,5 +6,6 @@
 mod check;
 mod points;
 mod refusals;
+mod removal;
 mod rig;
 mod walk;

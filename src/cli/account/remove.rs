@@ -17,21 +17,25 @@ pub(in crate::cli) struct Remove {
 impl Remove {
     pub(in crate::cli) async fn run(self, desk: &Desk) -> Result<(), Failure> {
         let directory = desk.directory().await?;
-        let account = self.which.find(desk, &*directory).await?.account;
-        if !directory.remove_account(account.id).await? {
+        let found = self.which.look(desk, &*directory).await?.map(|state| state.account);
+        let id = match &found {
+            Some(account) => Some(account.id),
+            // What an earlier removal left is found by its id alone.
+            None => self.which.unseen(desk, &*directory).await?,
+        };
+        let Some(id) = id else { return Err(self.which.missing()) };
+        if !directory.remove_account(id).await? {
             return Err(self.which.missing());
         }
         if desk.json {
             return print::json(&json!({
-                "id": account.id,
-                "platform": account.platform,
-                "name": account.name,
+                "id": id,
+                "platform": found.as_ref().map(|account| &account.platform),
+                "name": found.as_ref().map(|account| &account.name),
                 "removed": true,
             }));
         }
-        print::line(&format!(
-            "account {} `{}` is removed, with its records",
-            account.id, account.name
-        ))
+        let name = found.map(|account| format!(" `{}`", account.name)).unwrap_or_default();
+        print::line(&format!("account {id}{name} is removed, with its records"))
     }
 }

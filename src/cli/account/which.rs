@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::list::states;
-use crate::accounts::AccountState;
+use crate::accounts::{AccountId, AccountState};
 use crate::cli::desk::users;
 use crate::cli::{Desk, Failure};
 use crate::store::Directory;
@@ -25,21 +25,41 @@ impl Which {
         desk: &Desk,
         directory: &dyn Directory,
     ) -> Result<AccountState, Failure> {
+        self.look(desk, directory).await?.ok_or_else(|| self.missing())
+    }
+
+    /// As [`Which::find`], where it may be missing.
+    pub(super) async fn look(
+        &self,
+        desk: &Desk,
+        directory: &dyn Directory,
+    ) -> Result<Option<AccountState>, Failure> {
         let users = users(directory, self.user.as_deref()).await?;
         let mut known = states(desk, directory, &users).await?;
         let id = self.account.parse::<i64>().ok();
         if let Some(index) = known.iter().position(|state| Some(state.account.id.0) == id) {
-            return Ok(known.swap_remove(index));
+            return Ok(Some(known.swap_remove(index)));
         }
         known.retain(|state| state.account.name == self.account);
-        match (known.pop(), known.is_empty()) {
-            (Some(state), true) => Ok(state),
-            (None, _) => Err(self.missing()),
-            (Some(_), false) => Err(Failure::usage(
+        let found = known.pop();
+        if !known.is_empty() {
+            return Err(Failure::usage(
                 format!("several accounts are named `{}`", self.account),
                 "Give the id; `tributary account list` shows it.",
-            )),
+            ));
         }
+        Ok(found)
+    }
+
+    /// The id, where no account that anybody sees has it: one whose removal failed half way.
+    pub(super) async fn unseen(
+        &self,
+        desk: &Desk,
+        directory: &dyn Directory,
+    ) -> Result<Option<AccountId>, Failure> {
+        let Ok(id) = self.account.parse().map(AccountId) else { return Ok(None) };
+        let seen = states(desk, directory, &users(directory, None).await?).await?;
+        Ok(seen.iter().all(|state| state.account.id != id).then_some(id))
     }
 
     /// There is none.
