@@ -27,7 +27,7 @@ impl Serve {
     pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
         begin_log(&desk.config)?;
         let own = if self.dev { OwnRing::Make } else { OwnRing::Never };
-        let vault = desk.vault(own)?;
+        let vault = desk.vault(own).await?;
         let keys = operator_keys(&desk.config, &desk.environment)?;
         let store = store::open(&desk.config.settings.store).await?;
         let running = begin(&desk.config, store, vault, keys).await?;

@@ -7,4 +7,5 @@ mod check;
 mod points;
 mod refusals;
 mod rig;
+mod ring;
 mod walk;
