@@ -111,6 +111,7 @@ impl Failure {
         match self {
             Self::Usage { .. } => USAGE,
             Self::Config(_) | Self::NoKeys | Self::WrongKeys { .. } => CONFIG,
+            Self::Seal(SealError::Spent { .. }) => CONFIG,
             Self::Store(StoreError::Unusable(_)) | Self::Told { config: true } => CONFIG,
             _ => OTHER,
         }

@@ -66,6 +66,13 @@ pub(super) async fn begin(
     if let Some(warning) = ring::prove(&*store, &vault).await? {
         tracing::warn!("{warning}");
     }
+    let mut worn = None;
+    for _ in &keys {
+        worn = ring::count_seal(&*store, &vault).await?;
+    }
+    if let Some(worn) = worn {
+        tracing::warn!("{worn}");
+    }
     let settings = &config.settings;
     let keys = OperatorKeys::seal(&vault, keys)?;
     let (books, keeper) = Books::open(settings.relay.queue);

@@ -54,3 +54,34 @@ fn a_program_that_fails_is_named_and_its_output_is_not_told() {
     assert_eq!(done.code, 78, "{done:?}");
     assert!(done.err.contains("`/no/such/client` can't be started"), "{done:?}");
 }
+
+#[test]
+fn a_key_that_sealed_too_often_warns_then_seals_no_more() {
+    const RING: &str = "k:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let mut rig = Rig::without_keys("");
+    rig.set("TRIBUTARY_MASTER_KEYS", RING);
+    rig.run(&["user", "add", "me"]).ok();
+    let add = |rig: &Rig, name: &str| {
+        let words = ["account", "add", "--user", "me", "--platform", "openai", "--name", name];
+        rig.run_with(&[&words[..], &["--key-file", "-"]].concat(), "sk-0123456789abcdef")
+    };
+    let seals = |rig: &Rig, seals: i64| {
+        let file = rusqlite::Connection::open(rig.path().join("tributary.db")).unwrap();
+        let set = "UPDATE counters SET value = ? WHERE name = 'seals:k'";
+        assert_eq!(file.execute(set, [seals]).unwrap(), 1);
+    };
+    assert_eq!(add(&rig, "first").ok().err, "");
+    seals(&rig, (1 << 28) - 1);
+    let warned = add(&rig, "second").ok().err;
+    assert!(warned.starts_with("warning: key `k` has sealed 268435456 times"), "{warned}");
+    seals(&rig, (1 << 31) - 1);
+    let refused = add(&rig, "third");
+    assert_eq!(refused.code, 78, "{refused:?}");
+    assert!(refused.err.contains("key `k` has sealed as often as it safely may"), "{refused:?}");
+    assert_eq!(rig.run(&["account", "list", "--json"]).json().as_array().unwrap().len(), 2);
+    rig.set(
+        "TRIBUTARY_MASTER_KEYS",
+        &format!("new:__79_Pv6-fj39vX08_Lx8O_u7ezr6uno5-bl5OPi4eA\n{RING}"),
+    );
+    assert_eq!(add(&rig, "third").ok().err, "");
+}
