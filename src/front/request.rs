@@ -88,6 +88,11 @@ impl ChatRequest {
         self.max_tokens
     }
 
+    /// How many answers the caller wants: `n`, or one.
+    pub fn answers(&self) -> u64 {
+        self.count("n").unwrap_or(1).max(1)
+    }
+
     /// A top-level field's value as JSON text.
     pub fn field(&self, name: &str) -> Option<&[u8]> {
         let place = self.fields.iter().find(|place| place.name(&self.body) == name.as_bytes())?;
@@ -120,7 +125,7 @@ impl ChatRequest {
     /// What the prompt is made of, for the estimate.
     pub fn census(&self) -> ByteCensus {
         let mut census = ByteCensus::default();
-        for name in ["messages", "tools"] {
+        for name in ["messages", "tools", "functions", "response_format"] {
             if let Some(json) = self.field(name) {
                 census += ByteCensus::of_json(json);
             }
@@ -216,15 +221,16 @@ mod tests {
     fn what_the_gateway_uses_is_read() {
         let ask = parse(
             r#"{"model":"qwen\/x","messages":[{}],"stream":true,"account_id":7,"top_k":[1],
-                "stream_options":{"include_usage":true},"max_tokens":5,"max_completion_tokens":9}"#,
+                "stream_options":{"include_usage":true},"max_tokens":5,"max_completion_tokens":9,"n":3}"#,
         )
         .unwrap();
         assert_eq!(ask.model(), Some("qwen/x"));
         assert!(ask.wants_stream() && ask.wants_usage());
         assert_eq!(ask.account_id(), Some(7));
         assert_eq!(ask.max_tokens(), Some(9));
+        assert_eq!(ask.answers(), 3);
         assert_eq!(ask.field("top_k"), Some(&b"[1]"[..]));
-        assert_eq!(ask.fields().count(), 8);
+        assert_eq!(ask.fields().count(), 9);
     }
 
     #[test]
@@ -234,6 +240,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!((ask.model(), ask.wants_stream(), ask.account_id()), (None, false, None));
+        assert_eq!(ask.answers(), 1);
     }
 
     #[test]

@@ -280,10 +280,8 @@ impl Gateway {
 
     /// An account answered: its failures are forgiven, and a rest that they sent it to is
     /// over, on every gateway.
-    pub(super) async fn cleared(&self, account: AccountId, call: &Call) {
-        if call.is_ailing()
-            && let Err(error) = self.parts.store.recovered(account).await
-        {
+    pub(super) async fn cleared(&self, account: AccountId) {
+        if let Err(error) = self.parts.store.recovered(account).await {
             self.store_failed(&error);
         }
     }

@@ -263,7 +263,7 @@ async fn settle(
 }
 
 /// Passes on what answers told. What the store does not take is not insisted on: the
-/// platform tells it again.
+/// platform tells it again, and after a while it is news again.
 async fn hear(
     store: &dyn Store,
     heard: Vec<(LeaseKey, Box<News>)>,
@@ -277,16 +277,19 @@ async fn hear(
         }
         harms.extend(harm.map(|harm| (lease, harm)));
     }
+    let mut done = Ok(());
     if !told.is_empty() {
-        store.learn(told, &zones.resets()).await?;
+        done = store.learn(told, &zones.resets()).await;
     }
     for (lease, harm) in harms {
         let status = harm.status();
-        if store.worsen(lease.account, lease.granted_at, harm).await? {
-            HealthMoved { account: lease.account.0, status }.emit();
+        match store.worsen(lease.account, lease.granted_at, harm).await {
+            Ok(true) => HealthMoved { account: lease.account.0, status }.emit(),
+            Ok(false) => {}
+            Err(error) => done = Err(error),
         }
     }
-    Ok(())
+    done
 }
 
 /// Tries until the store takes a batch. What a working store can't take, it can't take

@@ -32,6 +32,8 @@ use crate::telemetry::events::{AttemptFailed, RequestSent, StreamOpened};
 pub(super) struct Call {
     pub(super) prompt: Prompt,
     pub(super) max_tokens: Option<u64>,
+    /// How many answers are asked for.
+    pub(super) answers: u64,
     request_id: String,
     at: Timestamp,
     arrived: Stopwatch,
@@ -94,6 +96,7 @@ impl Call {
         Self {
             prompt: Prompt::of(ask),
             max_tokens: ask.max_tokens(),
+            answers: ask.answers(),
             request_id: request_id.to_owned(),
             at: clock::now(),
             arrived,

@@ -65,7 +65,7 @@ impl Gateway {
         let route = route.able(ask)?;
         let mut call = Call::begin(parts, caller, ask, request_id, arrived);
         match self.first_answer(caller, ask, &route, &mut call).await {
-            Ok(first) => Ok(self.relay(first, call)),
+            Ok(first) => Ok(self.relay(first, call).await),
             Err(error) => {
                 call.close(error.outcome(), Ending::NOTHING);
                 Err(error)
@@ -98,7 +98,6 @@ impl Gateway {
                     let Some(account) = leased else { break };
                     match self.attempt(ask, hop, &account, call).await {
                         Ok(begun) => {
-                            self.cleared(account.id, call).await;
                             let account = Some(account.id);
                             return Ok(First { begun, hop: hop.clone(), account });
                         }
@@ -147,9 +146,10 @@ impl Gateway {
         next
     }
 
-    fn relay(&self, first: First, mut call: Call) -> Relayed {
+    async fn relay(&self, first: First, mut call: Call) -> Relayed {
         let First { begun, hop, account } = first;
         let attempts = call.attempts();
+        let ailing = account.filter(|_| call.is_ailing());
         let content = match begun {
             Begun::Whole(answer) => {
                 let Answer { body, usage, produced } = answer;
@@ -165,6 +165,11 @@ impl Gateway {
                 Content::Stream(Box::new(stream))
             }
         };
+        // Whoever hangs up meanwhile drops an answer that is in the books, or a stream that
+        // ends itself.
+        if let Some(account) = ailing {
+            self.cleared(account).await;
+        }
         Relayed {
             account,
             billing: if account.is_some() { Billing::Quota } else { Billing::Points },

@@ -17,7 +17,7 @@ use super::lease::OpenLease;
 use super::route::Route;
 use super::tried::Tried;
 use crate::accounts::{
-    Account, AccountId, Harm, HoldAsk, HoldRefusal, PoolId, Purse, UserId, later,
+    Account, AccountId, EARLY_TRY, Harm, HoldAsk, HoldRefusal, PoolId, Purse, UserId, later,
 };
 use crate::front::{ChatRequest, Usage};
 use crate::platforms::{Credential, Hop, Price, Reader};
@@ -111,6 +111,8 @@ impl Key {
             Consequence::Harm(Harm::Stuck(_)) => now.as_millisecond() + REFUSED_REST_MS,
             _ => return,
         };
+        // Its operator may pay in meanwhile.
+        let until = until.min(later(now, EARLY_TRY).as_millisecond());
         self.rests_until_ms.fetch_max(until, Ordering::Relaxed);
         let (platform, class) = (&self.account.platform, failure.class());
         tracing::error!(%platform, class, "an operator's key was refused, and rests");
@@ -188,6 +190,7 @@ impl Gateway {
             lane.learned.call(call.prompt.census(), call.max_tokens).saturating_sub(input).0;
         let probably = Usage { input: input.0, output, ..Usage::default() };
         let longest = [call.max_tokens, hop.model.max_output].into_iter().flatten().min();
+        let longest = longest.map(|tokens| tokens.saturating_mul(call.answers));
         let most = price.most(call.prompt.census(), longest).0.unsigned_abs();
         let estimate = price.cost(&probably).0.unsigned_abs();
         let note = format!("{}/{}", hop.platform.id, hop.model.name);

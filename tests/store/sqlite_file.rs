@@ -8,7 +8,7 @@ use tributary::accounts::{Charge, ChargeKind, HoldAsk, HoldKey, Points, Purse, T
 use tributary::store::sqlite::{Options, SqliteStore};
 use tributary::store::{Directory, Ledger, Settings, StoreError, holder};
 
-use crate::rig::{NOON, Rig, Wish, clock_at, fresh_id, reads};
+use crate::rig::{NOON, Rig, Wish, clock_at, fresh_id, hours, reads};
 
 fn folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -51,6 +51,22 @@ async fn the_file_is_its_owners_alone() {
         seen += 1;
     }
     assert_eq!(seen, 4, "the database, its log, its index, its lock");
+}
+
+#[tokio::test]
+async fn the_first_lease_finds_every_window_that_ended_while_the_file_was_shut() {
+    let rig = Rig::sqlite(Wish::default());
+    let user = rig.user().await;
+    let mut best = None;
+    for limit in [100, 200, 300] {
+        let account = rig.account_with(&user, "qwen", vec![hours(2, limit)]).await;
+        let held = rig.ask(&user, 0).only(account).held().await;
+        rig.settle(&held, Charge::Exact(Tokens(limit - 10))).await;
+        best = Some(account);
+    }
+    rig.pass_secs(2 * 3600);
+    let rig = rig.reopened();
+    assert_eq!(rig.ask(&user, 0).lands_on().await, best.unwrap());
 }
 
 #[tokio::test]

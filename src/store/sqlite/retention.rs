@@ -101,11 +101,7 @@ fn unlist(
         .query_map(params, |row| row.get(0))?
         .collect::<rusqlite::Result<Vec<i64>>>()?;
     let count = gone.len();
-    let mut unlist = conn.prepare_cached(
-        "DELETE FROM records_of_accounts WHERE record = ?1 AND account IN (
-           SELECT coalesce(json_extract(attempt.value, '$.account'), -records.user)
-           FROM records LEFT JOIN json_each(records.attempts) AS attempt WHERE seq = ?1)",
-    )?;
+    let mut unlist = conn.prepare_cached("DELETE FROM records_of_accounts WHERE record = ?")?;
     let mut delete = conn.prepare_cached("DELETE FROM records WHERE seq = ?")?;
     for record in gone {
         unlist.execute([record])?;

@@ -154,6 +154,7 @@ CREATE TABLE records_of_accounts (
   record INTEGER NOT NULL,
   PRIMARY KEY (account, record)
 ) WITHOUT ROWID;
+CREATE INDEX accounts_of_records ON records_of_accounts (record);
 
 -- What calls used, kept for good. `account` 0: on none, or on one that was removed.
 CREATE TABLE totals (

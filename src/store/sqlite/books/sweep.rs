@@ -33,6 +33,12 @@ impl Books {
             self.forget_at = now.as_millisecond() + FORGET_EVERY_MS;
             self.rows.push(Note::Forget { now: now.as_millisecond() });
         }
+        self.wake_all(now, resets);
+        charged
+    }
+
+    /// Handles every due timer.
+    pub(in super::super) fn wake_all(&mut self, now: Timestamp, resets: &Resets) {
         let families: Vec<(PoolId, PlatformId)> = self
             .pools
             .iter()
@@ -44,7 +50,6 @@ impl Books {
             self.wake(pool, &platform, now, resets, usize::MAX);
             self.unblock(pool, &platform, now, usize::MAX);
         }
-        charged
     }
 
     /// The resets of every zone that an account's windows are in, after an instant.
