@@ -100,9 +100,18 @@ pub struct GatewayTokenRow {
     pub created_at: Timestamp,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// The index that it was made with, where it has another one since: what it uses of its
+    /// rate and its day is counted there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_index: Option<String>,
 }
 
 impl GatewayTokenRow {
+    /// The index that its rate and its day are counted under: the first that it had.
+    pub fn counting_index(&self) -> &str {
+        self.first_index.as_deref().unwrap_or(&self.index)
+    }
+
     /// Makes the row useless for good: the MAC covers the grant alone, so one who can only
     /// write the store could take a time of revoking away again.
     pub fn revoke(&mut self, at: Timestamp) {

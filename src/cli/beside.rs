@@ -181,6 +181,10 @@ impl Directory for Beside {
     async fn add_canary(&self, canary: &str) -> Answer<()> {
         self.ask(Verb::AddCanary { canary: canary.into() }).await
     }
+
+    async fn count_seal(&self, kid: &str) -> Answer<u64> {
+        self.ask(Verb::CountSeal { kid: kid.into() }).await
+    }
 }
 
 #[async_trait]

@@ -14,13 +14,13 @@ pub(super) struct CheckConfig {
 }
 
 impl CheckConfig {
-    pub(super) fn run(self, common: &Common) -> Result<(), Failure> {
+    pub(super) async fn run(self, common: &Common) -> Result<(), Failure> {
         if self.schema {
             return print::json(&Settings::schema());
         }
         let environment = Environment::of_process();
         let loaded = desk::load(common, &environment);
-        let ring = key_ring(&environment, OwnRing::Never);
+        let ring = key_ring(&environment, OwnRing::Never).await;
         let keys = loaded.as_ref().ok().map(|config| operator_keys(config, &environment));
         if let Ok(None) = ring {
             eprintln!("note: no key ring is set; `tributary serve` needs one");

@@ -64,7 +64,7 @@ impl Demo {
             .await
             .map_err(|error| Failure::Io { what: "the simulated platforms".into(), error })?;
         point_at(&simulator, &mut desk.config)?;
-        let vault = desk.vault(OwnRing::Make)?;
+        let vault = desk.vault(OwnRing::Make).await?;
         let store = store::open(&desk.config.settings.store).await?;
         ring::prove(&*store, &vault).await?;
         let token = populate(&desk.config, &*store, &vault).await?;

@@ -26,22 +26,22 @@ impl Desk {
     }
 
     /// The key ring's vault.
-    pub(super) fn vault(&self, own: OwnRing) -> Result<Arc<Vault>, Failure> {
-        let ring = key_ring(&self.environment, own)?.ok_or(Failure::NoKeys)?;
+    pub(super) async fn vault(&self, own: OwnRing) -> Result<Arc<Vault>, Failure> {
+        let ring = key_ring(&self.environment, own).await?.ok_or(Failure::NoKeys)?;
         Ok(Arc::new(Vault::new(&ring)))
     }
 
     /// The directory, for a command that reads, or writes what needs no key.
     pub(super) async fn directory(&self) -> Result<Arc<dyn Directory>, Failure> {
         // Without a ring only a gateway that holds the store is out of reach.
-        let vault = || self.vault(OwnRing::IfThere);
+        let vault = async || self.vault(OwnRing::IfThere).await;
         directory::open(&self.config.settings, vault).await
     }
 
     /// The directory, for a command that seals or proves: under a ring that fits it.
     pub(super) async fn sealing(&self) -> Result<(Arc<dyn Directory>, Arc<Vault>), Failure> {
-        let vault = self.vault(OwnRing::IfThere)?;
-        let directory = directory::open(&self.config.settings, || Ok(vault.clone())).await?;
+        let vault = self.vault(OwnRing::IfThere).await?;
+        let directory = directory::open(&self.config.settings, async || Ok(vault.clone())).await?;
         if let Some(warning) = ring::prove(&*directory, &vault).await? {
             eprintln!("warning: {warning}");
         }

@@ -17,7 +17,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Opens the store, or finds the gateway that holds it: `vault` proves the command there.
 pub(super) async fn open(
     settings: &Settings,
-    vault: impl Fn() -> Result<Arc<Vault>, Failure>,
+    vault: impl AsyncFn() -> Result<Arc<Vault>, Failure>,
 ) -> Result<Arc<dyn Directory>, Failure> {
     let mut held_by = String::new();
     for _ in 0..TRIES {
@@ -32,7 +32,9 @@ pub(super) async fn open(
             },
             // A gateway tells where its operator may ask.
             Some(holder) => match holder.parse::<SocketAddr>() {
-                Ok(operator) => return Ok(Arc::new(Beside::new(reachable(operator), vault()?))),
+                Ok(operator) => {
+                    return Ok(Arc::new(Beside::new(reachable(operator), vault().await?)));
+                }
                 Err(_) => held_by = format!("the store is in use by {holder}"),
             },
         }

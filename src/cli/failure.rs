@@ -31,7 +31,8 @@ pub(super) enum Failure {
         "no key ring is set: it opens and seals credentials\n\
          Make one once, keep it safe, and set it wherever commands and the gateway run:\n\n    \
          export TRIBUTARY_MASTER_KEYS=$(tributary keys generate)\n\n\
-         or put it into a file of mode 600 and name that by TRIBUTARY_MASTER_KEYS_FILE."
+         or put it into a file of mode 600 and name that by TRIBUTARY_MASTER_KEYS_FILE, or let\n\
+         a program print it: TRIBUTARY_MASTER_KEYS=\"command:PROGRAM ARGUMENT…\""
     )]
     NoKeys,
     /// The ring is not the one that the store was made with.
@@ -110,6 +111,7 @@ impl Failure {
         match self {
             Self::Usage { .. } => USAGE,
             Self::Config(_) | Self::NoKeys | Self::WrongKeys { .. } => CONFIG,
+            Self::Seal(SealError::Spent { .. }) => CONFIG,
             Self::Store(StoreError::Unusable(_)) | Self::Told { config: true } => CONFIG,
             _ => OTHER,
         }

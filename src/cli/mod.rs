@@ -126,7 +126,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Points(points) => points.run(&Desk::open(common)?).await,
         Command::Usage(usage) => usage.run(&Desk::open(common)?).await,
         Command::Keys(keys) => keys.run(common),
-        Command::CheckConfig(check) => check.run(common),
+        Command::CheckConfig(check) => check.run(common).await,
     }
 }
 

@@ -27,7 +27,7 @@ impl Serve {
     pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
         begin_log(&desk.config)?;
         let own = if self.dev { OwnRing::Make } else { OwnRing::Never };
-        let vault = desk.vault(own)?;
+        let vault = desk.vault(own).await?;
         let keys = operator_keys(&desk.config, &desk.environment)?;
         let store = store::open(&desk.config.settings.store).await?;
         let running = begin(&desk.config, store, vault, keys).await?;
@@ -65,6 +65,13 @@ pub(super) async fn begin(
 ) -> Result<Running, Failure> {
     if let Some(warning) = ring::prove(&*store, &vault).await? {
         tracing::warn!("{warning}");
+    }
+    let mut worn = None;
+    for _ in &keys {
+        worn = ring::count_seal(&*store, &vault).await?;
+    }
+    if let Some(worn) = worn {
+        tracing::warn!("{worn}");
     }
     let settings = &config.settings;
     let keys = OperatorKeys::seal(&vault, keys)?;

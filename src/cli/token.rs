@@ -147,6 +147,7 @@ pub(super) async fn create(
         last_four: token.last_four().to_owned(),
         created_at: clock::now(),
         revoked_at: None,
+        first_index: None,
     };
     directory.add_token(row.clone()).await?;
     Ok((token, row))

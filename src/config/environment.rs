@@ -3,7 +3,7 @@
 //! | variable | is |
 //! | --- | --- |
 //! | `TRIBUTARY_SECTION__KEY` | overrides a key of the file; `__` goes one table deeper |
-//! | `TRIBUTARY_MASTER_KEYS` | the key ring |
+//! | `TRIBUTARY_MASTER_KEYS` | the key ring, or `command:` and a program that prints it |
 //! | `TRIBUTARY_MASTER_KEYS_FILE` | a file that holds the key ring |
 //! | what `[points] keys` names | a key of the operator's own |
 //! | `RUST_LOG` | `[log] filter`, where that is not set by its own variable |

@@ -10,7 +10,8 @@ use super::{Config, Environment, Settings};
 const HEAD: &str = "\
 # Tributary's configuration. It runs as it stands: every key is here with its default.
 # Environment variables override it: TRIBUTARY_STORE__URL is [store] url. Secrets come
-# from the environment alone: TRIBUTARY_MASTER_KEYS, or TRIBUTARY_MASTER_KEYS_FILE.
+# from the environment alone: TRIBUTARY_MASTER_KEYS, or TRIBUTARY_MASTER_KEYS_FILE. The
+# former may be `command:PROGRAM ARGUMENT…`, whose standard output is the key ring.
 # Relative paths are relative to this file. `tributary check-config` tells mistakes.
 ";
 

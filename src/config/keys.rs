@@ -1,4 +1,4 @@
-//! Where the key ring comes from: the operator's variable or file; for `demo` and
+//! Where the key ring comes from: the operator's variable, file or program; for `demo` and
 //! `--dev`, a ring of their own in the user's configuration folder, never beside the
 //! database that it seals.
 
@@ -8,8 +8,12 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::environment::{Environment, MASTER_KEYS, MASTER_KEYS_FILE};
+use super::ring_command::{PATIENCE, RingCommand};
 use super::{Mistake, Mistakes, Where, secret_file};
 use crate::vault::{KeyRing, RingError};
+
+/// How a variable begins that names a program instead of holding the ring.
+const COMMAND: &str = "command:";
 
 /// Whether a ring that this program made itself will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,15 +29,21 @@ pub enum OwnRing {
 /// The key ring; `None` where nobody set one.
 ///
 /// # Errors
-/// A ring that can't be read or used, or a file that others may read.
-pub fn key_ring(environment: &Environment, own: OwnRing) -> Result<Option<KeyRing>, Mistakes> {
+/// A ring that can't be read or used, a file that others may read, a program that fails.
+pub async fn key_ring(
+    environment: &Environment,
+    own: OwnRing,
+) -> Result<Option<KeyRing>, Mistakes> {
     match (&environment.master_keys, &environment.master_keys_file) {
         (Some(_), Some(_)) => Err(wrong(
             variable(MASTER_KEYS_FILE),
             format!("{MASTER_KEYS} is set too"),
             "set one of them",
         )),
-        (Some(text), None) => parse(text, variable(MASTER_KEYS)).map(Some),
+        (Some(text), None) => match text.strip_prefix(COMMAND) {
+            Some(line) => printed(text, line).await.map(Some),
+            None => parse(text, variable(MASTER_KEYS)).map(Some),
+        },
         (None, Some(file)) => read(file).map(Some),
         (None, None) => own_ring(environment, own),
     }
@@ -67,6 +77,22 @@ fn own_ring(environment: &Environment, own: OwnRing) -> Result<Option<KeyRing>, 
 fn read(file: &Path) -> Result<KeyRing, Mistakes> {
     let text = secret_file::read(file, "the key ring")?;
     parse(&text, Where::File { file: file.to_owned(), line: None })
+}
+
+/// The ring that a program prints.
+async fn printed(text: &str, line: &str) -> Result<KeyRing, Mistakes> {
+    let failed = |what: String, fix: &str| wrong(variable(MASTER_KEYS), what, fix);
+    if KeyRing::parse(text).is_ok() {
+        let what = "reads as a program to run and as a key named `command`";
+        let fix = "give the key another name, or the program an argument";
+        return Err(failed(what.to_owned(), fix));
+    }
+    let fix = "run it by hand: it must print the key ring on standard output";
+    let command = RingCommand::parse(line).map_err(|what| failed(what, fix))?;
+    let text = command.run(PATIENCE).await.map_err(|what| failed(what, fix))?;
+    KeyRing::parse(&text).map_err(|error| {
+        failed(format!("`{}` printed no good key ring: {error}", command.program()), fix)
+    })
 }
 
 fn parse(text: &str, at: Where) -> Result<KeyRing, Mistakes> {

@@ -13,7 +13,7 @@
 //! | `environment` | the only reader of the environment |
 //! | `lines`, `layers` | where each key stands; the file with the environment laid over it |
 //! | `check`, `bounds`, `mistake`, `suggest` | what is wrong, told so that it can be put right |
-//! | `keys`, `operator_keys`, `secret_file` | the sources of the key ring and of the operator's own keys |
+//! | `keys`, `ring_command`, `operator_keys`, `secret_file` | the sources of the key ring and of the operator's own keys |
 
 mod bounds;
 mod check;
@@ -24,6 +24,7 @@ mod lines;
 mod mistake;
 mod operator_keys;
 mod paths;
+mod ring_command;
 mod secret_file;
 mod sections;
 mod settings;

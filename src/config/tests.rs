@@ -306,7 +306,9 @@ models = [{ name = "qwen-plus", price = { in = 0.8, out = 2 } }]
 const RING: &str = "a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 fn ring(variables: &[(&str, &str)], own: OwnRing) -> Result<Option<String>, String> {
-    key_ring(&environment(variables), own)
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime
+        .block_on(key_ring(&environment(variables), own))
         .map(|ring| ring.map(|ring| format!("{ring:?}")))
         .map_err(|mistakes| mistakes.to_string())
 }
@@ -344,6 +346,26 @@ fn a_weak_ring_is_told_without_its_key() {
     let told = ring(&[("TRIBUTARY_MASTER_KEYS", weak)], OwnRing::Never).unwrap_err();
     assert!(told.starts_with("TRIBUTARY_MASTER_KEYS: key `a` of the key ring has 12 bytes"));
     assert!(!told.contains("c2hvcnQ"), "{told}");
+}
+
+#[test]
+fn a_ring_that_a_program_prints_is_read_as_any() {
+    let printed = |line: &str| ring(&[("TRIBUTARY_MASTER_KEYS", line)], OwnRing::Never);
+    let made = printed(&format!("command:echo {RING}"));
+    assert_eq!(made, Ok(Some("KeyRing([a])".into())));
+    for (line, why) in [
+        (
+            "command:echo a:c2hvcnQgc2VjcmV0",
+            "`echo` printed no good key ring: key `a` of the key ring has 12",
+        ),
+        ("command:true", "`true` printed no good key ring: the key ring is empty"),
+        ("command:false", "`false` failed (exit status: 1)"),
+        (RING.replace("a:", "command:").as_str(), "and as a key named `command`"),
+    ] {
+        let told = printed(line).unwrap_err();
+        assert!(told.starts_with("TRIBUTARY_MASTER_KEYS: ") && told.contains(why), "{told}");
+        assert!(!told.contains("c2hvcnQ") && !told.contains(&RING[4..12]), "{told}");
+    }
 }
 
 #[test]

@@ -37,7 +37,7 @@ impl Caller {
         &self.grant.pools
     }
 
-    /// Its token's keyed hash.
+    /// The keyed hash that its token's rate and day are counted under.
     pub(super) fn index(&self) -> &str {
         &self.index
     }
@@ -130,11 +130,28 @@ impl Callers {
     }
 
     async fn look_up(&self, token: &GatewayToken) -> Result<Option<Arc<Caller>>, StoreError> {
-        for index in self.vault.token_indexes(token) {
+        for (number, index) in self.vault.token_indexes(token).enumerate() {
             let Some(row) = self.store.token(index.as_str()).await? else { continue };
-            return Ok(self.admit(&row).map(Arc::new));
+            let Some(caller) = self.admit(&row) else { return Ok(None) };
+            if number > 0 {
+                self.index_anew(token, &row).await;
+            }
+            return Ok(Some(Arc::new(caller)));
         }
         Ok(None)
+    }
+
+    /// Puts a row that an old key of the ring found under the primary, so that the old one
+    /// can leave the ring. Its caller is served, whatever becomes of that.
+    async fn index_anew(&self, token: &GatewayToken, row: &GatewayTokenRow) {
+        let index = self.vault.token_index(token).to_string();
+        let mac = self.vault.mac(MacPurpose::Row, &token_mac_parts(&index, &row.grant));
+        let first_index = Some(row.counting_index().to_owned());
+        let new = GatewayTokenRow { index, mac, first_index, ..row.clone() };
+        if let Err(error) = self.store.reindex_token(row, new).await {
+            let token = row.grant.id.0;
+            tracing::warn!(token, %error, "a token stays under an old key of the ring");
+        }
     }
 
     fn admit(&self, row: &GatewayTokenRow) -> Option<Caller> {
@@ -147,7 +164,7 @@ impl Callers {
             tracing::error!(token = row.grant.id.0, %error, "a token's row does not carry our MAC");
             return None;
         }
-        Some(Caller { index: row.index.as_str().into(), grant: row.grant.clone() })
+        Some(Caller { index: row.counting_index().into(), grant: row.grant.clone() })
     }
 }
 

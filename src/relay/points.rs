@@ -50,7 +50,7 @@ struct Key {
 }
 
 impl OperatorKeys {
-    /// Seals keys.
+    /// Seals keys; each is a seal of the ring's that was counted.
     ///
     /// # Errors
     /// As [`Vault::seal_credential`].

@@ -92,6 +92,10 @@ pub trait Directory: Treasury {
     async fn canaries(&self) -> Answer<Vec<String>>;
     /// Adds a canary record.
     async fn add_canary(&self, canary: &str) -> Answer<()>;
+
+    /// Counts a seal that a key of the ring is about to make; answers which one it is, from
+    /// 1. Never too few: an answer that got lost has counted.
+    async fn count_seal(&self, kid: &str) -> Answer<u64>;
 }
 
 /// Leases and what they come to.
@@ -99,6 +103,10 @@ pub trait Directory: Treasury {
 pub trait Ledger: Purses {
     /// The row of a token by its keyed index, revoked ones too.
     async fn token(&self, index: &str) -> Answer<Option<Arc<GatewayTokenRow>>>;
+    /// Gives a token another row, under an index and a MAC of another key; `false` when `old`
+    /// is no longer its row, or is revoked. The index of `old` finds nothing from then on, or
+    /// the old row, which is revoked with the token: on Redis a gateway may have that key alone.
+    async fn reindex_token(&self, old: &GatewayTokenRow, new: GatewayTokenRow) -> Answer<bool>;
     /// An account's fixed part; may be up to 5 s old.
     async fn account(&self, id: AccountId) -> Answer<Option<Arc<Account>>>;
 

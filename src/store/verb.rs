@@ -34,6 +34,7 @@ pub enum Verb {
     RemoveAccount { account: AccountId },
     Canaries,
     AddCanary { canary: String },
+    CountSeal { kid: String },
     GrantPoints { user: UserId, points: Points, note: String },
     Purse { purse: Purse },
     PointsLedger { user: UserId, before: Option<String>, limit: usize },
@@ -102,6 +103,7 @@ impl Verb {
             }
             Self::Canaries => to_json(directory.canaries().await?),
             Self::AddCanary { canary } => to_json(directory.add_canary(&canary).await?),
+            Self::CountSeal { kid } => to_json(directory.count_seal(&kid).await?),
             Self::GrantPoints { user, points, note } => {
                 to_json(directory.grant_points(user, points, &note).await?)
             }

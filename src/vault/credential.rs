@@ -4,10 +4,8 @@
 //! ring's primary wraps the data key. A rotation re-wraps the data key alone, and
 //! deleting it erases the credential.
 //!
-//! Random 96-bit nonces bound a wrapping key to 2^32 seals (NIST SP 800-38D, 8.3). The
-//! count is the store's to keep, one for each [`Vault::seal_credential`] under the kid
-//! that [`Vault::kids`] names first: it warns at 2^28 and refuses at 2^31. A data key
-//! seals once.
+//! A wrapping key may seal only so often: whoever calls [`Vault::seal_credential`] has the
+//! store count it first, and asks [`Vault::may_seal`]. A data key seals once.
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;

@@ -59,6 +59,15 @@ pub enum SealError {
     /// The operating system gives no random bytes.
     #[error("the operating system gives no random bytes: {0}")]
     NoRandom(#[from] getrandom::Error),
+    /// The primary has made as many seals as it safely may.
+    #[error(
+        "key `{kid}` has sealed as often as it safely may: put a new key in front of it in the \
+         ring (`tributary keys generate`), and keep it behind that one"
+    )]
+    Spent {
+        /// Its name.
+        kid: Kid,
+    },
     /// More than AES-GCM may seal at once (64 GiB).
     #[error("{bytes} bytes are too many to seal at once")]
     TooLong {

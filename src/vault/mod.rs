@@ -19,6 +19,7 @@
 //! | `place`, `sealed`, `credential` | where a secret lies, how it is written, sealing and opening |
 //! | `mac`, `canary` | proofs over rows; the proof that a ring fits a store |
 //! | `token`, `token_index` | what callers send, and what finds it |
+//! | `wear` | how often a key may seal |
 //! | `plain`, `mask` | secrets in memory, and in other people's answers |
 //!
 //! Sources: NIST SP 800-38D (AES-GCM), RFC 5869 (HKDF), RFC 2104 (HMAC).
@@ -41,6 +42,7 @@ mod token;
 mod token_index;
 #[cfg(test)]
 mod vectors;
+mod wear;
 
 use subkeys::Subkeys;
 
@@ -54,6 +56,7 @@ pub use plain::Plain;
 pub use ring::KeyRing;
 pub use token::GatewayToken;
 pub use token_index::TokenIndex;
+pub use wear::Worn;
 
 /// The keys that everything is sealed and proved with, derived from a [`KeyRing`].
 ///

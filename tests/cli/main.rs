@@ -8,4 +8,5 @@ mod points;
 mod refusals;
 mod removal;
 mod rig;
+mod ring;
 mod walk;

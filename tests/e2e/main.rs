@@ -26,6 +26,7 @@ mod models;
 mod points;
 mod regression;
 mod replicas;
+mod rotation;
 mod server;
 mod stall;
 mod token_limits;

@@ -1,5 +1,6 @@
 //! Users, tokens, accounts and the key ring's canaries.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use tributary::accounts::{
@@ -8,7 +9,7 @@ use tributary::accounts::{
 use tributary::store::StoreError;
 
 use crate::contract;
-use crate::rig::{Rig, day, hours};
+use crate::rig::{Rig, Wish, day, hours};
 
 async fn token(rig: &Rig, user: &User, index: &str) -> GatewayTokenRow {
     let row = GatewayTokenRow {
@@ -31,6 +32,7 @@ async fn token(rig: &Rig, user: &User, index: &str) -> GatewayTokenRow {
         last_four: "wxyz".into(),
         created_at: rig.now(),
         revoked_at: None,
+        first_index: None,
     };
     rig.store.add_token(row.clone()).await.unwrap();
     row
@@ -72,6 +74,70 @@ contract! {
         assert_eq!(rig.store.tokens_of(ann.id).await.unwrap(), [revoked, other]);
         assert!(!rig.store.revoke_token(TokenId(999)).await.unwrap());
     }
+}
+
+contract! {
+    async fn a_token_gets_another_index_and_is_revoked_under_both(rig: Rig) {
+        let ann = rig.user().await;
+        let old = token(&rig, &ann, "old.1").await;
+        let new = GatewayTokenRow {
+            index: "new.1".into(),
+            mac: "new mac".into(),
+            first_index: Some("old.1".into()),
+            ..old.clone()
+        };
+        let stale = GatewayTokenRow { name: "other".into(), ..old.clone() };
+        assert!(!rig.store.reindex_token(&stale, new.clone()).await.unwrap());
+        assert_eq!(rig.store.token("new.1").await.unwrap(), None);
+
+        assert!(rig.store.reindex_token(&old, new.clone()).await.unwrap());
+        assert_eq!(*rig.store.token("new.1").await.unwrap().unwrap(), new);
+        assert_eq!(rig.store.tokens_of(ann.id).await.unwrap(), std::slice::from_ref(&new));
+
+        // A later rotation.
+        let newer = GatewayTokenRow { index: "newer.1".into(), ..new.clone() };
+        assert!(rig.store.reindex_token(&new, newer.clone()).await.unwrap());
+        assert_eq!(rig.store.tokens_of(ann.id).await.unwrap(), std::slice::from_ref(&newer));
+
+        assert!(rig.store.revoke_token(old.grant.id).await.unwrap());
+        for index in ["newer.1", "new.1", "old.1"] {
+            let row = rig.store.token(index).await.unwrap();
+            assert!(row.is_none_or(|row| row.revoked_at.is_some() && row.mac == "revoked"));
+        }
+        let next = GatewayTokenRow { index: "next.1".into(), ..newer.clone() };
+        assert!(!rig.store.reindex_token(&newer, next).await.unwrap());
+        assert_eq!(rig.store.token("next.1").await.unwrap(), None);
+    }
+}
+
+contract! {
+    async fn no_row_of_a_token_outlives_its_revoking(rig: Rig) {
+        let ann = rig.user().await;
+        for number in 0..20 {
+            let old = token(&rig, &ann, &format!("old.{number}")).await;
+            let index = format!("new.{number}");
+            let new = GatewayTokenRow { index: index.clone(), ..old.clone() };
+            let (moved, revoked) =
+                tokio::join!(rig.store.reindex_token(&old, new), rig.store.revoke_token(old.grant.id));
+            assert!(moved.is_ok() && revoked.unwrap());
+            for index in [&old.index, &index] {
+                let row = rig.store.token(index).await.unwrap();
+                assert!(row.is_none_or(|row| row.revoked_at.is_some() && row.mac == "revoked"));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_index_outlives_the_process() {
+    let mut rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    let old = token(&rig, &ann, "old.1").await;
+    let new = GatewayTokenRow { index: "new.1".into(), ..old.clone() };
+    assert!(rig.store.reindex_token(&old, new.clone()).await.unwrap());
+    rig.crash();
+    assert_eq!(*rig.store.token("new.1").await.unwrap().unwrap(), new);
+    assert_eq!(rig.store.token("old.1").await.unwrap(), None);
 }
 
 contract! {
@@ -150,6 +216,31 @@ contract! {
             assert_eq!(rig.shown(&ann, one).await.health, health);
         }
     }
+}
+
+contract! {
+    async fn the_seals_of_each_key_are_counted_apart(rig: Rig) {
+        let counted = async |kid| rig.store.count_seal(kid).await.unwrap();
+        for seals in 1..=3 {
+            assert_eq!(counted("k1").await, seals);
+        }
+        assert_eq!((counted("k2").await, counted("k1").await), (1, 4));
+        // Whoever counts at once gets a number of its own.
+        let crowd = futures_util::future::join_all((0..20).map(|_| counted("k2"))).await;
+        assert_eq!(BTreeSet::from_iter(crowd), BTreeSet::from_iter(2..=21));
+    }
+}
+
+#[tokio::test]
+async fn the_seals_of_a_key_outlive_the_process() {
+    let mut rig = Rig::sqlite(Wish::default());
+    assert_eq!(rig.store.count_seal("k1").await.unwrap(), 1);
+    rig.crash();
+    assert_eq!(rig.store.count_seal("k1").await.unwrap(), 2);
+    let rig = Rig::reopened(rig);
+    assert_eq!(rig.store.count_seal("k1").await.unwrap(), 3);
+    // The ids that are counted beside them are as they were.
+    assert_eq!(rig.store.reserve_account_id().await.unwrap().0, 1);
 }
 
 contract! {

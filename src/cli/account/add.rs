@@ -9,7 +9,7 @@ use serde_json::json;
 use super::key_file;
 use crate::accounts::{AccountId, NewAccount, Origin, PlatformId, Tokens, User, WindowSpec};
 use crate::cli::desk::user_named;
-use crate::cli::{Desk, Failure, print};
+use crate::cli::{Desk, Failure, print, ring};
 use crate::platforms::{Credential, DialectName, Face, Platform};
 use crate::relay::CREDENTIAL_FIELD;
 use crate::store::{Directory, StoreError};
@@ -168,6 +168,9 @@ pub(in crate::cli) async fn bind(
         field: CREDENTIAL_FIELD,
         generation,
     };
+    if let Some(worn) = ring::count_seal(directory, vault).await? {
+        eprintln!("warning: {worn}");
+    }
     let sealed = vault.seal_credential(&place, &Plain::from(credential.to_sealed()))?;
     let account = NewAccount {
         id,

@@ -15,7 +15,7 @@ use crate::accounts::{
 use super::super::{Answer, Directory, StoreError};
 use super::keys::{self, Family};
 use super::view::packed;
-use super::{RedisStore, from_json, instant, to_json};
+use super::{RedisStore, from_json, to_json};
 
 #[async_trait]
 impl Directory for RedisStore {
@@ -87,19 +87,7 @@ impl Directory for RedisStore {
     }
 
     async fn revoke_token(&self, token: TokenId) -> Answer<bool> {
-        let place = redis::cmd("GET").arg(keys::token_place(token)).take();
-        let index: Option<String> = self.link.ask(&place).await?;
-        let Some(index) = index else { return Ok(false) };
-        let Some(mut row) = self.token_row(&index).await? else { return Ok(false) };
-        row.revoke(self.now().await?);
-        let at = row.revoked_at.map_or(0, Timestamp::as_millisecond);
-        let row = to_json("token", &row)?;
-        let key = keys::token(&index);
-        // The time first, and once: the row follows however often this is repeated.
-        let at = redis::cmd("HSETNX").arg(&key).arg("revoked_at").arg(at).take();
-        self.link.ask::<()>(&at).await?;
-        self.link.ask::<()>(&redis::cmd("HSET").arg(key).arg("row").arg(row).take()).await?;
-        Ok(true)
+        self.revoke_rows(token).await
     }
 
     async fn reserve_account_id(&self) -> Answer<AccountId> {
@@ -197,22 +185,15 @@ impl Directory for RedisStore {
         let add = redis::cmd("ZADD").arg(keys::CANARIES).arg("NX").arg(now).arg(canary).take();
         self.link.ask(&add).await
     }
+
+    async fn count_seal(&self, kid: &str) -> Answer<u64> {
+        self.link.ask(&redis::cmd("HINCRBY").arg(keys::SEALS).arg(kid).arg(1).take()).await
+    }
 }
 
 impl RedisStore {
     async fn count(&self, counter: &str) -> Answer<i64> {
         self.link.ask(&redis::cmd("INCR").arg(counter).take()).await
-    }
-
-    pub(super) async fn token_row(&self, index: &str) -> Answer<Option<GatewayTokenRow>> {
-        let row = redis::cmd("HMGET").arg(keys::token(index)).arg("row").arg("revoked_at").take();
-        let (row, revoked_at): (Option<String>, Option<i64>) = self.link.ask(&row).await?;
-        let Some(row) = row else { return Ok(None) };
-        let row: GatewayTokenRow = from_json("token", &row)?;
-        match revoked_at {
-            Some(ms) => Ok(Some(GatewayTokenRow { revoked_at: instant("token", ms)?, ..row })),
-            None => Ok(Some(row)),
-        }
     }
 }
 

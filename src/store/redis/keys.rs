@@ -85,6 +85,8 @@ pub(super) const ZONES: &str = "zones";
 pub(super) const USERS: [&str; 3] = ["{us}:names", "{us}:users", "{us}:counters"];
 /// The canaries, in the order they came.
 pub(super) const CANARIES: &str = "canaries";
+/// How often each key of the ring has sealed.
+pub(super) const SEALS: &str = "seals";
 pub(super) const TOKEN_IDS: &str = "ids:token";
 pub(super) const ACCOUNT_IDS: &str = "ids:account";
 

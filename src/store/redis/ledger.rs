@@ -30,6 +30,10 @@ impl Ledger for RedisStore {
         Ok(self.token_row(index).await?.map(Arc::new))
     }
 
+    async fn reindex_token(&self, old: &GatewayTokenRow, new: GatewayTokenRow) -> Answer<bool> {
+        self.add_row(old, &new).await
+    }
+
     async fn account(&self, id: AccountId) -> Answer<Option<Arc<Account>>> {
         self.fixed_part(id).await
     }

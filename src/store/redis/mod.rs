@@ -21,6 +21,7 @@ mod records;
 mod replay;
 mod roster;
 mod scripts;
+mod tokens;
 mod view;
 mod wire;
 

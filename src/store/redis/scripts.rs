@@ -50,6 +50,7 @@ scripts! {
     forget_totals: "forget_totals.lua";
     records: "records.lua";
     add_user: "add_user.lua";
+    reindex_token: "reindex_token.lua";
 }
 
 /// A script and its hash.

@@ -102,4 +102,8 @@ impl Directory for SqliteStore {
     async fn add_canary(&self, canary: &str) -> Answer<()> {
         self.desk.write(|books, _| books.add_canary(canary)).await
     }
+
+    async fn count_seal(&self, kid: &str) -> Answer<u64> {
+        self.desk.write(|books, _| books.count_seal(kid)).await
+    }
 }

@@ -22,6 +22,10 @@ impl Ledger for SqliteStore {
         self.desk.read(|books, _| books.people.token(index).cloned())
     }
 
+    async fn reindex_token(&self, old: &GatewayTokenRow, new: GatewayTokenRow) -> Answer<bool> {
+        self.desk.write(|books, _| books.reindex(old, new)).await
+    }
+
     async fn account(&self, id: AccountId) -> Answer<Option<Arc<Account>>> {
         self.desk.read(|books, _| books.account(id).map(|entry| entry.fixed.clone()))
     }

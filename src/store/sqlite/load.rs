@@ -36,6 +36,9 @@ fn people(conn: &Connection, books: &mut Books) -> Answer<()> {
         if let Some(counter) = Counter::ALL.into_iter().find(|counter| counter.name() == name) {
             books.people.counters.insert(counter, get(row, 1)?);
         }
+        if let Some(kid) = name.strip_prefix(rows::SEALS) {
+            books.people.seals.insert(kid.into(), tokens(get(row, 1)?).0);
+        }
         Ok(())
     })?;
     each(conn, "SELECT id, name, pool, created_at FROM users", |row| {

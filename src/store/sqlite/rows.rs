@@ -10,6 +10,9 @@ use super::books::Ms;
 /// The counter that holds the last charge that was folded.
 pub(super) const FOLDED: &str = "folded";
 
+/// How the counters are called that hold how often each key of the ring has sealed.
+pub(super) const SEALS: &str = "seals:";
+
 pub(super) fn kind_number(kind: ChargeKind) -> i64 {
     match kind {
         ChargeKind::Released => 0,

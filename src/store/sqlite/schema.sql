@@ -2,6 +2,7 @@
 
 -- The last id given of each kind; ids are never given twice. `folded`: up to this charge
 -- all that follows from charges is in its place; after a crash the later ones are replayed.
+-- `seals:KID`: how often that key of the ring has sealed.
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE users (

@@ -232,9 +232,17 @@ impl<'conn> Statements<'conn> {
                     params![json, revoked, row.grant.id.0],
                 )
             }
+            Note::Reindexed(row) => self.once(
+                "UPDATE tokens SET lookup = ?, row = ? WHERE id = ?",
+                params![row.index, rows::to_json("token", &**row)?, row.grant.id.0],
+            ),
             Note::Canary(canary) => {
                 self.once("INSERT INTO canaries VALUES (NULL, ?)", params![canary])
             }
+            Note::Seals(kid, seals) => self.once(
+                "INSERT OR REPLACE INTO counters VALUES (?, ?)",
+                params![format!("{}{kid}", rows::SEALS), Tokens(*seals).signed()],
+            ),
             Note::Purse(note) => purses::write(self.conn, note),
             Note::Account(account) => self.account(account),
             Note::Condition(id, condition) => self.once(

@@ -113,6 +113,7 @@ pub struct Rig {
     pub token: String,
     pub running: Running,
     vault: Arc<Vault>,
+    ring: String,
     catalogue: Arc<Catalogue>,
     client: Client<HttpConnector, Full<Bytes>>,
     _home: Home,
@@ -151,8 +152,8 @@ impl Rig {
         let stub = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stub_address = stub.local_addr().unwrap().to_string();
         let catalogue = Arc::new(platforms::catalogue(&simulator, &stub_address, wish.toml));
-        let ring = KeyRing::parse(&KeyRing::generate().unwrap()).unwrap();
-        let vault = Arc::new(Vault::new(&ring));
+        let ring = KeyRing::generate().unwrap().to_string();
+        let vault = Arc::new(Vault::new(&KeyRing::parse(&ring).unwrap()));
         let user = store.add_user("tester").await.unwrap();
         let running = serve(&wish, &catalogue, &store, &vault).await.unwrap();
         let mut rig = Self {
@@ -163,6 +164,7 @@ impl Rig {
             token: String::new(),
             running,
             vault,
+            ring,
             catalogue,
             client: Client::builder(TokioExecutor::new()).build_http(),
             _home: home,
@@ -182,6 +184,17 @@ impl Rig {
         let mut wish = Wish::default();
         wish.server.listen = listen;
         serve(&wish, &self.catalogue, &self.store, &self.vault).await
+    }
+
+    /// A vault whose primary is new, with the rig's own key behind it.
+    pub fn rotated(&self) -> Arc<Vault> {
+        let ring = format!("{}\n{}", *KeyRing::generate().unwrap(), self.ring);
+        Arc::new(Vault::new(&KeyRing::parse(&ring).unwrap()))
+    }
+
+    /// Another gateway on the same store, with this vault.
+    pub async fn start_with(&self, vault: &Arc<Vault>) -> Running {
+        serve(&Wish::default(), &self.catalogue, &self.store, vault).await.unwrap()
     }
 
     pub async fn chat(&self, body: Value) -> Answer {

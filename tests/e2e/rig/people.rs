@@ -89,6 +89,7 @@ impl Rig {
             last_four: token.last_four().into(),
             created_at: clock::now(),
             revoked_at: None,
+            first_index: None,
         };
         (row, token.expose_secret().to_owned())
     }

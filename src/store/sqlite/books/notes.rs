@@ -21,7 +21,10 @@ pub(in super::super) enum Note {
     User(User),
     Token(Arc<GatewayTokenRow>),
     Revoked(Arc<GatewayTokenRow>),
+    Reindexed(Arc<GatewayTokenRow>),
     Canary(String),
+    /// How often a key of the ring has sealed.
+    Seals(Box<str>, u64),
     Account(Arc<Account>),
     Removed(AccountId),
     Condition(AccountId, Condition),

@@ -1,4 +1,4 @@
-//! Users, gateway tokens, canaries, and the counters that ids come from.
+//! Users, gateway tokens, canaries, seals, and the counters that ids come from.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -42,6 +42,8 @@ pub(in super::super) struct People {
     by_index: HashMap<String, TokenId>,
     pub(in super::super) canaries: Vec<String>,
     pub(in super::super) counters: BTreeMap<Counter, i64>,
+    /// How often each key of the ring has sealed.
+    pub(in super::super) seals: BTreeMap<Box<str>, u64>,
 }
 
 impl People {
@@ -92,6 +94,24 @@ impl Books {
         Ok(())
     }
 
+    /// Gives a token's row another index, if it is still this row, and not revoked.
+    pub(in super::super) fn reindex(
+        &mut self,
+        old: &GatewayTokenRow,
+        new: GatewayTokenRow,
+    ) -> bool {
+        let people = &mut self.people;
+        let is_it = people.tokens.get(&new.grant.id).is_some_and(|row| **row == *old);
+        if !is_it || old.revoked_at.is_some() || people.by_index.contains_key(&new.index) {
+            return false;
+        }
+        people.by_index.remove(&old.index);
+        let row = Arc::new(new);
+        self.rows.push(Note::Reindexed(row.clone()));
+        people.place_token(row);
+        true
+    }
+
     /// Revokes a token; one that is revoked already stays as it was.
     pub(in super::super) fn revoke(&mut self, id: TokenId, now: Timestamp) -> bool {
         let Some(row) = self.people.tokens.get_mut(&id) else { return false };
@@ -107,6 +127,13 @@ impl Books {
             self.people.canaries.push(canary.into());
             self.rows.push(Note::Canary(canary.into()));
         }
+    }
+
+    pub(in super::super) fn count_seal(&mut self, kid: &str) -> u64 {
+        let seals = self.people.seals.entry(kid.into()).or_default();
+        *seals = seals.saturating_add(1);
+        self.rows.push(Note::Seals(kid.into(), *seals));
+        *seals
     }
 
     /// A call may end after its account was removed: it is kept without the id.
