@@ -272,6 +272,22 @@ both! {
 
 both! {
     #[wish(wish())]
+    async fn a_hold_covers_every_answer_that_is_asked_for(rig: Rig) {
+        rig.give("5").await;
+        let mut body = ask(MODEL, "pace 20 ms say 20 words");
+        body["max_tokens"] = json!(100);
+        body["n"] = json!(4);
+        let mut stream = rig.stream(body).await;
+        stream.until("data:").await;
+        let held = rig.store.purse(&Purse::Points(rig.user.id)).await.unwrap().held;
+        assert!(held >= 4 * 100 * 10, "{held} millionths for four answers of 100 tokens");
+        stream.rest().await;
+        rig.all_paid().await;
+    }
+}
+
+both! {
+    #[wish(wish())]
     async fn a_caller_that_hangs_up_pays_for_what_was_sent(rig: Rig) {
         rig.give("5").await;
         let mut stream = rig.stream(ask(MODEL, "pace 50 ms say 100 words")).await;
