@@ -109,6 +109,7 @@ async fn requests(
         let ask = LeaseAsk {
             id,
             user: user.id,
+            token: TokenId(1),
             pool: user.pool,
             platform: &platform,
             model: "qwen-plus",
@@ -124,6 +125,8 @@ async fn requests(
             platform: platform.clone(),
             account: grant.account,
             user: user.id,
+            token: TokenId(1),
+            model: "qwen-plus".into(),
             estimate: Tokens(1000),
             granted_at: grant.granted_at,
         };

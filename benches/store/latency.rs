@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tributary::accounts::{
     AccountId, Charge, Health, LeaseAsk, LeaseId, LeaseKey, PlatformId, Resets, Rest, Settlement,
-    Tokens, User,
+    TokenId, Tokens, User,
 };
 use tributary::store::{Clock, Store, redis, sqlite};
 use tributary::telemetry::clock;
@@ -151,6 +151,7 @@ async fn lease(store: &dyn Store, user: &User, resets: &Resets) -> LeaseKey {
     let ask = LeaseAsk {
         id,
         user: user.id,
+        token: TokenId(1),
         pool: user.pool,
         platform: &platform,
         model: MODEL,
@@ -166,6 +167,8 @@ async fn lease(store: &dyn Store, user: &User, resets: &Resets) -> LeaseKey {
         platform: platform.clone(),
         account: grant.account,
         user: user.id,
+        token: TokenId(1),
+        model: MODEL.into(),
         estimate: Tokens(1000),
         granted_at: grant.granted_at,
     }

@@ -81,6 +81,7 @@ impl Gateway {
             let ask = LeaseAsk {
                 id: lease_id(),
                 user: caller.user(),
+                token: caller.token(),
                 pool,
                 platform: &lane.platform,
                 model: &hop.model.upstream,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tributary::accounts::{
-    AccountId, Charge, ChargeKind, LeaseAsk, LeaseId, Settlement, Tokens, User,
+    AccountId, Charge, ChargeKind, LeaseAsk, LeaseId, Settlement, TokenId, Tokens, User,
 };
 use tributary::store::redis::{Options, RedisStore};
 use tributary::store::{Store, StoreError};
@@ -148,6 +148,7 @@ async fn live(
         let ask = LeaseAsk {
             id,
             user: user.id,
+            token: TokenId(7),
             pool: user.pool,
             platform: &qwen,
             model: "qwen-plus",

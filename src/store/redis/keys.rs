@@ -40,6 +40,7 @@ impl Family {
         ];
         let mut keys: Vec<String> = NAMES.iter().map(|name| self.key(name)).collect();
         keys.push(platforms(self.pool));
+        keys.push(self.sums());
         keys
     }
 
@@ -55,6 +56,11 @@ impl Family {
     /// Accounts by id: the fixed part.
     pub(super) fn fixed(&self) -> String {
         self.key("f")
+    }
+
+    /// What was charged, by day, user, token, account and model.
+    pub(super) fn sums(&self) -> String {
+        self.key("sum")
     }
 
     /// The stream of charges.
@@ -145,7 +151,7 @@ pub(super) fn days_of(user: UserId) -> String {
     format!("{{u:{user}}}:days")
 }
 
-/// A user's totals of a day.
+/// A user's totals of a day, but what was charged: that lies where it was charged.
 pub(super) fn totals_of(user: UserId, day: Date) -> String {
     format!("{{u:{user}}}:totals:{day}")
 }

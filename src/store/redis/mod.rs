@@ -22,6 +22,7 @@ mod replay;
 mod roster;
 mod scripts;
 mod tokens;
+mod totals;
 mod view;
 mod wire;
 

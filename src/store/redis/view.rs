@@ -21,7 +21,8 @@ const END_TOLD: i64 = 4;
 type Shown = (String, Parts, i64, i64, Vec<Packed>);
 
 impl RedisStore {
-    async fn families_in(&self, pools: &[PoolId]) -> Answer<Vec<Family>> {
+    /// The families of some pools.
+    pub(super) async fn families_in(&self, pools: &[PoolId]) -> Answer<Vec<Family>> {
         let members = pools.iter().map(|&pool| async move {
             let set: Vec<String> =
                 self.link.ask(&redis::cmd("SMEMBERS").arg(platforms(pool)).take()).await?;

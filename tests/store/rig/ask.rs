@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tributary::accounts::{
-    AccountId, Grant, LeaseAsk, LeaseId, LeaseKey, PlatformId, Refusal, Tokens, User,
+    AccountId, Grant, LeaseAsk, LeaseId, LeaseKey, PlatformId, Refusal, TokenId, Tokens, User,
 };
 
 use super::Rig;
@@ -18,6 +18,7 @@ pub struct Held {
 pub struct Ask<'a> {
     rig: &'a Rig,
     user: &'a User,
+    token: TokenId,
     id: LeaseId,
     platform: PlatformId,
     model: &'a str,
@@ -39,6 +40,7 @@ impl<'a> Ask<'a> {
         Self {
             rig,
             user,
+            token: TokenId(7),
             id: fresh_id(),
             platform: "qwen".into(),
             model: "qwen-plus",
@@ -50,6 +52,11 @@ impl<'a> Ask<'a> {
 
     pub fn id(mut self, id: LeaseId) -> Self {
         self.id = id;
+        self
+    }
+
+    pub fn token(mut self, token: TokenId) -> Self {
+        self.token = token;
         self
     }
 
@@ -78,6 +85,7 @@ impl<'a> Ask<'a> {
         let ask = LeaseAsk {
             id: self.id,
             user: self.user.id,
+            token: self.token,
             pool: self.user.pool,
             platform: &self.platform,
             model: self.model,
@@ -93,6 +101,8 @@ impl<'a> Ask<'a> {
             platform: self.platform,
             account: grant.account,
             user: self.user.id,
+            token: self.token,
+            model: self.model.into(),
             estimate: Tokens(self.estimate),
             granted_at: grant.granted_at,
         };

@@ -1,17 +1,17 @@
 -- Grants a lease, or says why not.
 --
--- Arguments: id, user, model, estimate, how long it lives in ms, the pinned account or
+-- Arguments: id, user, token, model, estimate, how long it lives in ms, the pinned account or
 -- '', then the accounts tried already.
 --
 -- Costs the same whether the family has ten accounts or ten thousand: one due timer is
 -- handled, the top of a sorted set is taken. A model that is blocked on many has a set of
 -- its own; one that is blocked on a few is looked for page by page.
 
-local id, user, model = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3]
-local estimate, lives = number(ARGV[base + 4]), number(ARGV[base + 5])
-local only = ARGV[base + 6]
-local tried, tried_count = {}, #ARGV - base - 6
-for i = base + 7, #ARGV do tried[ARGV[i]] = true end
+local id, user, token, model = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3], ARGV[base + 4]
+local estimate, lives = number(ARGV[base + 5]), number(ARGV[base + 6])
+local only = ARGV[base + 7]
+local tried, tried_count = {}, #ARGV - base - 7
+for i = base + 8, #ARGV do tried[ARGV[i]] = true end
 -- How deep to look for one that was not tried: each tried one hides at most one.
 local deep = tried_count
 
@@ -160,8 +160,8 @@ if s then
   local ailing = (s[STRIKES] > 0 or s[ST] == TRYING) and 1 or 0
   if s[ST] == TRYING then s[TRIAL] = id end
   put(s)
-  local answer = { s.id, estimate, user, remaining, candidates, granted_at, ailing }
-  call('HSET', LEASES, id, pack(answer))
+  local lease = { s.id, estimate, user, remaining, candidates, granted_at, ailing, token, model }
+  call('HSET', LEASES, id, pack(lease))
   call('ZADD', DEADLINES, now + lives, 'l' .. id)
   return { 'granted', s.id, remaining, candidates, granted_at, ailing }
 end
