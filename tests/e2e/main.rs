@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a test's tasks need no drain")]
 
+#[path = "../common/figures.rs"]
+mod figures;
 mod rig;
 #[allow(dead_code, reason = "the commands' own tests use the rest")]
 #[path = "../cli/rig.rs"]
@@ -12,6 +14,7 @@ mod shell;
 
 mod audit;
 mod books;
+mod clocks;
 mod crash;
 mod cuts;
 mod drains;
@@ -24,6 +27,7 @@ mod limits;
 mod line;
 mod models;
 mod points;
+mod redis_faults;
 mod regression;
 mod replicas;
 mod rotation;

@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
+#[path = "../common/figures.rs"]
+mod figures;
 mod rig;
 
 mod blocks;
