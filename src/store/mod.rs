@@ -169,6 +169,9 @@ pub trait Ledger: Purses {
 }
 
 /// A whole store.
-pub trait Store: Directory + Ledger {}
-
-impl<T: Directory + Ledger> Store for T {}
+pub trait Store: Directory + Ledger {
+    /// The same store for the calls of the runtime that this is called in, and for as long
+    /// as that lives: over connections of its own, where a store has connections, so that
+    /// a call and its answer wake no other thread.
+    fn in_this_runtime(self: Arc<Self>) -> Arc<dyn Store>;
+}
