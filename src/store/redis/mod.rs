@@ -16,6 +16,7 @@ mod keys;
 mod ledger;
 mod link;
 mod places;
+mod policies;
 mod purses;
 mod records;
 mod replay;
@@ -34,12 +35,13 @@ use jiff::Timestamp;
 use super::rate::Rates;
 use super::settings::SHORTEST_DEADLINE;
 use super::{Answer, Clock, Keep, Store, StoreError};
-use crate::accounts::LeaseAsk;
+use crate::accounts::{LeaseAsk, Policy};
 use crate::telemetry::clock;
 pub(super) use address::{holds_password, no_store};
 use keys::FamilyKeys;
 use link::Link;
 use places::Places;
+use policies::Policies;
 use replay::Memory;
 use roster::Roster;
 use scripts::Scripts;
@@ -55,11 +57,19 @@ pub struct Options {
     pub keep: Keep,
     /// What TLS trusts instead of the system's authorities: a PEM file.
     pub ca_file: Option<PathBuf>,
+    /// The policy of pools without one of their own; the same on every gateway.
+    pub policy: Policy,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { clock: None, deadline: LeaseAsk::DEADLINE, keep: Keep::default(), ca_file: None }
+        Self {
+            clock: None,
+            deadline: LeaseAsk::DEADLINE,
+            keep: Keep::default(),
+            ca_file: None,
+            policy: Policy::default(),
+        }
     }
 }
 
@@ -70,6 +80,7 @@ pub struct RedisStore {
     scripts: Arc<Scripts>,
     family_keys: Arc<FamilyKeys>,
     places: Arc<Places>,
+    policies: Arc<Policies>,
     roster: Arc<Roster>,
     rates: Arc<Rates>,
     memory: Arc<Memory>,
@@ -91,6 +102,7 @@ impl RedisStore {
             scripts: Arc::new(Scripts::new()),
             family_keys: Arc::default(),
             places: Arc::default(),
+            policies: Arc::default(),
             roster: Arc::default(),
             rates: Arc::new(Rates::new(
                 options.clock.clone().unwrap_or_else(|| Arc::new(clock::now)),

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::accounts::{
-    Account, AccountId, GatewayTokenRow, Grant, Harm, LeaseAsk, LeaseId, LeaseKey, Record, Refusal,
-    Resets, Rest, Settlement, Told,
+    Account, AccountId, GatewayTokenRow, Grant, Harm, LeaseAsk, LeaseId, LeaseKey, Policy, PoolId,
+    Record, Refusal, Resets, Rest, Settlement, Told,
 };
 
 use super::super::{Answer, Ledger};
@@ -28,6 +28,10 @@ impl Ledger for SqliteStore {
 
     async fn account(&self, id: AccountId) -> Answer<Option<Arc<Account>>> {
         self.desk.read(|books, _| books.account(id).map(|entry| entry.fixed.clone()))
+    }
+
+    async fn policy(&self, pool: PoolId) -> Answer<Policy> {
+        self.desk.read(|books, _| books.policy(pool))
     }
 
     async fn lease(&self, ask: LeaseAsk<'_>) -> Answer<Result<Grant, Refusal>> {
