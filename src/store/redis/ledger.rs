@@ -11,7 +11,7 @@ use redis::Value;
 
 use crate::accounts::{
     Account, AccountId, Charge, ChargeKind, EARLY_TRY, GatewayTokenRow, Grant, Harm, LeaseAsk,
-    LeaseId, LeaseKey, Record, Refusal, Resets, Rest, Settlement, Told,
+    LeaseId, LeaseKey, Record, Refusal, Resets, Rest, Settlement, ShortKey, Told,
 };
 
 use super::super::{Answer, Ledger, StoreError};
@@ -121,6 +121,23 @@ impl Ledger for RedisStore {
 
     async fn learn(&self, batch: Vec<Told>, resets: &Resets) -> Answer<()> {
         all_of(join_all(batch.iter().map(|told| self.hear(told, resets))).await)
+    }
+
+    async fn claim_renewal(
+        &self,
+        account: AccountId,
+        claim: LeaseId,
+        life: Duration,
+    ) -> Answer<bool> {
+        self.claim(account, claim, life).await
+    }
+
+    async fn end_renewal(&self, account: AccountId, claim: LeaseId) -> Answer<()> {
+        self.claim(account, claim, Duration::ZERO).await.map(drop)
+    }
+
+    async fn keep_short_key(&self, account: AccountId, key: ShortKey) -> Answer<bool> {
+        self.put_short_key(account, key).await
     }
 
     async fn record(&self, batch: Vec<Record>) -> Answer<()> {

@@ -18,6 +18,7 @@ mod link;
 mod places;
 mod purses;
 mod records;
+mod renewal;
 mod replay;
 mod roster;
 mod scripts;

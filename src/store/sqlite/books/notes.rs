@@ -26,6 +26,8 @@ pub(in super::super) enum Note {
     /// How often a key of the ring has sealed.
     Seals(Box<str>, u64),
     Account(Arc<Account>),
+    /// Its fixed part has another short-lived key.
+    Refreshed(Arc<Account>),
     Removed(AccountId),
     Condition(AccountId, Condition),
     Windows(AccountId, Vec<Window>),
