@@ -16,7 +16,7 @@ mod told;
 mod total;
 mod window;
 
-pub use account::{Account, AccountState, NewAccount};
+pub use account::{Account, AccountState, NewAccount, ShortKey};
 pub use charge::{ChargeKind, ChargeRow};
 pub use harm::{Condition, EARLY_TRY, Harm, Rest, Scale, later};
 pub use health::{Health, remedy_of};

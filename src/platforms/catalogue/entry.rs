@@ -17,6 +17,8 @@ use crate::platforms::{DialectName, Price, Vocabulary};
 pub(super) struct PlatformEntry {
     pub(super) name: Option<String>,
     pub(super) default_model: Option<String>,
+    /// A credential is only ever sent to these; without them, to those of its own addresses.
+    pub(super) api_origins: Option<Vec<String>>,
     pub(super) default_face: Option<DialectName>,
     #[serde(default)]
     pub(super) windows: Vec<WindowEntry>,

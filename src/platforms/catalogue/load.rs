@@ -8,7 +8,7 @@ use url::Url;
 
 use super::entry::{FaceEntry, ModelEntry, PlatformEntry, WindowEntry};
 use super::platform::family;
-use super::{CatalogueError, Face, Model, Platform, Reach, merge};
+use super::{CatalogueError, Face, Model, Platform, Reach, merge, origins};
 use crate::accounts::{Origin, Period, Tokens, WindowSpec};
 use crate::platforms::DialectName;
 use crate::platforms::rules::{ErrorRule, LimitRule};
@@ -121,6 +121,10 @@ fn read(id: &str, table: Value, common: &Common) -> Result<Platform, Vec<Catalog
     let faces = read_faces(&mut entry, &path, common, &mut mistakes);
     let windows = read_windows(&entry.windows, &path, &mut mistakes);
     let models = read_models(&mut entry, &faces, &path, &mut mistakes);
+    let api_origins = match entry.api_origins.take() {
+        None => origins::of(&faces, &models),
+        Some(listed) => origins::listed(&listed, &faces, &models, &path, &mut mistakes),
+    };
     let mut retired = Vec::new();
     for (name, successor) in entry.retired {
         match models.iter().find(|model| model.name == successor) {
@@ -141,6 +145,7 @@ fn read(id: &str, table: Value, common: &Common) -> Result<Platform, Vec<Catalog
         windows,
         on_hangup: entry.on_hangup,
         vocabulary: entry.tokenizer.unwrap_or_default(),
+        api_origins,
         faces,
         models,
         retired,
@@ -247,10 +252,12 @@ fn read_face(dialect: DialectName, face: FaceEntry, common: &Common) -> Result<F
         headers.insert(name, value);
     }
     join(&face.base_url, dialect.path())?;
+    let mut credential = face.credential;
+    credential.settle(|address| join(&face.base_url, address))?;
     Ok(Face {
         dialect,
-        base_url: face.base_url.parse().map_err(|_| "base_url is no URL".to_owned())?,
-        credential: face.credential,
+        base_url: plain(&face.base_url)?,
+        credential,
         headers,
         request: face.request,
         answer: face.answer,
@@ -290,6 +297,13 @@ fn address(model: &ModelEntry, face: &Face) -> Result<Uri, String> {
     join(base, path.unwrap_or(face.dialect.path()))
 }
 
+/// An address as the `url` crate writes it: no default port.
+fn plain(base: &str) -> Result<Uri, String> {
+    let wrong = || "base_url is no URL".to_owned();
+    let url: Url = base.parse().map_err(|_| wrong())?;
+    url.as_str().parse().map_err(|_| wrong())
+}
+
 /// The address of a path under a base. A relative path may leave the base's last
 /// segment (`../v2/chat/completions`), so that a model moves with its platform when
 /// the operator sets another base.
@@ -306,6 +320,6 @@ pub(super) fn join(base: &str, path: &str) -> Result<Uri, String> {
     full.as_str().parse().map_err(|_| format!("`{full}` is no address"))
 }
 
-fn mistake(path: impl Into<String>, message: impl Into<String>) -> CatalogueError {
+pub(super) fn mistake(path: impl Into<String>, message: impl Into<String>) -> CatalogueError {
     CatalogueError { path: path.into(), message: message.into() }
 }

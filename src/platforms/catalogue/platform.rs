@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::Family;
 use crate::accounts::{Period, WindowSpec};
-use crate::platforms::credential::CredentialSpec;
+use crate::platforms::credential::{Credential, CredentialSpec};
 use crate::platforms::rules::{AnswerRules, ErrorRule, LimitRule, RequestRules, Traits, fits};
 use crate::platforms::{DialectName, Price, Vocabulary};
 
@@ -27,6 +27,8 @@ pub struct Platform {
     pub on_hangup: Option<Hangup>,
     /// What text is counted by, of models that nobody listed.
     pub vocabulary: Vocabulary,
+    /// Scheme and authority of every address that a credential may be sent to.
+    pub api_origins: Vec<Uri>,
     /// The wire formats it can be reached in, the usual one first.
     pub faces: Vec<Arc<Face>>,
     /// Its models.
@@ -117,6 +119,27 @@ impl Platform {
             Some(dialect) => self.faces.iter().find(|face| face.dialect == dialect),
             None => self.faces.first(),
         }
+    }
+
+    /// The face that a credential is used by: the one that its account names, or the first
+    /// that it fits.
+    pub fn face_for(
+        &self,
+        dialect: Option<DialectName>,
+        credential: &Credential,
+    ) -> Option<&Arc<Face>> {
+        if dialect.is_some() {
+            return self.face(dialect);
+        }
+        let spoken = self.faces.iter().filter(|face| face.dialect.is_spoken());
+        spoken.clone().find(|face| credential.fits(face)).or_else(|| self.faces.first())
+    }
+
+    /// Whether a credential may be sent to an address.
+    pub fn may_be_sent_to(&self, address: &Uri) -> bool {
+        self.api_origins.iter().any(|origin| {
+            origin.scheme() == address.scheme() && origin.authority() == address.authority()
+        })
     }
 
     /// Whether this build speaks one of its dialects.

@@ -19,6 +19,7 @@ mod places;
 mod policies;
 mod purses;
 mod records;
+mod renewal;
 mod replay;
 mod roster;
 mod scripts;

@@ -245,6 +245,10 @@ impl<'conn> Statements<'conn> {
             ),
             Note::Purse(note) => purses::write(self.conn, note),
             Note::Account(account) => self.account(account),
+            Note::Refreshed(account) => self.once(
+                "UPDATE accounts SET row = ? WHERE id = ?",
+                params![rows::to_json("account", &**account)?, account.id.0],
+            ),
             Note::Condition(id, condition) => self.once(
                 "INSERT OR REPLACE INTO health VALUES (?, ?)",
                 params![id.0, rows::to_json("health", condition)?],
