@@ -107,7 +107,12 @@ impl Ledger for SqliteStore {
     }
 
     async fn end_renewal(&self, account: AccountId, claim: LeaseId) -> Answer<()> {
-        self.desk.decide(|books, _| Then::Answer(books.end_renewal(account, claim))).await
+        self.desk
+            .decide(|books, _| {
+                books.end_renewal(account, claim);
+                Then::Answer(())
+            })
+            .await
     }
 
     async fn keep_short_key(&self, account: AccountId, key: ShortKey) -> Answer<bool> {
