@@ -10,7 +10,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, LeaseId, PlatformId, PoolId, Resets, TokenId, Tokens, UserId};
+use super::{
+    AccountId, Conversation, LeaseId, PlatformId, Policy, PoolId, Resets, TokenId, Tokens, UserId,
+};
 
 /// What a gateway asks of the store for one attempt.
 #[derive(Clone, Debug)]
@@ -33,6 +35,8 @@ pub struct LeaseAsk<'a> {
     pub only: Option<AccountId>,
     /// Accounts that this request has tried already.
     pub except: &'a [AccountId],
+    /// The conversation that the request belongs to, where the pool is sticky.
+    pub conversation: Option<Conversation>,
     /// The zones' next two resets.
     pub resets: &'a Resets,
 }
@@ -55,6 +59,10 @@ pub struct Grant {
     pub granted_at: Timestamp,
     /// Failures are on the account's record: a success is worth telling.
     pub ailing: bool,
+    /// The pool's policy, which chose the account; `None` for a pin.
+    pub policy: Option<Policy>,
+    /// The account was chosen because its conversation was there before.
+    pub stayed: bool,
 }
 
 /// Where a lease lies, and what it holds.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::civil::Date;
 
-use crate::accounts::{LeaseKey, PlatformId, PoolId, Purse, TokenId, UserId};
+use crate::accounts::{AccountId, LeaseKey, PlatformId, PoolId, Purse, TokenId, UserId};
 
 /// One pool on one platform.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,14 +34,16 @@ impl Family {
 
     /// The keys that every script declares, in the order of `common.lua`.
     fn keys(&self) -> Vec<String> {
-        const NAMES: [&str; 21] = [
+        const FIRST: [&str; 21] = [
             "a", "q", "qi", "lo", "t", "r", "s", "ls", "ld", "out", "b", "bt", "n", "h", "f", "nm",
             "te", "m0", "m1", "m2", "m3",
         ];
-        let mut keys: Vec<String> = NAMES.iter().map(|name| self.key(name)).collect();
-        keys.push(platforms(self.pool));
-        keys.push(self.sums());
-        keys
+        const PLACES: [&str; 5] = ["p", "p0", "p1", "p2", "p3"];
+        const CONVERSATIONS: [&str; 2] = ["c", "ct"];
+        let own = |names: &[&str]| names.iter().map(|name| self.key(name)).collect::<Vec<_>>();
+        let (platforms, policy) = (vec![platforms(self.pool)], vec![policy(self.pool)]);
+        let sums = vec![self.sums()];
+        [own(&FIRST), platforms, own(&PLACES), policy, own(&CONVERSATIONS), sums].concat()
     }
 
     fn key(&self, name: &str) -> String {
@@ -61,6 +63,11 @@ impl Family {
     /// What was charged, by day, user, token, account and model.
     pub(super) fn sums(&self) -> String {
         self.key("sum")
+    }
+
+    /// Who makes an account's next short-lived key.
+    pub(super) fn renewal(&self, account: AccountId) -> String {
+        self.key(&format!("rn:{account}"))
     }
 
     /// The stream of charges.
@@ -101,6 +108,11 @@ pub(super) fn platforms(pool: PoolId) -> String {
     format!("{{p:{pool}}}:platforms")
 }
 
+/// A pool's own policy, and which policy each family's order is for.
+pub(super) fn policy(pool: PoolId) -> String {
+    format!("{{p:{pool}}}:policy")
+}
+
 /// A token by its keyed hash.
 pub(super) fn token(index: &str) -> String {
     format!("{{t:{index}}}")
@@ -127,7 +139,7 @@ pub(super) fn token_place(token: TokenId) -> String {
 }
 
 /// Where an account's id lies.
-pub(super) fn account_place(account: crate::accounts::AccountId) -> String {
+pub(super) fn account_place(account: AccountId) -> String {
     format!("acx:{account}")
 }
 

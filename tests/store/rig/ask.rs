@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tributary::accounts::{
-    AccountId, Grant, LeaseAsk, LeaseId, LeaseKey, PlatformId, Refusal, TokenId, Tokens, User,
+    AccountId, Conversation, Grant, LeaseAsk, LeaseId, LeaseKey, PlatformId, Refusal, TokenId,
+    Tokens, User,
 };
 
 use super::Rig;
@@ -25,6 +26,7 @@ pub struct Ask<'a> {
     estimate: u64,
     only: Option<AccountId>,
     except: Vec<AccountId>,
+    conversation: Option<Conversation>,
 }
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -47,6 +49,7 @@ impl<'a> Ask<'a> {
             estimate,
             only: None,
             except: Vec::new(),
+            conversation: None,
         }
     }
 
@@ -80,6 +83,11 @@ impl<'a> Ask<'a> {
         self
     }
 
+    pub fn conversation(mut self, number: u64) -> Self {
+        self.conversation = Some(Conversation(number));
+        self
+    }
+
     pub async fn answer(self) -> Result<Held, Refusal> {
         let resets = self.rig.resets();
         let ask = LeaseAsk {
@@ -92,6 +100,7 @@ impl<'a> Ask<'a> {
             estimate: Tokens(self.estimate),
             only: self.only,
             except: &self.except,
+            conversation: self.conversation,
             resets: &resets,
         };
         let grant = self.rig.store.lease(ask).await.unwrap()?;

@@ -59,7 +59,7 @@ local function settle(id, account, user, granted_at, kind, tokens, token, model)
     -- Granted, acknowledged, and lost when a replica took over: what it used counts all
     -- the same. Nothing is held for it. Had it ended since it was granted, its tombstone
     -- would still stand.
-    finish(id, { account, false, user, '', '', '', '', token, model }, kind, tokens)
+    finish(id, { account, false, user, '', '', '', '', '', 0, token, model }, kind, tokens)
     bury(id)
   end
 end

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::accounts::{
-    AccountId, Grant, LeaseAsk, LeaseId, LeaseKey, PlatformId, Refusal, TokenId, Tokens, UserId,
+    AccountId, Grant, LeaseAsk, LeaseId, LeaseKey, PlatformId, Policy, Refusal, TokenId, Tokens,
+    UserId,
 };
 
 use super::{Books, Ms, Note, family_of};
@@ -67,12 +68,19 @@ impl Books {
         let entry = self.accounts.get_mut(&id)?;
         let family = family_of(&mut self.pools, entry)?;
         let ailing = entry.condition.is_ailing(now);
+        let policy = ask.only.is_none().then_some(family.policy);
+        let conversation = ask.conversation.filter(|_| policy == Some(Policy::Sticky));
+        let stayed = conversation.is_some_and(|conversation| {
+            family.bindings.bind(conversation, id, now.as_millisecond()) == Some(id)
+        });
         let grant = Grant {
             account: id,
             remaining: entry.remaining(),
             candidates,
             granted_at: now,
             ailing,
+            policy,
+            stayed,
         };
         self.last_lease += 1;
         entry.turn = self.last_lease;
