@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use serde::de::Error;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroizing;
 
 use super::Face;
@@ -24,6 +24,19 @@ pub enum Credential {
         /// Other fields, by the names of the face's [`CredentialSpec`].
         extra: BTreeMap<String, Zeroizing<String>>,
     },
+}
+
+/// What a credential is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// [`Credential::Key`].
+    #[default]
+    Key,
+    /// A login of a person's, by OAuth.
+    Oauth,
+    /// A login of a person's, by a browser's session.
+    Session,
 }
 
 /// What a face takes as proof, and where a person gets it.
@@ -80,6 +93,13 @@ struct Fields {
 }
 
 impl Credential {
+    /// What it is.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Credential::Key { .. } => Kind::Key,
+        }
+    }
+
     /// Reads a key file: the raw key, or a JSON object `{"key": …}` with other fields.
     ///
     /// # Errors

@@ -22,8 +22,8 @@ use super::tried::Tried;
 use crate::accounts::{Account, AccountId, Health, LeaseAsk};
 use crate::front::{ByteCensus, ChatRequest};
 use crate::platforms::{
-    Answer, Credential, DialectName, ErrorClass, Exchange, Fed, Hop, LimitsTold, PlatformError,
-    Reader, StreamEnd, UpstreamRequest,
+    Answer, Credential, DialectName, ErrorClass, Exchange, Face, Fed, Hop, LimitsTold,
+    PlatformError, Reader, StreamEnd, UpstreamRequest,
 };
 use crate::store::StoreError;
 use crate::telemetry::clock;
@@ -143,6 +143,7 @@ impl Gateway {
         let dialect = account.dialect.as_deref().and_then(DialectName::named);
         let face = hop.platform.face(dialect).ok_or_else(|| no_face(account))?;
         let credential = self.open_credential(account)?;
+        let face = Face::of(hop.platform.reaching(face, &hop.model), credential.kind());
         let created = clock::now().as_second();
         let (mut exchange, upstream) =
             Exchange::begin(&hop.platform, face, &hop.model, ask, created)

@@ -206,7 +206,7 @@ fn read_models(
         }
         let traits = model.traits.over(&family(&entry.families, &model.name));
         let mut reach = Vec::new();
-        for face in faces {
+        for face in faces.iter().filter(|face| traits.reaches(face.dialect)) {
             match address(&model, face) {
                 Ok(url) => reach.push(Reach::new(face, url, &traits)),
                 Err(message) => mistakes.push(mistake(place(), message)),
@@ -247,7 +247,7 @@ fn read_face(dialect: DialectName, face: FaceEntry, common: &Common) -> Result<F
         headers.insert(name, value);
     }
     join(&face.base_url, dialect.path())?;
-    Ok(Face {
+    let own = Face {
         dialect,
         base_url: face.base_url.parse().map_err(|_| "base_url is no URL".to_owned())?,
         credential: face.credential,
@@ -258,7 +258,10 @@ fn read_face(dialect: DialectName, face: FaceEntry, common: &Common) -> Result<F
         errors: face.errors.unwrap_or_else(|| common.errors.clone()),
         limits: face.limits.unwrap_or_else(|| common.limits.clone()),
         param_names: face.param_names,
-    })
+        login: None,
+    };
+    let login = face.login.map(|request| Arc::new(Face { request, ..own.clone() }));
+    Ok(Face { login, ..own })
 }
 
 /// Whether a header's name says that its value is a secret: those are sealed, and never

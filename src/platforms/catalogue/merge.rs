@@ -3,11 +3,12 @@
 use toml::{Table, Value};
 
 /// What belongs to a face, and may stand at the platform's top for short.
-const FACE_KEYS: [&str; 9] = [
+const FACE_KEYS: [&str; 10] = [
     "base_url",
     "credential",
     "headers",
     "request",
+    "login",
     "answer",
     "errors",
     "limits",

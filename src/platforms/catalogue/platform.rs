@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::Family;
 use crate::accounts::{Period, WindowSpec};
-use crate::platforms::credential::CredentialSpec;
+use crate::platforms::credential::{CredentialSpec, Kind};
 use crate::platforms::rules::{AnswerRules, ErrorRule, LimitRule, RequestRules, Traits, fits};
 use crate::platforms::{DialectName, Price, Vocabulary};
 
@@ -48,7 +48,7 @@ pub enum Hangup {
 }
 
 /// One wire format at one address.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Face {
     /// The wire format.
     pub dialect: DialectName,
@@ -70,6 +70,8 @@ pub struct Face {
     pub own_codes: bool,
     /// Request fields that are looked for in the words of a refusal.
     pub param_names: Vec<String>,
+    /// The same, as people's logins are served there, where that differs.
+    pub login: Option<Arc<Face>>,
 }
 
 /// One model of a platform.
@@ -119,6 +121,14 @@ impl Platform {
         }
     }
 
+    /// The face that reaches a model: an account's own, or, where the model is reached in other
+    /// dialects alone, the first of those.
+    pub fn reaching<'a>(&'a self, own: &'a Arc<Face>, model: &Model) -> &'a Arc<Face> {
+        let reaches = |face: &&Arc<Face>| model.reach(face.dialect).is_some();
+        let spoken = || self.faces.iter().filter(|face| face.dialect.is_spoken());
+        Some(own).filter(reaches).or_else(|| spoken().find(reaches)).unwrap_or(own)
+    }
+
     /// Whether this build speaks one of its dialects.
     pub fn is_available(&self) -> bool {
         self.faces.iter().any(|face| face.dialect.is_spoken())
@@ -133,7 +143,8 @@ impl Platform {
     /// A model that nobody listed, with its family's traits.
     pub fn unlisted(&self, name: &str) -> Model {
         let traits = family(&self.families, name);
-        let reach = self.faces.iter().map(|face| {
+        let reached = self.faces.iter().filter(|face| traits.reaches(face.dialect));
+        let reach = reached.map(|face| {
             // The address was proven when the face was loaded.
             let url = super::load::join(&face.base_url.to_string(), face.dialect.path());
             Reach::new(face, url.unwrap_or_default(), &traits)
@@ -159,6 +170,16 @@ impl Platform {
             Period::FromFirstUse { .. } => None,
         });
         zones.next_back().unwrap_or("UTC")
+    }
+}
+
+impl Face {
+    /// The face as accounts of this kind are served there.
+    pub fn of(face: &Arc<Face>, kind: Kind) -> &Arc<Face> {
+        match (kind, &face.login) {
+            (Kind::Oauth | Kind::Session, Some(login)) => login,
+            _ => face,
+        }
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) use stream::Stream;
 pub(super) use whole::whole;
 
 use crate::front::{ByteCensus, Produced, Usage, UsageReport};
+use crate::platforms::dialects::pivot::in_callers_words;
 use crate::platforms::failure::{Said, inside};
 use crate::platforms::{Face, Model, Platform, PlatformError};
 
@@ -75,6 +76,6 @@ impl Context {
 
     /// A finish reason for this caller.
     fn in_callers_words<'a>(&self, reason: &'a str) -> &'a str {
-        if self.legacy && reason == "tool_calls" { "function_call" } else { reason }
+        in_callers_words(reason, self.legacy)
     }
 }
