@@ -125,13 +125,17 @@ impl Drop for Folder {
 /// Puts the simulated platforms' origins in the place of the real ones.
 fn point_at(simulator: &Simulator, config: &mut Config) -> Result<(), Failure> {
     for (platform, origin) in simulator.platforms() {
-        let known = config.catalogue.platform(platform);
-        let Some(face) = known.and_then(|known| known.face(None)) else { continue };
-        let base_url = format!("{origin}{}", face.base_url.path().trim_end_matches('/'));
+        let Some(known) = config.catalogue.platform(platform) else { continue };
         let entry = config.settings.platforms.entry(platform);
         let entry = entry.or_insert_with(|| toml::Table::new().into());
-        if let Some(entry) = entry.as_table_mut() {
-            entry.insert("base_url".into(), base_url.into());
+        for face in known.faces.iter().filter(|face| face.dialect.is_spoken()) {
+            let base_url = format!("{origin}{}", face.base_url.path().trim_end_matches('/'));
+            let is_usual = known.face(None).is_some_and(|usual| usual.dialect == face.dialect);
+            let name = face.dialect.as_str();
+            let at = if is_usual { Some(&mut *entry) } else { within(entry, ["faces", name]) };
+            if let Some(at) = at.and_then(toml::Value::as_table_mut) {
+                at.insert("base_url".into(), base_url.into());
+            }
         }
     }
     let mut tables = toml::Table::new();
@@ -143,6 +147,14 @@ fn point_at(simulator: &Simulator, config: &mut Config) -> Result<(), Failure> {
     })?;
     config.catalogue = Arc::new(catalogue);
     Ok(())
+}
+
+/// The table at this path, made where there is none.
+fn within<'t>(table: &'t mut toml::Value, path: [&str; 2]) -> Option<&'t mut toml::Value> {
+    path.into_iter().try_fold(table, |table, name| {
+        let entry = table.as_table_mut()?.entry(name);
+        Some(entry.or_insert_with(|| toml::Table::new().into()))
+    })
 }
 
 /// A user with two accounts on each platform and a new token. A store that has some of
