@@ -26,6 +26,7 @@ mod models;
 mod points;
 mod regression;
 mod replicas;
+mod responses;
 mod rotation;
 mod server;
 mod stall;

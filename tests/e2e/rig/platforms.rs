@@ -90,6 +90,8 @@ pub fn configured(simulator: &Simulator) -> String {
         let origin = simulator.origin(platform).unwrap();
         text += &format!("[platforms.{platform}]\nbase_url = \"{origin}{path}\"\n");
     }
+    let origin = simulator.origin("openai").unwrap();
+    text += &format!("[platforms.openai.faces.openai_responses]\nbase_url = \"{origin}/v1\"\n");
     text
 }
 

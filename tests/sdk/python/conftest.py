@@ -11,6 +11,8 @@ from harness import Demo, RedisServer, Simulated
 
 STORES = ["sqlite", "redis"]
 PLATFORMS = ["openai", "qwen", "glm", "ernie", "spark", "claude"]
+# Faces beside a platform's usual one: the platform, and a model that is reached there.
+FACES = {"openai_responses": ("openai", "gpt-5.1-codex-max")}
 
 
 @contextmanager
@@ -49,6 +51,9 @@ def client(gateway: Demo) -> Iterator[OpenAI]:
         yield client
 
 
-@pytest.fixture(params=PLATFORMS)
+@pytest.fixture(params=[*PLATFORMS, *FACES])
 def platform(gateway: Demo, request: pytest.FixtureRequest) -> Simulated:
-    return gateway.platforms[request.param]
+    if request.param not in FACES:
+        return gateway.platforms[request.param]
+    name, model = FACES[request.param]
+    return Simulated(name, gateway.platforms[name].url, model, face=request.param)
