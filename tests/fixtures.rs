@@ -27,7 +27,8 @@ use tributary::platforms::{
 };
 
 /// What the cases of a face that is not its platform's usual one begin with, and whose they are.
-const FACES: [(&str, DialectName, Kind); 2] = [
+const FACES: [(&str, DialectName, Kind); 3] = [
+    ("dashscope_", DialectName::Dashscope, Kind::Key),
     ("responses_", DialectName::OpenaiResponses, Kind::Key),
     ("siwc_", DialectName::OpenaiResponses, Kind::Oauth),
 ];

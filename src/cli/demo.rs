@@ -16,9 +16,9 @@ use serde_json::{Map, Value, json};
 use super::account::{New, bind, windows_of};
 use super::serve::{addresses, begin, begin_log, serve_until_told};
 use super::{Common, Desk, Failure, print, ring, token};
-use crate::accounts::{Scope, Spending, TokenGrant, User};
+use crate::accounts::{Priority, Scope, Spending, TokenGrant, User};
 use crate::config::{Config, OwnRing};
-use crate::platforms::{Catalogue, Credential};
+use crate::platforms::{Catalogue, Credential, CredentialSpec, Face};
 use crate::simulator::Simulator;
 use crate::store::{self, Directory};
 use crate::vault::Vault;
@@ -135,6 +135,9 @@ fn point_at(simulator: &Simulator, config: &mut Config) -> Result<(), Failure> {
             let at = if is_usual { Some(&mut *entry) } else { within(entry, ["faces", name]) };
             if let Some(at) = at.and_then(toml::Value::as_table_mut) {
                 at.insert("base_url".into(), base_url.into());
+                if let Some(also) = issuers(face, &origin) {
+                    at.insert("credential".into(), also.into());
+                }
             }
         }
     }
@@ -155,6 +158,23 @@ fn within<'t>(table: &'t mut toml::Value, path: [&str; 2]) -> Option<&'t mut tom
         let entry = table.as_table_mut()?.entry(name);
         Some(entry.or_insert_with(|| toml::Table::new().into()))
     })
+}
+
+/// The simulated platform issues its own short-lived keys.
+fn issuers(face: &Face, origin: &str) -> Option<toml::Table> {
+    let row = |row: &CredentialSpec| {
+        let url = format!("{origin}{}", row.issuer.as_ref()?.address().path());
+        let mut issuer = toml::Table::new();
+        issuer.insert("url".into(), url.into());
+        let mut table = toml::Table::new();
+        table.insert("name".into(), row.name.clone().into());
+        table.insert("issuer".into(), issuer.into());
+        Some(toml::Value::from(table))
+    };
+    let rows: Vec<toml::Value> = face.credential.also.iter().filter_map(row).collect();
+    let mut table = toml::Table::new();
+    table.insert("also".into(), rows.clone().into());
+    (!rows.is_empty()).then_some(table)
 }
 
 /// A user with two accounts on each platform and a new token. A store that has some of
@@ -185,7 +205,8 @@ async fn populate(
             let credential = Credential::parse(face, key)
                 .map_err(|error| Failure::other(format!("{id}: {error}"), ""))?;
             let windows = windows_of(platform, limit);
-            let new = New { platform, name: &name, dialect: None, windows };
+            let priority = Priority::default();
+            let new = New { platform, name: &name, dialect: None, windows, priority };
             bind(directory, vault, &user, new, &credential).await?;
         }
     }

@@ -6,9 +6,9 @@ use http::{HeaderMap, Uri};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::entry::Family;
+use super::entry::{Family, PathEntry};
 use crate::accounts::{Period, WindowSpec};
-use crate::platforms::credential::{CredentialSpec, Kind};
+use crate::platforms::credential::{Credential, CredentialSpec, Kind};
 use crate::platforms::rules::{AnswerRules, ErrorRule, LimitRule, RequestRules, Traits, fits};
 use crate::platforms::{DialectName, Price, Vocabulary};
 
@@ -27,6 +27,8 @@ pub struct Platform {
     pub on_hangup: Option<Hangup>,
     /// What text is counted by, of models that nobody listed.
     pub vocabulary: Vocabulary,
+    /// Scheme and authority of every address that a credential may be sent to.
+    pub api_origins: Vec<Uri>,
     /// The wire formats it can be reached in, the usual one first.
     pub faces: Vec<Arc<Face>>,
     /// Its models.
@@ -72,6 +74,23 @@ pub struct Face {
     pub param_names: Vec<String>,
     /// The same, as people's logins are served there, where that differs.
     pub login: Option<Arc<Face>>,
+    pub(super) paths: Vec<PathEntry>,
+}
+
+impl Face {
+    /// The face as accounts of this kind are served there.
+    pub fn of(face: &Arc<Face>, kind: Kind) -> &Arc<Face> {
+        match (kind, &face.login) {
+            (Kind::Oauth | Kind::Session, Some(login)) => login,
+            _ => face,
+        }
+    }
+
+    /// Where a model lies under the base, unless its entry says so itself.
+    pub(super) fn path(&self, upstream: &str) -> &str {
+        let named = |row: &&PathEntry| row.names.iter().any(|pattern| fits(pattern, upstream));
+        self.paths.iter().find(named).map_or(self.dialect.path(), |row| &row.path)
+    }
 }
 
 /// One model of a platform.
@@ -122,11 +141,38 @@ impl Platform {
     }
 
     /// The face that reaches a model: an account's own, or, where the model is reached in other
-    /// dialects alone, the first of those.
-    pub fn reaching<'a>(&'a self, own: &'a Arc<Face>, model: &Model) -> &'a Arc<Face> {
+    /// dialects alone, the first of those that the credential fits.
+    pub fn reaching<'a>(
+        &'a self,
+        own: &'a Arc<Face>,
+        model: &Model,
+        credential: &Credential,
+    ) -> &'a Arc<Face> {
         let reaches = |face: &&Arc<Face>| model.reach(face.dialect).is_some();
-        let spoken = || self.faces.iter().filter(|face| face.dialect.is_spoken());
-        Some(own).filter(reaches).or_else(|| spoken().find(reaches)).unwrap_or(own)
+        let mut spoken = self.faces.iter().filter(|face| face.dialect.is_spoken());
+        let mut other = || spoken.find(|face| reaches(face) && credential.fits(face));
+        Some(own).filter(reaches).or_else(|| other()).unwrap_or(own)
+    }
+
+    /// The face that a credential is used by: the one that its account names, or the first
+    /// that it fits.
+    pub fn face_for(
+        &self,
+        dialect: Option<DialectName>,
+        credential: &Credential,
+    ) -> Option<&Arc<Face>> {
+        if dialect.is_some() {
+            return self.face(dialect);
+        }
+        let spoken = self.faces.iter().filter(|face| face.dialect.is_spoken());
+        spoken.clone().find(|face| credential.fits(face)).or_else(|| self.faces.first())
+    }
+
+    /// Whether a credential may be sent to an address.
+    pub fn may_be_sent_to(&self, address: &Uri) -> bool {
+        self.api_origins.iter().any(|origin| {
+            origin.scheme() == address.scheme() && origin.authority() == address.authority()
+        })
     }
 
     /// Whether this build speaks one of its dialects.
@@ -146,7 +192,7 @@ impl Platform {
         let reached = self.faces.iter().filter(|face| traits.reaches(face.dialect));
         let reach = reached.map(|face| {
             // The address was proven when the face was loaded.
-            let url = super::load::join(&face.base_url.to_string(), face.dialect.path());
+            let url = super::load::join(&face.base_url.to_string(), face.path(name));
             Reach::new(face, url.unwrap_or_default(), &traits)
         });
         Model {
@@ -170,16 +216,6 @@ impl Platform {
             Period::FromFirstUse { .. } => None,
         });
         zones.next_back().unwrap_or("UTC")
-    }
-}
-
-impl Face {
-    /// The face as accounts of this kind are served there.
-    pub fn of(face: &Arc<Face>, kind: Kind) -> &Arc<Face> {
-        match (kind, &face.login) {
-            (Kind::Oauth | Kind::Session, Some(login)) => login,
-            _ => face,
-        }
     }
 }
 

@@ -1,60 +1,28 @@
-//! Messages as the front has them.
+//! Reading messages and their parts.
 
-use super::legacy::messages_to_tools;
+use std::borrow::Cow;
+
 use crate::front::BadRequest;
-use crate::front::object::{Object, elements};
+use crate::front::object::{Object, elements, read_text};
 
-/// Reads the front's messages, each as an object; calls and results in the old form (`legacy`,
-/// or wherever one stands) are read as tool calls and their results.
-pub(crate) fn read_messages(json: &str, legacy: bool) -> Result<Vec<Object<'_>>, BadRequest> {
-    let wrong = |at: usize| {
-        let param = format!("messages[{at}]");
-        let message = format!("Invalid type for '{param}': expected an object.");
-        BadRequest::field(param, message)
+/// Reads messages as objects.
+pub(crate) fn read_messages(json: &str) -> Result<Vec<Object<'_>>, BadRequest> {
+    let wrong = |number: usize| {
+        let message = format!("Invalid type for 'messages[{number}]': expected an object.");
+        BadRequest::field(format!("messages[{number}]"), message)
     };
-    let listed = elements(json).map_err(|_| wrong(0))?;
-    let read = |(at, json)| Object::parse(json).map_err(|_| wrong(at));
-    let mut messages: Vec<Object<'_>> =
-        listed.into_iter().enumerate().map(read).collect::<Result<_, _>>()?;
-    if legacy || messages.iter().any(|message| message.given("function_call").is_some()) {
-        messages_to_tools(&mut messages);
+    let messages = elements(json).map_err(|error| {
+        BadRequest::field("messages", format!("'messages' can't be read: {error}."))
+    })?;
+    let read = |(number, json)| Object::parse(json).map_err(|_| wrong(number));
+    messages.into_iter().enumerate().map(read).collect()
+}
+
+/// The text of a text part; a refusal is text too.
+pub(crate) fn part_text<'a>(part: &'a Object<'_>) -> Option<Cow<'a, str>> {
+    match part.get("type")? {
+        "\"text\"" => read_text(part.get("text")?),
+        "\"refusal\"" => read_text(part.get("refusal")?),
+        _ => None,
     }
-    Ok(messages)
-}
-
-/// A message's content, which must be a text or a list of parts.
-pub(crate) fn content<'a>(at: usize, message: &'a Object<'_>) -> Result<&'a str, BadRequest> {
-    let json = message.given("content").filter(|json| json.starts_with(['"', '[']));
-    json.ok_or_else(|| wrong_content(at))
-}
-
-/// A content that is neither.
-pub(crate) fn wrong_content(at: usize) -> BadRequest {
-    let param = format!("messages[{at}].content");
-    let message = format!("Invalid '{param}': expected a string or a list of parts.");
-    BadRequest::field(param, message)
-}
-
-/// Thinking that a platform wants back with the results of its calls, as it came: those blocks
-/// whose type is one of `kinds` (JSON strings). What another platform thought is left out.
-pub(crate) fn thinking_blocks<'a>(
-    at: usize,
-    message: &'a Object<'_>,
-    kinds: &[&str],
-) -> Result<Vec<&'a str>, BadRequest> {
-    let Some(json) = message.given("thinking_blocks") else { return Ok(Vec::new()) };
-    let wrong = || {
-        let param = format!("messages[{at}].thinking_blocks");
-        let message = format!("Invalid '{param}': expected the blocks as they came.");
-        BadRequest::field(param, message)
-    };
-    let mut kept = Vec::new();
-    for json in elements(json).map_err(|_| wrong())? {
-        let block = Object::parse(json).map_err(|_| wrong())?;
-        let kind = block.get("type").filter(|kind| kind.starts_with('"')).ok_or_else(wrong)?;
-        if kinds.contains(&kind) {
-            kept.push(json);
-        }
-    }
-    Ok(kept)
 }

@@ -1,7 +1,8 @@
 //! Content parts as the front has them.
 
+use super::messages::part_text;
 use crate::front::BadRequest;
-use crate::front::object::{Object, elements, read_text};
+use crate::front::object::{Object, elements};
 
 /// Where a part stands, for a refusal.
 #[derive(Clone, Copy)]
@@ -34,15 +35,13 @@ pub(crate) fn parts(at: usize, json: &str) -> Result<Vec<(Place, Object<'_>)>, B
 /// The texts of parts that are nothing else.
 pub(crate) fn texts(at: usize, json: &str) -> Result<Vec<String>, BadRequest> {
     let text = |(place, part): &(Place, Object<'_>)| {
-        text_of(part)
-            .and_then(read_text)
-            .map(|text| text.into_owned())
-            .ok_or_else(|| place.wrong("expected text"))
+        let text = part_text(part).ok_or_else(|| place.wrong("expected text"))?;
+        Ok(text.into_owned())
     };
     parts(at, json)?.iter().map(text).collect()
 }
 
-/// The text of a text part; a refusal is text too.
+/// The text of a text part or a refusal, as JSON.
 pub(crate) fn text_of<'a>(part: &'a Object<'_>) -> Option<&'a str> {
     match part.get("type") {
         Some("\"text\"") => part.get("text"),

@@ -8,7 +8,7 @@ use super::calls::Calls;
 use crate::front::BadRequest;
 use crate::front::object::{Object, elements, read_text, text_to_json};
 use crate::platforms::dialects::pivot::{
-    content, read_messages, texts, thinking_blocks, wrong_content,
+    content, read_history, texts, thinking_blocks, wrong_content,
 };
 
 /// Thinking of the platform's own.
@@ -53,7 +53,7 @@ impl Content {
 impl Conversation {
     /// Reads the front's messages; with `legacy`, calls and results in the old form too.
     pub(super) fn read(json: &str, legacy: bool) -> Result<Conversation, BadRequest> {
-        let messages = read_messages(json, legacy)?;
+        let messages = read_history(json, legacy)?;
         let (mut conversation, mut calls) = (Conversation::default(), Calls::default());
         for (at, message) in messages.iter().enumerate() {
             conversation.message(at, message, &mut calls)?;

@@ -7,7 +7,7 @@ use super::parts::{Takes, content};
 use crate::front::BadRequest;
 use crate::front::object::{Object, elements, read_text, text_to_json};
 use crate::platforms::dialects::pivot::{
-    self, JSON_OBJECT_TEXT, read_messages, texts, thinking_blocks, wrong_content,
+    self, JSON_OBJECT_TEXT, read_history, texts, thinking_blocks, wrong_content,
 };
 
 /// A conversation as items.
@@ -23,7 +23,7 @@ impl Input {
     /// Reads the front's messages.
     pub(super) fn read(json: &str, legacy: bool) -> Result<Input, BadRequest> {
         let mut input = Input::default();
-        for (at, message) in read_messages(json, legacy)?.iter().enumerate() {
+        for (at, message) in read_history(json, legacy)?.iter().enumerate() {
             input.message(at, message)?;
         }
         Ok(input)
