@@ -122,21 +122,20 @@ impl Drop for Folder {
     }
 }
 
-/// Puts the simulated platforms' origins in the place of the real ones.
+/// Puts the simulated platforms' origins in the place of the real ones, for all their faces.
 fn point_at(simulator: &Simulator, config: &mut Config) -> Result<(), Failure> {
     for (platform, origin) in simulator.platforms() {
         let Some(known) = config.catalogue.platform(platform) else { continue };
-        let entry = config.settings.platforms.entry(platform);
-        let entry = entry.or_insert_with(|| toml::Table::new().into());
-        for face in known.faces.iter().filter(|face| face.dialect.is_spoken()) {
+        let Some(entry) = table_in(&mut config.settings.platforms, platform) else { continue };
+        // Short for the usual face's, over which it would win.
+        entry.remove("base_url");
+        let Some(faces) = table_in(entry, "faces") else { continue };
+        for face in &known.faces {
             let base_url = format!("{origin}{}", face.base_url.path().trim_end_matches('/'));
-            let is_usual = known.face(None).is_some_and(|usual| usual.dialect == face.dialect);
-            let name = face.dialect.as_str();
-            let at = if is_usual { Some(&mut *entry) } else { within(entry, ["faces", name]) };
-            if let Some(at) = at.and_then(toml::Value::as_table_mut) {
-                at.insert("base_url".into(), base_url.into());
+            if let Some(entry) = table_in(faces, face.dialect.as_str()) {
+                entry.insert("base_url".into(), base_url.into());
                 if let Some(also) = issuers(face, &origin) {
-                    at.insert("credential".into(), also.into());
+                    entry.insert("credential".into(), also.into());
                 }
             }
         }
@@ -152,12 +151,8 @@ fn point_at(simulator: &Simulator, config: &mut Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The table at this path, made where there is none.
-fn within<'t>(table: &'t mut toml::Value, path: [&str; 2]) -> Option<&'t mut toml::Value> {
-    path.into_iter().try_fold(table, |table, name| {
-        let entry = table.as_table_mut()?.entry(name);
-        Some(entry.or_insert_with(|| toml::Table::new().into()))
-    })
+fn table_in<'a>(table: &'a mut toml::Table, name: &str) -> Option<&'a mut toml::Table> {
+    table.entry(name).or_insert_with(|| toml::Table::new().into()).as_table_mut()
 }
 
 /// The simulated platform issues its own short-lived keys.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::both;
-use crate::rig::{Rig, Wish, ask};
+use crate::rig::{Rig, Wish, ask, tail};
 
 const MODEL: &str = "gpt-5.1-codex-max";
 
@@ -23,6 +23,29 @@ both! {
         assert_eq!((&sent["path"], &sent["body"]["store"]), (&json!("/v1/responses"), &json!(false)));
         assert_eq!(rig.chat(ask("gpt-5.4-mini", "repeat: x")).await.content(), "x");
         assert_eq!(rig.sent("openai").await.pop().unwrap()["path"], "/v1/chat/completions");
+    }
+}
+
+both! {
+    async fn an_account_that_names_the_face_is_reached_by_it_for_every_model(rig: Rig) {
+        let (user, token) = rig.stranger().await;
+        let key = "sk-of-somebody-else-00000077";
+        rig.bind_to_face("openai_responses", &user, "openai", "theirs", key).await;
+        let question = "repeat: 长城 🙂";
+        for mut body in [ask("gpt-5.4-mini", question), ask(MODEL, question)] {
+            for streamed in [false, true] {
+                body["stream"] = json!(streamed);
+                let answer = rig.chat_as(&token, body.clone()).await;
+                assert_eq!(answer.content(), "长城 🙂", "{answer:?}");
+                assert_eq!(rig.sent("openai").await.pop().unwrap()["path"], "/v1/responses");
+            }
+        }
+        let counted = rig.counted("openai", &tail(key)).await;
+        rig.until(async || {
+            let accounts = rig.accounts_of(&user, "openai").await;
+            accounts[0].windows[0].used.0 == counted
+        })
+        .await;
     }
 }
 

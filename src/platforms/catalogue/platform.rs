@@ -150,8 +150,8 @@ impl Platform {
     ) -> &'a Arc<Face> {
         let reaches = |face: &&Arc<Face>| model.reach(face.dialect).is_some();
         let mut spoken = self.faces.iter().filter(|face| face.dialect.is_spoken());
-        let mut other = || spoken.find(|face| reaches(face) && credential.fits(face));
-        Some(own).filter(reaches).or_else(|| other()).unwrap_or(own)
+        let other = || spoken.find(|face| reaches(face) && credential.fits(face));
+        Some(own).filter(reaches).or_else(other).unwrap_or(own)
     }
 
     /// The face that a credential is used by: the one that its account names, or the first

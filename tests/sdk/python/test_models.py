@@ -4,14 +4,9 @@ import pytest
 from openai import NotFoundError, OpenAI
 from openai.types import Model
 
-from conftest import PLATFORMS
 from harness import Simulated
 
-# Models beside a platform's usual face are listed as all others; of some no page tells the sizes.
-usual = pytest.mark.parametrize("platform", PLATFORMS, indirect=True)
 
-
-@usual
 def test_the_list_has_each_platform_s_model(client: OpenAI, platform: Simulated) -> None:
     [model] = [model for model in client.models.list() if model.id == platform.model]
 
@@ -22,7 +17,6 @@ def test_the_list_has_each_platform_s_model(client: OpenAI, platform: Simulated)
         assert extra(model, "context_length") > 0
 
 
-@usual
 def test_the_list_has_each_account_s_models(client: OpenAI, platform: Simulated) -> None:
     bound = [model for model in client.models.list() if is_of_account(model, platform)]
 

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 from openai import APIError, BadRequestError, OpenAI
 
-from conftest import FACES
 from harness import Demo, Served, Simulated, until
 from harness.words import WEATHER, user
 
-_, MODEL = FACES["openai_responses"]
+MODEL = "gpt-5.1-codex-max"
 QUESTION = "What is the weather in Paris, in celsius?"
 LONG = user("Please say 3000 words.")
 

@@ -31,9 +31,8 @@ class Spent:
 class Simulated:
     """One platform that the demo simulates."""
 
-    def __init__(self, name: str, url: str, model: str, face: str | None = None) -> None:
+    def __init__(self, name: str, url: str, model: str) -> None:
         self.name = name
-        self.face = face or name
         self.url = url
         self.model = model
 
