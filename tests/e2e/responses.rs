@@ -114,6 +114,24 @@ both! {
     }
 }
 
+both! {
+    async fn what_this_face_cannot_say_is_said_by_an_account_of_another_face(rig: Rig) {
+        let (user, token) = rig.stranger().await;
+        for (number, face) in ["openai_responses", "openai_responses", "openai_chat"].into_iter().enumerate() {
+            let key = format!("sk-of-somebody-else-000000{number}0");
+            rig.bind_to_face(face, &user, "openai", &format!("theirs-{number}"), &key).await;
+        }
+        let mut body = ask("gpt-5.4-mini", "repeat: x");
+        body["tools"] = json!([{"type": "custom", "custom": {"name": "shell"}}]);
+        for _ in 0..4 {
+            let answer = rig.chat_as(&token, body.clone()).await;
+            assert_eq!((answer.status.as_u16(), answer.content().as_str()), (200, "x"), "{answer:?}");
+        }
+        let sent = rig.sent("openai").await;
+        assert!(sent.len() == 4 && sent.iter().all(|it| it["path"] == "/v1/chat/completions"), "{sent:?}");
+    }
+}
+
 fn chains() -> Wish {
     let toml = "[aliases]\nhands = ['openai/gpt-5.1-codex-max', 'openai/gpt-5.4-mini']\n\
         no-hands = ['openai/gpt-5.1-codex-max', 'claude/claude-haiku-4-5']\n";

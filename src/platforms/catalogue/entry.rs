@@ -57,7 +57,7 @@ pub(super) struct FaceEntry {
     pub(super) headers: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) request: RequestRules,
-    /// In place of `request`, for accounts that are people's logins.
+    /// Laid over `request`, for accounts that are people's logins.
     pub(super) login: Option<RequestRules>,
     #[serde(default)]
     pub(super) answer: AnswerRules,

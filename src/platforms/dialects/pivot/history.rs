@@ -28,6 +28,14 @@ pub(crate) fn wrong_content(at: usize) -> BadRequest {
     BadRequest::field(param, message)
 }
 
+/// The extension of the front in which thinking goes to the caller and comes back.
+pub(crate) const THINKING_BLOCKS: &str = "thinking_blocks";
+
+/// Whether messages (JSON) may have thinking that a platform wanted back.
+pub(crate) fn has_thinking_blocks(messages: &[u8]) -> bool {
+    memchr::memmem::find(messages, THINKING_BLOCKS.as_bytes()).is_some()
+}
+
 /// Thinking that a platform wants back with the results of its calls, as it came: those blocks
 /// whose type is one of `kinds` (JSON strings). What another platform thought is left out.
 pub(crate) fn thinking_blocks<'a>(
@@ -35,7 +43,7 @@ pub(crate) fn thinking_blocks<'a>(
     message: &'a Object<'_>,
     kinds: &[&str],
 ) -> Result<Vec<&'a str>, BadRequest> {
-    let Some(json) = message.given("thinking_blocks") else { return Ok(Vec::new()) };
+    let Some(json) = message.given(THINKING_BLOCKS) else { return Ok(Vec::new()) };
     let wrong = || {
         let param = format!("messages[{at}].thinking_blocks");
         let message = format!("Invalid '{param}': expected the blocks as they came.");

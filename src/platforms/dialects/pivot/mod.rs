@@ -17,7 +17,9 @@ pub(crate) use choice::{Choice, name_of, read_tools};
 pub(crate) use chunks::{Chunks, put_calls};
 pub(crate) use draft::Draft;
 pub(crate) use fields::{put_right, set_all};
-pub(crate) use history::{content, read_history, thinking_blocks, wrong_content};
+pub(crate) use history::{
+    THINKING_BLOCKS, content, has_thinking_blocks, read_history, thinking_blocks, wrong_content,
+};
 pub(crate) use id::answer_id;
 pub(crate) use lacks::check;
 pub(crate) use legacy::{in_callers_words, messages_to_tools, to_tools};

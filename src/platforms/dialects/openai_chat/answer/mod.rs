@@ -37,6 +37,8 @@ pub(crate) struct Context {
     pub(crate) usage_asked: bool,
     /// The caller speaks of `functions`.
     pub(crate) legacy: bool,
+    /// Of several calls the caller gets the first.
+    pub(crate) one_call: bool,
     /// How much goes on as it came.
     pub(crate) form: Form,
     /// Reads what is written anew.
