@@ -186,6 +186,7 @@ fn record(key: &LeaseKey) -> Record {
             points: Points::ZERO,
             took_ms: 890,
         }],
+        bodies: None,
     }
 }
 
