@@ -24,6 +24,7 @@ mod limits;
 mod line;
 mod models;
 mod points;
+mod policies;
 mod regression;
 mod replicas;
 mod rotation;
