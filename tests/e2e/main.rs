@@ -25,6 +25,7 @@ mod limits;
 mod line;
 mod models;
 mod points;
+mod policies;
 mod regression;
 mod replicas;
 mod rotation;
