@@ -223,6 +223,7 @@ async fn new_token(
         expires_at: None,
         points: Spending::Never,
         requests_per_minute: None,
+        keep_bodies: false,
         tokens_per_day: None,
     };
     let (token, _) = token::create(directory, vault, grant, USER.into()).await?;

@@ -10,6 +10,7 @@
 //! | `openai` | `/v1/chat/completions` | `sk-…` |
 //! | | `/v1/responses` | `sk-…`, or a person's token `eyJ…` |
 //! | `qwen` | `/compatible-mode/v1/chat/completions` | `sk-…`, `st-…` |
+//! | | `/api/v1/services/aigc/{text,multimodal}-generation/generation` | |
 //! | `glm` | `/api/paas/v4/chat/completions` | `ID.SECRET` (32 hex, 16), or a JWT of it |
 //! | `ernie` | `/v2/chat/completions` | `bce-v3/ALTAK-…/…` |
 //! | `spark` | `/v1/chat/completions`, `spark-x`: `/v2/…` | 16 characters or more |

@@ -25,7 +25,7 @@ pub(super) struct Faces(Vec<Site>);
 /// Every platform, by its wire formats.
 const ALL: [&[&dyn Wire]; 6] = [
     &[&wire::openai::OpenAi, &wire::responses::Responses],
-    &[&wire::qwen::Qwen],
+    &[&wire::qwen::Qwen, &wire::dashscope::DashScope],
     &[&wire::glm::Glm],
     &[&wire::ernie::Ernie],
     &[&wire::spark::Spark],
@@ -69,6 +69,6 @@ impl Site {
         let number = self.counter.fetch_add(1, Relaxed);
         let unique = (u128::from(self.started_ms) << 64) | u128::from(number);
         let id = self.wire.id(unique);
-        Asked { unique, id, model: String::new(), key: String::new() }
+        Asked { unique, id, model: String::new(), key: String::new(), stream: false }
     }
 }
