@@ -218,6 +218,7 @@ mod tests {
                 attempt(0, Charge::Estimated(Tokens(40))),
                 attempt(3, Charge::Exact(Tokens(30))),
             ],
+            bodies: None,
         };
         let totals = record.totals(|account| account == AccountId(2));
         let rows: Vec<_> =

@@ -31,6 +31,7 @@ pub async fn token_for(rig: &Rig, user: &User, index: &str, pool: PoolId) -> Gat
             points: Spending::Never,
             requests_per_minute: NonZeroU32::new(60),
             tokens_per_day: Some(Tokens(1_000_000)),
+            keep_bodies: true,
         },
         mac: "mac".into(),
         name: "laptop".into(),

@@ -19,6 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How soon a caller tries again that was told that the store is down.
 const AGAIN: Duration = Duration::from_millis(20);
 
+/// How long a caller thinks between two calls: a platform's books keep so many rows, and a
+/// long fault must not fill them.
+const THINKS: Duration = Duration::from_millis(50);
+
 pub struct Crowd {
     counts: Arc<Counts>,
     callers: JoinSet<()>,
@@ -61,6 +65,7 @@ impl Crowd {
                         let Ok(_) = response.into_body().collect().await else { return };
                         if status == StatusCode::OK {
                             counts.answered.fetch_add(1, Ordering::Relaxed);
+                            tokio::time::sleep(THINKS).await;
                             continue;
                         }
                         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);

@@ -148,7 +148,11 @@ impl Fleet {
         let body = client.get(url.parse().unwrap()).await.unwrap().into_body();
         let body = body.collect().await.unwrap().to_bytes();
         let ledger: Value = serde_json::from_slice(&body).unwrap();
-        let rows = ledger["requests"].as_array().unwrap().iter();
+        let rows = ledger["requests"].as_array().unwrap();
+        let credentials = ledger["credentials"].as_object().unwrap().values();
+        let met = credentials.map(|one| one["requests"].as_u64().unwrap()).sum::<u64>();
+        assert_eq!(rows.len() as u64, met, "the platform's books have lost rows");
+        let rows = rows.iter();
         let own = rows.filter(|row| row["credential"] == credential);
         let tokens = |row: &Value, field: &str| row[field].as_i64().unwrap();
         own.map(|row| tokens(row, "prompt_tokens") + tokens(row, "completion_tokens")).collect()
