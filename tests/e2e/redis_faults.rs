@@ -117,6 +117,7 @@ async fn books_balance_through_a_fail_over_by_sentinels() {
             let other = set.servers.iter().find(|one| one.port != dies.port).unwrap();
             dies.kill();
             until("another took over", || info(other.port, "role") == "master");
+            set.agree_on(other.port);
             dies.port
         });
         dead.store(port.await, Ordering::Relaxed);
