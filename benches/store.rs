@@ -234,5 +234,6 @@ fn record(key: &LeaseKey) -> Record {
             points: Points::ZERO,
             took_ms: 890,
         }],
+        bodies: None,
     }
 }

@@ -18,7 +18,7 @@ use super::serve::{addresses, begin, begin_log, serve_until_told};
 use super::{Common, Desk, Failure, print, ring, token};
 use crate::accounts::{Priority, Scope, Spending, TokenGrant, User};
 use crate::config::{Config, OwnRing};
-use crate::platforms::{Catalogue, Credential};
+use crate::platforms::{Catalogue, Credential, CredentialSpec, Face};
 use crate::simulator::Simulator;
 use crate::store::{self, Directory};
 use crate::vault::Vault;
@@ -132,6 +132,9 @@ fn point_at(simulator: &Simulator, config: &mut Config) -> Result<(), Failure> {
         let entry = entry.or_insert_with(|| toml::Table::new().into());
         if let Some(entry) = entry.as_table_mut() {
             entry.insert("base_url".into(), base_url.into());
+            if let Some(also) = issuers(face, &origin) {
+                entry.insert("credential".into(), also.into());
+            }
         }
     }
     let mut tables = toml::Table::new();
@@ -143,6 +146,23 @@ fn point_at(simulator: &Simulator, config: &mut Config) -> Result<(), Failure> {
     })?;
     config.catalogue = Arc::new(catalogue);
     Ok(())
+}
+
+/// The simulated platform issues its own short-lived keys.
+fn issuers(face: &Face, origin: &str) -> Option<toml::Table> {
+    let row = |row: &CredentialSpec| {
+        let url = format!("{origin}{}", row.issuer.as_ref()?.address().path());
+        let mut issuer = toml::Table::new();
+        issuer.insert("url".into(), url.into());
+        let mut table = toml::Table::new();
+        table.insert("name".into(), row.name.clone().into());
+        table.insert("issuer".into(), issuer.into());
+        Some(toml::Value::from(table))
+    };
+    let rows: Vec<toml::Value> = face.credential.also.iter().filter_map(row).collect();
+    let mut table = toml::Table::new();
+    table.insert("also".into(), rows.clone().into());
+    (!rows.is_empty()).then_some(table)
 }
 
 /// A user with two accounts on each platform and a new token. A store that has some of
@@ -196,6 +216,7 @@ async fn new_token(
         expires_at: None,
         points: Spending::Never,
         requests_per_minute: None,
+        keep_bodies: false,
         tokens_per_day: None,
     };
     let (token, _) = token::create(directory, vault, grant, USER.into()).await?;

@@ -159,6 +159,7 @@ impl Gateway {
         let content = match begun {
             Begun::Whole(answer) => {
                 let Answer { body, usage, produced } = answer;
+                call.answered(&body);
                 call.close("ok", Ending::Complete { usage, produced });
                 Content::Whole(body)
             }

@@ -11,6 +11,7 @@ use super::lane::Lanes;
 use super::points::OperatorKeys;
 use super::settings::Settings;
 use super::zones::Zones;
+use crate::authorize::ShortKeys;
 use crate::platforms::{Catalogue, Hangup, Platform};
 use crate::store::{Answer, Store};
 use crate::telemetry::Metrics;
@@ -36,10 +37,12 @@ pub struct Parts {
     pub callers: Arc<Callers>,
     pub(super) lanes: Arc<Lanes>,
     pub(super) operator_keys: Arc<OperatorKeys>,
+    pub(super) short_keys: Arc<ShortKeys>,
     pub(super) hearing: Arc<Hearing>,
     pub(super) lease_wait: Duration,
     pub(super) keep_alive: Duration,
     pub(super) max_attempts: usize,
+    pub(super) kept_body_bytes: usize,
     pub(super) settings: Settings,
 }
 
@@ -71,6 +74,7 @@ impl Parts {
         zones.dedup();
         let zones = Arc::new(Zones::new(zones));
         let keep_ms = settings.token_cache.as_millis().try_into().unwrap_or(0);
+        let short_keys = Arc::new(ShortKeys::new(store.clone(), vault.clone()));
         Ok(Self {
             callers: Arc::new(Callers::new(store.clone(), vault.clone(), keep_ms)),
             catalogue,
@@ -81,10 +85,12 @@ impl Parts {
             zones,
             lanes: Arc::default(),
             operator_keys: Arc::default(),
+            short_keys,
             hearing: Arc::default(),
             lease_wait: settings.lease_wait.unsigned_abs(),
             keep_alive: settings.keep_alive.unsigned_abs(),
             max_attempts: settings.max_attempts.max(1),
+            kept_body_bytes: settings.kept_body_bytes,
             settings: settings.clone(),
         })
     }

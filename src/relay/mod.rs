@@ -18,12 +18,14 @@ mod gateway;
 mod hearing;
 mod hold;
 mod ids;
+mod kept;
 mod lane;
 mod lease;
 mod payer;
 mod points;
 mod points_settings;
 mod prompt;
+mod ready;
 mod route;
 mod settings;
 mod stream;
@@ -32,7 +34,6 @@ mod uncounted;
 mod words;
 mod zones;
 
-pub use attempt::CREDENTIAL_FIELD;
 pub use books::{Bookkeeper, Books, renew, sweep};
 pub use caller::{Caller, Callers, token_mac_parts};
 pub use chat::{Content, Relayed};
@@ -46,3 +47,5 @@ pub use route::AccountRef;
 pub use settings::Settings;
 pub use stream::RelayStream;
 pub use zones::Zones;
+
+pub use crate::authorize::CREDENTIAL_FIELD;

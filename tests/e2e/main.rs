@@ -19,6 +19,7 @@ mod errors;
 mod failover;
 mod hangup;
 mod hygiene;
+mod kept;
 mod lacks;
 mod limits;
 mod line;

@@ -140,8 +140,8 @@ fn read_credential<'p>(
         }
     }
     let (error, face) = refused.expect("an available platform has a face that is spoken");
-    let spec = &face.credential;
-    let fix = [spec.help.as_str(), spec.get.as_str()].join(" ");
+    let rows = face.credential.rows().map(|row| [row.help.as_str(), row.get.as_str()].join(" "));
+    let fix = rows.collect::<Vec<_>>().join("\n");
     Err(Failure::other(format!("{}: {error}", platform.name), fix.trim()))
 }
 

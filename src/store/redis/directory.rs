@@ -144,6 +144,7 @@ impl Directory for RedisStore {
         self.forget(id, &users).await?;
         // Last: until then whoever tries again finds what is left.
         self.link.ask::<()>(&redis::cmd("DEL").arg(keys::account_place(id)).take()).await?;
+        self.link.ask::<()>(&redis::cmd("DEL").arg(family.renewal(id)).take()).await?;
         self.places.forget(id);
         Ok(true)
     }
@@ -221,5 +222,6 @@ fn fixed(new: NewAccount, created_at: Timestamp) -> Account {
         generation: new.generation,
         expires_at: new.expires_at,
         created_at,
+        short_key: None,
     }
 }

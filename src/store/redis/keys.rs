@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::civil::Date;
 
-use crate::accounts::{LeaseKey, PlatformId, PoolId, Purse, TokenId, UserId};
+use crate::accounts::{AccountId, LeaseKey, PlatformId, PoolId, Purse, TokenId, UserId};
 
 /// One pool on one platform.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,6 +57,11 @@ impl Family {
     /// Accounts by id: the fixed part.
     pub(super) fn fixed(&self) -> String {
         self.key("f")
+    }
+
+    /// Who makes an account's next short-lived key.
+    pub(super) fn renewal(&self, account: AccountId) -> String {
+        self.key(&format!("rn:{account}"))
     }
 
     /// The stream of charges.
@@ -128,7 +133,7 @@ pub(super) fn token_place(token: TokenId) -> String {
 }
 
 /// Where an account's id lies.
-pub(super) fn account_place(account: crate::accounts::AccountId) -> String {
+pub(super) fn account_place(account: AccountId) -> String {
     format!("acx:{account}")
 }
 

@@ -11,7 +11,8 @@ use redis::Value;
 
 use crate::accounts::{
     Account, AccountId, Charge, ChargeKind, Conversation, EARLY_TRY, GatewayTokenRow, Grant, Harm,
-    LeaseAsk, LeaseId, LeaseKey, Policy, PoolId, Record, Refusal, Resets, Rest, Settlement, Told,
+    LeaseAsk, LeaseId, LeaseKey, Policy, PoolId, Record, Refusal, Resets, Rest, Settlement,
+    ShortKey, Told,
 };
 
 use super::super::{Answer, Ledger, StoreError};
@@ -130,6 +131,23 @@ impl Ledger for RedisStore {
 
     async fn learn(&self, batch: Vec<Told>, resets: &Resets) -> Answer<()> {
         all_of(join_all(batch.iter().map(|told| self.hear(told, resets))).await)
+    }
+
+    async fn claim_renewal(
+        &self,
+        account: AccountId,
+        claim: LeaseId,
+        life: Duration,
+    ) -> Answer<bool> {
+        self.claim(account, claim, life).await
+    }
+
+    async fn end_renewal(&self, account: AccountId, claim: LeaseId) -> Answer<()> {
+        self.claim(account, claim, Duration::ZERO).await.map(drop)
+    }
+
+    async fn keep_short_key(&self, account: AccountId, key: ShortKey) -> Answer<bool> {
+        self.put_short_key(account, key).await
     }
 
     async fn record(&self, batch: Vec<Record>) -> Answer<()> {

@@ -53,6 +53,8 @@ scripts! {
     records: "records.lua";
     add_user: "add_user.lua";
     reindex_token: "reindex_token.lua";
+    claim: "claim.lua";
+    swap_fixed: "swap_fixed.lua";
 }
 
 /// A script and its hash.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::accounts::{
     Account, AccountId, GatewayTokenRow, Grant, Harm, LeaseAsk, LeaseId, LeaseKey, Policy, PoolId,
-    Record, Refusal, Resets, Rest, Settlement, Told,
+    Record, Refusal, Resets, Rest, Settlement, ShortKey, Told, later,
 };
 
 use super::super::{Answer, Ledger};
@@ -90,6 +90,33 @@ impl Ledger for SqliteStore {
         self.desk
             .write(|books, now| batch.iter().for_each(|told| books.hear(told, now, resets)))
             .await
+    }
+
+    async fn claim_renewal(
+        &self,
+        account: AccountId,
+        claim: LeaseId,
+        life: Duration,
+    ) -> Answer<bool> {
+        // No file needs to know: a claim ends with the one process that can have it.
+        self.desk
+            .decide(|books, now| {
+                Then::Answer(books.claim_renewal(account, claim, later(now, life), now))
+            })
+            .await
+    }
+
+    async fn end_renewal(&self, account: AccountId, claim: LeaseId) -> Answer<()> {
+        self.desk
+            .decide(|books, _| {
+                books.end_renewal(account, claim);
+                Then::Answer(())
+            })
+            .await
+    }
+
+    async fn keep_short_key(&self, account: AccountId, key: ShortKey) -> Answer<bool> {
+        self.desk.write(|books, _| books.keep_short_key(account, key)).await
     }
 
     async fn record(&self, batch: Vec<Record>) -> Answer<()> {

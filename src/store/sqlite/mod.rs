@@ -32,7 +32,7 @@ use rusqlite::Connection;
 
 use super::rate::Rates;
 use super::settings::SHORTEST_DEADLINE;
-use super::{Answer, Clock, Keep, StoreError};
+use super::{Answer, Clock, Keep, Store, StoreError};
 use crate::accounts::{LeaseAsk, Policy};
 use crate::telemetry::clock;
 use desk::Desk;
@@ -106,6 +106,12 @@ impl SqliteStore {
     /// `StoreError::Unusable` when that can't be read.
     pub fn holder(path: &Path) -> Answer<Option<String>> {
         lock::holder(&absolute(path)?)
+    }
+}
+
+impl Store for SqliteStore {
+    fn in_this_runtime(self: Arc<Self>) -> Arc<dyn Store> {
+        self
     }
 }
 

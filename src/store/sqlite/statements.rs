@@ -190,6 +190,10 @@ impl<'conn> Statements<'conn> {
             rows::to_json("record", &record.attempts)?,
         ];
         let number = self.record.insert(row).map_err(failure)?;
+        if let Some(bodies) = &record.bodies {
+            let bodies = rows::to_json("bodies", bodies)?;
+            self.once("INSERT INTO bodies VALUES (?, ?)", params![number, bodies])?;
+        }
         let mut accounts: Vec<i64> =
             record.attempts.iter().map(|attempt| attempt.account.0).collect();
         accounts.sort_unstable();
@@ -245,6 +249,10 @@ impl<'conn> Statements<'conn> {
             ),
             Note::Purse(note) => purses::write(self.conn, note),
             Note::Account(account) => self.account(account),
+            Note::Refreshed(account) => self.once(
+                "UPDATE accounts SET row = ? WHERE id = ?",
+                params![rows::to_json("account", &**account)?, account.id.0],
+            ),
             Note::Condition(id, condition) => self.once(
                 "INSERT OR REPLACE INTO health VALUES (?, ?)",
                 params![id.0, rows::to_json("health", condition)?],

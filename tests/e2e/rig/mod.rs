@@ -112,7 +112,7 @@ pub struct Rig {
     pub user: User,
     pub token: String,
     pub running: Running,
-    vault: Arc<Vault>,
+    pub vault: Arc<Vault>,
     ring: String,
     catalogue: Arc<Catalogue>,
     client: Client<HttpConnector, Full<Bytes>>,

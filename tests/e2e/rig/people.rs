@@ -25,6 +25,7 @@ pub struct Grants {
     pub points: Spending,
     pub requests_per_minute: Option<NonZeroU32>,
     pub tokens_per_day: Option<Tokens>,
+    pub keep_bodies: bool,
     /// None: the user's own.
     pub pools: Vec<PoolId>,
 }
@@ -39,6 +40,7 @@ impl Default for Grants {
             points: Spending::Fallback,
             requests_per_minute: None,
             tokens_per_day: None,
+            keep_bodies: false,
             pools: Vec::new(),
         }
     }
@@ -76,6 +78,7 @@ impl Rig {
             points: grants.points,
             requests_per_minute: grants.requests_per_minute,
             tokens_per_day: grants.tokens_per_day,
+            keep_bodies: grants.keep_bodies,
         };
         let id = grant.id;
         let index = self.vault.token_index(&token).to_string();

@@ -43,6 +43,7 @@ impl Entry {
             generation: new.generation,
             expires_at: new.expires_at,
             created_at: now,
+            short_key: None,
         };
         let entry = Self::read(Arc::new(fixed), Condition::default(), windows, None);
         Self { priority, ..entry }

@@ -21,6 +21,7 @@ mod notes;
 mod people;
 mod policies;
 mod purses;
+mod renewal;
 mod settle;
 mod sweep;
 
@@ -68,6 +69,8 @@ pub(super) struct Books {
     last_lease: i64,
     pub(super) people: People,
     pub(super) purses: Purses,
+    /// Who makes an account's next short-lived key, and until when nobody else may.
+    renewals: IdMap<AccountId, (LeaseId, Timestamp)>,
     /// When old rows are deleted next.
     forget_at: Ms,
     rows: Vec<Note>,
@@ -117,6 +120,7 @@ impl Books {
         if let Some(family) = family_of(&mut self.pools, &entry) {
             family.remove(&entry);
         }
+        self.renewals.remove(&id);
         self.rows.push(Note::Removed(id));
         // Charges that are not folded yet would be replayed without their account.
         self.let_fold();
