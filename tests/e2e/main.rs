@@ -16,6 +16,7 @@ mod crash;
 mod cuts;
 mod drains;
 mod errors;
+mod faces;
 mod failover;
 mod hangup;
 mod hygiene;

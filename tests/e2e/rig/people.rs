@@ -9,7 +9,7 @@ use tributary::accounts::{
     PoolId, Priority, Purse, PurseState, Record, Resets, Scope, Spending, TokenGrant, TokenId,
     Tokens, User, WindowSpec,
 };
-use tributary::platforms::Credential;
+use tributary::platforms::{Credential, DialectName};
 use tributary::relay::{CREDENTIAL_FIELD, token_mac_parts};
 use tributary::telemetry::clock;
 use tributary::vault::{GatewayToken, MacPurpose, Place, Plain};
@@ -124,6 +124,18 @@ impl Rig {
         self.bind_in(calm_zone(), user, platform, name, key, limit).await
     }
 
+    /// As [`Rig::bind`], on a face of the platform's that is not its usual one.
+    pub async fn bind_to_face(
+        &self,
+        dialect: &str,
+        user: &User,
+        platform: &str,
+        name: &str,
+        key: &str,
+    ) -> AccountId {
+        self.bind_with(Some(dialect), calm_zone(), user, platform, name, key, 1_000_000).await
+    }
+
     /// As [`Rig::bind`], with a day in this zone.
     pub async fn bind_in(
         &self,
@@ -134,8 +146,23 @@ impl Rig {
         key: &str,
         limit: u64,
     ) -> AccountId {
+        self.bind_with(None, zone, user, platform, name, key, limit).await
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all that an account is made of")]
+    async fn bind_with(
+        &self,
+        dialect: Option<&str>,
+        zone: &str,
+        user: &User,
+        platform: &str,
+        name: &str,
+        key: &str,
+        limit: u64,
+    ) -> AccountId {
         let entry = self.catalogue.platform(platform).unwrap();
-        let credential = Credential::parse(entry.face(None).unwrap(), key).unwrap();
+        let face = entry.face(dialect.and_then(DialectName::named)).unwrap();
+        let credential = Credential::parse(face, key).unwrap();
         let id = self.store.reserve_account_id().await.unwrap();
         let place = Place {
             pool: user.pool.0,
@@ -151,7 +178,7 @@ impl Rig {
             owner: user.id,
             platform: PlatformId::from(platform),
             name: name.into(),
-            dialect: None,
+            dialect: dialect.map(str::to_owned),
             windows: vec![WindowSpec {
                 period: Period::Day { zone: zone.into() },
                 limit: Some(Tokens(limit)),
