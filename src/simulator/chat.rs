@@ -3,6 +3,7 @@
 //! credential -> faults -> checks -> answer. The order is the platforms': a bad key
 //! is refused before a bad body.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -132,7 +133,8 @@ fn reply(
     site.wire.headers(&asked, &mut headers);
     let Asked { unique, id, .. } = asked;
     let stream = ask.stream;
-    let reply = Reply { ask, unique, id, created: clock::now_s(), answers, usage };
+    let events = Cell::new(0);
+    let reply = Reply { ask, unique, id, created: clock::now_s(), answers, usage, events };
     let (kind, body) = if stream {
         (site.wire.stream_type(), AnswerBody::stream(site.wire, reply, entry, manner))
     } else {

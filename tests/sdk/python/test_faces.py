@@ -6,7 +6,10 @@ from conftest import FACES, running_demo
 from harness.words import user
 
 # Where a face's requests go, and a usual face's don't.
-PATHS = {"dashscope": "/api/v1/services/aigc/text-generation/generation"}
+PATHS = {
+    "openai_responses": "/v1/responses",
+    "dashscope": "/api/v1/services/aigc/text-generation/generation",
+}
 
 
 def test_a_gateway_of_other_faces_asks_them(tmp_path: Path) -> None:
