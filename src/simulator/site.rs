@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::faults::Faults;
+use super::issuer::Issued;
 use super::ledger::Ledger;
 use super::requests::Requests;
 use super::wire::{Asked, Wire};
@@ -13,6 +14,7 @@ pub(super) struct Site {
     pub ledger: Ledger,
     pub faults: Faults,
     pub requests: Requests,
+    pub issued: Issued,
     started_ms: u64,
     counter: AtomicU64,
 }
@@ -35,6 +37,7 @@ impl Site {
             ledger: Ledger::default(),
             faults: Faults::default(),
             requests: Requests::default(),
+            issued: Issued::default(),
             started_ms: clock::now_ms(),
             counter: AtomicU64::new(1),
         }

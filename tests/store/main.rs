@@ -21,6 +21,7 @@ mod redis_faults;
 mod redis_links;
 mod redis_server;
 mod refusals;
+mod renewal;
 mod sqlite_file;
 mod totals;
 mod windows;
