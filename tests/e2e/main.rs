@@ -27,6 +27,7 @@ mod points;
 mod regression;
 mod replicas;
 mod rotation;
+mod schemes;
 mod server;
 mod stall;
 mod token_limits;
