@@ -89,4 +89,12 @@ class Served:
             return False
 
     def _entry(self, platform: Simulated) -> str:
-        return f'[platforms.{platform.name}]\nbase_url = "{platform.url}{BASES[platform.name]}"\n'
+        entry = f'[platforms.{platform.name}]\nbase_url = "{platform.url}{BASES[platform.name]}"\n'
+        if platform.name != "ernie":
+            return entry
+        issuers = [
+            f'[[platforms.ernie.credential.also]]\nname = "{name}"\n'
+            f'issuer = {{ url = "{platform.url}/v1/BCE-BEARER/token" }}\n'
+            for name in ("baidu_iam", "baidu_key")
+        ]
+        return entry + "".join(issuers)
