@@ -103,7 +103,11 @@ impl Ledger for SqliteStore {
     }
 
     async fn end_renewal(&self, account: AccountId, claim: LeaseId) -> Answer<()> {
-        self.desk.decide(|books, _| Then::Answer(books.end_renewal(account, claim))).await
+        let end = |books: &mut super::books::Books, _| {
+            books.end_renewal(account, claim);
+            Then::Answer(())
+        };
+        self.desk.decide(end).await
     }
 
     async fn keep_short_key(&self, account: AccountId, key: ShortKey) -> Answer<bool> {
