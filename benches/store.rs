@@ -18,7 +18,7 @@ use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tributary::accounts::{
     Attempt, Billing, Charge, LeaseAsk, LeaseId, LeaseKey, NewAccount, Origin, Period, PlatformId,
-    Points, Record, Resets, Settlement, TokenId, Tokens, User, WindowSpec,
+    Points, Policy, Priority, Record, Resets, Settlement, TokenId, Tokens, User, WindowSpec,
 };
 use tributary::store::{Settings, Store, open};
 use tributary::telemetry::clock::{self, Stopwatch};
@@ -84,6 +84,7 @@ async fn bind_one(store: &dyn Store, user: &User, index: usize) {
             limit: Some(Tokens(1_000_000_000)),
             origin: Origin::Catalogue,
         }],
+        priority: Priority::default(),
         sealed: SealedCredential { wrapped_key: "k".repeat(80), body: "c".repeat(300) },
         generation: 1,
         expires_at: None,
@@ -115,6 +116,7 @@ async fn requests(
             estimate: Tokens(1000),
             only: None,
             except: &[],
+            conversation: None,
             resets: &resets,
         };
         let grant = store.lease(ask).await.unwrap().unwrap();
@@ -177,6 +179,8 @@ fn record(key: &LeaseKey) -> Record {
             model: "qwen-plus".into(),
             remaining: Some(1_000_000),
             candidates: Some(10),
+            policy: Some(Policy::MostRemaining),
+            stayed: false,
             outcome: "ok".into(),
             charge: Charge::Exact(Tokens(900)),
             points: Points::ZERO,

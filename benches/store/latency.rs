@@ -157,6 +157,7 @@ async fn lease(store: &dyn Store, user: &User, resets: &Resets) -> LeaseKey {
         estimate: Tokens(1000),
         only: None,
         except: &[],
+        conversation: None,
         resets,
     };
     let grant = store.lease(ask).await.unwrap().unwrap();

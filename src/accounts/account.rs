@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, Health, PlatformId, PoolId, Tokens, UserId, Window, WindowSpec};
+use super::{AccountId, Health, PlatformId, PoolId, Priority, Tokens, UserId, Window, WindowSpec};
 use crate::vault::{Place, SealedCredential};
 
 /// What is bound when an account is added. Its id was reserved before, because the
@@ -24,6 +24,9 @@ pub struct NewAccount {
     pub dialect: Option<String>,
     /// Its windows.
     pub windows: Vec<WindowSpec>,
+    /// Where it comes under [`super::Policy::Priority`].
+    #[serde(default)]
+    pub priority: Priority,
     /// Its sealed credential.
     pub sealed: SealedCredential,
     /// Counts up with each new credential; part of the seal.
@@ -107,6 +110,9 @@ impl Account {
 pub struct AccountState {
     /// The fixed part.
     pub account: Account,
+    /// Where it comes under [`super::Policy::Priority`].
+    #[serde(default)]
+    pub priority: Priority,
     /// Its health.
     pub health: Health,
     /// Its windows, rolled to the time of the question.

@@ -180,6 +180,8 @@ mod tests {
             model: "qwen-plus".into(),
             remaining: None,
             candidates: None,
+            policy: None,
+            stayed: false,
             outcome: "ok".into(),
             charge,
             points: Points::ZERO,

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use super::account::{New, bind, windows_of};
 use super::serve::{addresses, begin, begin_log, serve_until_told};
 use super::{Common, Desk, Failure, print, ring, token};
-use crate::accounts::{Scope, Spending, TokenGrant, User};
+use crate::accounts::{Priority, Scope, Spending, TokenGrant, User};
 use crate::config::{Config, OwnRing};
 use crate::platforms::{Catalogue, Credential, CredentialSpec, Face};
 use crate::simulator::Simulator;
@@ -193,7 +193,8 @@ async fn populate(
             let credential = Credential::parse(face, key)
                 .map_err(|error| Failure::other(format!("{id}: {error}"), ""))?;
             let windows = windows_of(platform, limit);
-            let new = New { platform, name: &name, dialect: None, windows };
+            let priority = Priority::default();
+            let new = New { platform, name: &name, dialect: None, windows, priority };
             bind(directory, vault, &user, new, &credential).await?;
         }
     }

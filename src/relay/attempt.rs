@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::books;
 use super::call::Call;
-use super::caller::Caller;
+use super::conversation::Talk;
 use super::error::CallError;
 use super::failure::{Consequence, Failure};
 use super::gateway::Gateway;
@@ -20,7 +20,7 @@ use super::ids::lease_id;
 use super::lease::OpenLease;
 use super::ready::{ShortLived, unfit};
 use super::tried::Tried;
-use crate::accounts::{Account, AccountId, LeaseAsk};
+use crate::accounts::{Account, AccountId, LeaseAsk, Policy};
 use crate::front::{ByteCensus, ChatRequest};
 use crate::platforms::{
     Answer, ErrorClass, Exchange, Fed, Hop, LimitsTold, PlatformError, Proof, Reader, StreamEnd,
@@ -56,12 +56,12 @@ pub(super) struct OpenedStream {
 }
 
 impl Gateway {
-    /// Leases the account with the most left, from the caller's pools in order.
+    /// Leases an account, from the caller's pools in order.
     ///
     /// `None`: no pool grants one; why is noted in `tried`.
     pub(super) async fn lease(
         &self,
-        caller: &Caller,
+        talk: &Talk<'_>,
         hop: &Hop,
         pin: Option<AccountId>,
         call: &mut Call,
@@ -72,7 +72,11 @@ impl Gateway {
         let census = call.prompt.census();
         let prompt = lane.learned.prompt(census);
         let resets = parts.zones.resets();
+        let caller = talk.caller;
         for &pool in caller.pools() {
+            let policy = parts.store.policy(pool).await;
+            let policy = policy.inspect_err(|error| self.store_failed(error))?;
+            let is_sticky = policy == Policy::Sticky && pin.is_none();
             let place = self.place(call).await?;
             let ask = LeaseAsk {
                 id: lease_id(),
@@ -83,6 +87,7 @@ impl Gateway {
                 estimate: lane.learned.call(census, call.max_tokens),
                 only: pin,
                 except: tried.accounts(),
+                conversation: if is_sticky { talk.conversation() } else { None },
                 resets: &resets,
             };
             let lease = OpenLease::ask(&ask, prompt, parts.books.clone(), place);

@@ -320,6 +320,8 @@ impl Call {
             model: running.model,
             remaining: grant.remaining,
             candidates: grant.candidates,
+            policy: grant.policy,
+            stayed: grant.stayed,
             outcome: outcome.to_owned(),
             charge: used.charge,
             points: running.lease.cost(used).unwrap_or_default(),

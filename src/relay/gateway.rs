@@ -42,7 +42,7 @@ pub struct Parts {
     pub(super) lease_wait: Duration,
     pub(super) keep_alive: Duration,
     pub(super) max_attempts: usize,
-    settings: Settings,
+    pub(super) settings: Settings,
 }
 
 /// One thread's gateway: the shared parts and a client with connections of its own.

@@ -8,6 +8,7 @@ mod budget;
 mod call;
 mod caller;
 mod chat;
+mod conversation;
 mod counter;
 mod drain;
 mod error;

@@ -72,6 +72,14 @@ impl Vault {
         write(self.primary.kid, self.primary.keyed(purpose), &parts.0)
     }
 
+    /// A number that a conversation is known by, under the primary: a new primary gives
+    /// every conversation another.
+    pub fn conversation(&self, parts: &MacParts) -> u64 {
+        let keyed = self.primary.conversation.clone();
+        let [a, b, c, d, e, f, g, h, ..] = keyed.chain_update(&parts.0).finalize().into_bytes().0;
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+
     /// Checks a MAC under the key that it names, in constant time.
     ///
     /// # Errors

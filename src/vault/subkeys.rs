@@ -18,6 +18,7 @@ pub(super) enum Purpose {
     Row,
     Operator,
     Canary,
+    Conversation,
 }
 
 impl Purpose {
@@ -28,6 +29,7 @@ impl Purpose {
             Self::Row => "mac/row",
             Self::Operator => "mac/operator",
             Self::Canary => "mac/canary",
+            Self::Conversation => "mac/conversation",
         }
     }
 }
@@ -43,6 +45,7 @@ pub(super) struct Subkeys {
     pub(super) row: KeyedMac,
     pub(super) operator: KeyedMac,
     pub(super) canary: KeyedMac,
+    pub(super) conversation: KeyedMac,
 }
 
 impl Subkeys {
@@ -58,6 +61,7 @@ impl Subkeys {
             row: mac(Purpose::Row),
             operator: mac(Purpose::Operator),
             canary: mac(Purpose::Canary),
+            conversation: mac(Purpose::Conversation),
         }
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tributary::accounts::{
-    AccountId, Attempt, Billing, Charge, LeaseId, Points, Record, Settlement, TokenId, Tokens, User,
+    AccountId, Attempt, Billing, Charge, LeaseId, Points, Policy, Record, Settlement, TokenId,
+    Tokens, User,
 };
 use tributary::store::Keep;
 
@@ -37,6 +38,8 @@ pub fn record(rig: &Rig, user: &User, id: &str) -> Record {
             platform: "qwen".into(),
             model: "qwen-plus".into(),
             remaining: Some(-3),
+            policy: Some(Policy::Sticky),
+            stayed: true,
             candidates: None,
             outcome: "ok".into(),
             charge: Charge::Exact(Tokens(150)),

@@ -66,6 +66,19 @@ pub(super) struct FaceEntry {
     pub(super) own_codes: Option<bool>,
     #[serde(default)]
     pub(super) param_names: Vec<String>,
+    /// Models that lie at another path under the base than the dialect's, by name.
+    #[serde(default)]
+    pub(super) paths: Vec<PathEntry>,
+}
+
+/// `paths = [{ … }]` of a face: the first row that fits counts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PathEntry {
+    /// What the platform is told, each perhaps with a `*` for anything.
+    #[serde(deserialize_with = "one_or_many")]
+    pub(super) names: Vec<String>,
+    pub(super) path: String,
 }
 
 /// `models = [{ … }]`.

@@ -70,7 +70,9 @@ struct Common {
 impl Common {
     fn of(tables: &[(String, Value)]) -> Self {
         let (_, openai) = tables.iter().find(|(id, _)| id == "openai").expect("openai is built in");
-        let entry: PlatformEntry = openai.clone().try_into().expect("the built-in catalogue reads");
+        let mut openai = openai.clone();
+        merge::fill_in(&mut openai).expect("the built-in faces are like others that are there");
+        let entry: PlatformEntry = openai.try_into().expect("the built-in catalogue reads");
         let face = entry.faces.into_iter().find(|(dialect, _)| *dialect == DialectName::OpenaiChat);
         let Some((_, face)) = face else { return Self::default() };
         let (errors, limits) = (face.errors, face.limits);
@@ -112,8 +114,10 @@ fn usual_face(table: &Value) -> Option<String> {
 }
 
 /// Reads one platform and notes every mistake in it.
-fn read(id: &str, table: Value, common: &Common) -> Result<Platform, Vec<CatalogueError>> {
+fn read(id: &str, mut table: Value, common: &Common) -> Result<Platform, Vec<CatalogueError>> {
     let path = format!("platforms.{id}");
+    merge::fill_in(&mut table)
+        .map_err(|(face, why)| vec![mistake(format!("{path}.faces.{face}"), why)])?;
     let mut entry: PlatformEntry = table
         .try_into()
         .map_err(|error: toml::de::Error| vec![mistake(&path, error.to_string().trim())])?;
@@ -251,7 +255,9 @@ fn read_face(dialect: DialectName, face: FaceEntry, common: &Common) -> Result<F
             value.parse().map_err(|_| format!("the value of header `{name}` is none"))?;
         headers.insert(name, value);
     }
-    join(&face.base_url, dialect.path())?;
+    for path in face.paths.iter().map(|row| row.path.as_str()).chain([dialect.path()]) {
+        join(&face.base_url, path)?;
+    }
     let mut credential = face.credential;
     credential.settle(|address| join(&face.base_url, address))?;
     Ok(Face {
@@ -265,6 +271,7 @@ fn read_face(dialect: DialectName, face: FaceEntry, common: &Common) -> Result<F
         errors: face.errors.unwrap_or_else(|| common.errors.clone()),
         limits: face.limits.unwrap_or_else(|| common.limits.clone()),
         param_names: face.param_names,
+        paths: face.paths,
     })
 }
 
@@ -294,7 +301,8 @@ fn address(model: &ModelEntry, face: &Face) -> Result<Uri, String> {
     let faces = face.base_url.to_string();
     let base = own.base_url.as_ref().or(model.base_url.as_ref()).unwrap_or(&faces);
     let path = own.path.as_deref().or(model.path.as_deref());
-    join(base, path.unwrap_or(face.dialect.path()))
+    let upstream = model.upstream.as_ref().unwrap_or(&model.name);
+    join(base, path.unwrap_or_else(|| face.path(upstream)))
 }
 
 /// An address as the `url` crate writes it: no default port.

@@ -6,7 +6,7 @@ use http::{HeaderMap, Uri};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::entry::Family;
+use super::entry::{Family, PathEntry};
 use crate::accounts::{Period, WindowSpec};
 use crate::platforms::credential::{Credential, CredentialSpec};
 use crate::platforms::rules::{AnswerRules, ErrorRule, LimitRule, RequestRules, Traits, fits};
@@ -72,6 +72,15 @@ pub struct Face {
     pub own_codes: bool,
     /// Request fields that are looked for in the words of a refusal.
     pub param_names: Vec<String>,
+    pub(super) paths: Vec<PathEntry>,
+}
+
+impl Face {
+    /// Where a model lies under the base, unless its entry says so itself.
+    pub(super) fn path(&self, upstream: &str) -> &str {
+        let named = |row: &&PathEntry| row.names.iter().any(|pattern| fits(pattern, upstream));
+        self.paths.iter().find(named).map_or(self.dialect.path(), |row| &row.path)
+    }
 }
 
 /// One model of a platform.
@@ -158,7 +167,7 @@ impl Platform {
         let traits = family(&self.families, name);
         let reach = self.faces.iter().map(|face| {
             // The address was proven when the face was loaded.
-            let url = super::load::join(&face.base_url.to_string(), face.dialect.path());
+            let url = super::load::join(&face.base_url.to_string(), face.path(name));
             Reach::new(face, url.unwrap_or_default(), &traits)
         });
         Model {

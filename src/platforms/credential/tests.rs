@@ -136,7 +136,7 @@ fn a_face_is_picked_by_what_the_credential_is() {
     let (ernie, openai) = (face("ernie"), face("openai"));
     let pair = Credential::parse(&ernie, r#"{"access_key":"a","secret_key":"s"}"#).unwrap();
     assert!(pair.fits(&ernie) && !pair.fits(&openai));
-    let mut keys_alone = Face { ..toml_face("takes = ['key']") };
+    let mut keys_alone = toml_face("takes = ['key']");
     assert!(!Credential::Oauth { access_token: secret("a") }.fits(&keys_alone));
     keys_alone.credential.takes.push(Kind::Oauth);
     assert!(Credential::Oauth { access_token: secret("a") }.fits(&keys_alone));

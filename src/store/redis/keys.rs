@@ -34,13 +34,15 @@ impl Family {
 
     /// The keys that every script declares, in the order of `common.lua`.
     fn keys(&self) -> Vec<String> {
-        const NAMES: [&str; 21] = [
+        const FIRST: [&str; 21] = [
             "a", "q", "qi", "lo", "t", "r", "s", "ls", "ld", "out", "b", "bt", "n", "h", "f", "nm",
             "te", "m0", "m1", "m2", "m3",
         ];
-        let mut keys: Vec<String> = NAMES.iter().map(|name| self.key(name)).collect();
-        keys.push(platforms(self.pool));
-        keys
+        const PLACES: [&str; 5] = ["p", "p0", "p1", "p2", "p3"];
+        const CONVERSATIONS: [&str; 2] = ["c", "ct"];
+        let own = |names: &[&str]| names.iter().map(|name| self.key(name)).collect::<Vec<_>>();
+        let (platforms, policy) = (vec![platforms(self.pool)], vec![policy(self.pool)]);
+        [own(&FIRST), platforms, own(&PLACES), policy, own(&CONVERSATIONS)].concat()
     }
 
     fn key(&self, name: &str) -> String {
@@ -98,6 +100,11 @@ pub(super) const ACCOUNT_IDS: &str = "ids:account";
 /// The platforms of a pool.
 pub(super) fn platforms(pool: PoolId) -> String {
     format!("{{p:{pool}}}:platforms")
+}
+
+/// A pool's own policy, and which policy each family's order is for.
+pub(super) fn policy(pool: PoolId) -> String {
+    format!("{{p:{pool}}}:policy")
 }
 
 /// A token by its keyed hash.

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::accounts::{
-    Account, AccountId, GatewayTokenRow, Grant, Harm, LeaseAsk, LeaseId, LeaseKey, Record, Refusal,
-    Resets, Rest, Settlement, ShortKey, Told, later,
+    Account, AccountId, GatewayTokenRow, Grant, Harm, LeaseAsk, LeaseId, LeaseKey, Policy, PoolId,
+    Record, Refusal, Resets, Rest, Settlement, ShortKey, Told, later,
 };
 
 use super::super::{Answer, Ledger};
@@ -28,6 +28,10 @@ impl Ledger for SqliteStore {
 
     async fn account(&self, id: AccountId) -> Answer<Option<Arc<Account>>> {
         self.desk.read(|books, _| books.account(id).map(|entry| entry.fixed.clone()))
+    }
+
+    async fn policy(&self, pool: PoolId) -> Answer<Policy> {
+        self.desk.read(|books, _| books.policy(pool))
     }
 
     async fn lease(&self, ask: LeaseAsk<'_>) -> Answer<Result<Grant, Refusal>> {
@@ -103,11 +107,12 @@ impl Ledger for SqliteStore {
     }
 
     async fn end_renewal(&self, account: AccountId, claim: LeaseId) -> Answer<()> {
-        let end = |books: &mut super::books::Books, _| {
-            books.end_renewal(account, claim);
-            Then::Answer(())
-        };
-        self.desk.decide(end).await
+        self.desk
+            .decide(|books, _| {
+                books.end_renewal(account, claim);
+                Then::Answer(())
+            })
+            .await
     }
 
     async fn keep_short_key(&self, account: AccountId, key: ShortKey) -> Answer<bool> {

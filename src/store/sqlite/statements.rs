@@ -122,7 +122,7 @@ impl<'conn> Statements<'conn> {
             lease.grant.granted_at.as_millisecond(),
             lease.grant.remaining,
             lease.grant.candidates,
-            lease.grant.ailing,
+            rows::reasons(&lease.grant),
         ];
         run(&mut self.lease, row)
     }
@@ -254,6 +254,17 @@ impl<'conn> Statements<'conn> {
                 params![id.0, rows::to_json("health", condition)?],
             ),
             Note::Windows(id, windows) => self.windows(id.0, windows),
+            Note::Priority(id, priority) => self.once(
+                "INSERT OR REPLACE INTO priorities VALUES (?, ?)",
+                params![id.0, u8::from(*priority)],
+            ),
+            Note::Policy(pool, Some(policy)) => self.once(
+                "INSERT OR REPLACE INTO policies VALUES (?, ?)",
+                params![pool.0, policy.name()],
+            ),
+            Note::Policy(pool, None) => {
+                self.once("DELETE FROM policies WHERE pool = ?", params![pool.0])
+            }
             Note::Block { account, model, until } => self.once(
                 "INSERT OR REPLACE INTO blocks VALUES (?, ?, ?)",
                 params![account.0, &**model, until],

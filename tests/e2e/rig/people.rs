@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use jiff::Timestamp;
 use tributary::accounts::{
     AccountId, AccountState, ChargeRow, GatewayTokenRow, NewAccount, Origin, Period, PlatformId,
-    PoolId, Purse, PurseState, Record, Resets, Scope, Spending, TokenGrant, TokenId, Tokens, User,
-    WindowSpec,
+    PoolId, Priority, Purse, PurseState, Record, Resets, Scope, Spending, TokenGrant, TokenId,
+    Tokens, User, WindowSpec,
 };
 use tributary::platforms::Credential;
 use tributary::relay::{CREDENTIAL_FIELD, token_mac_parts};
@@ -180,6 +180,7 @@ impl Rig {
                 limit: Some(Tokens(limit)),
                 origin: Origin::Hand,
             }],
+            priority: Priority::default(),
             sealed: self.vault.seal_credential(&place, &plain).unwrap(),
             generation: 1,
             expires_at,
