@@ -26,7 +26,7 @@ pub use lease::{Charge, Grant, LeaseAsk, LeaseKey, Refusal, Settlement};
 pub use people::{GatewayTokenRow, Scope, Spending, TokenGrant, User};
 pub use points::{EntryKind, NoPoints, Points, PointsEntry};
 pub use policy::{Conversation, Policy, Priority, size_class};
-pub use record::{Attempt, Billing, Record};
+pub use record::{Attempt, Billing, KeptBodies, Record};
 pub use tokens::Tokens;
 pub use told::{End, Told, WindowTold};
 pub use total::{Counts, Total, TotalKey};

@@ -107,7 +107,11 @@ async fn examine(desk: &Desk, vault: &Vault, state: &AccountState) -> Result<Fin
         let fix = "Add it to gateway.toml.";
         return Ok(Finding { verdict: Verdict::Unknown, saw, fix });
     };
-    if !matches!(face.dialect, DialectName::OpenaiChat | DialectName::AnthropicMessages) {
+    let lists_models = matches!(
+        face.dialect,
+        DialectName::OpenaiChat | DialectName::OpenaiResponses | DialectName::AnthropicMessages
+    );
+    if !lists_models {
         let saw = "the credential opens; this platform offers no check that costs nothing".into();
         return Ok(Finding { verdict: Verdict::Unknown, saw, fix: "Send it a request." });
     }
