@@ -17,7 +17,9 @@ use super::call::{Reply, Usage};
 use super::clock;
 use super::complaint::Complaint;
 use super::faults::{Instead, Manner, On};
+use super::issuer::{self, Known};
 use super::ledger::Entry;
+use super::login::{self, Login};
 use super::site::Site;
 use super::think;
 use super::wire::{Asked, Refusal, Route};
@@ -37,17 +39,35 @@ pub(super) async fn answer(
     let key = site.wire.key(&head.headers).map(str::to_owned);
     let headers = head.headers.clone();
     let path = head.uri.path().to_owned();
-    site.requests.keep(&asked.id, head, body.clone());
+    site.requests.keep(&asked.id, head.clone(), body.clone());
+    if let Some(issuer) = site.wire.issuer(&path) {
+        let mut met = site.faults.meet(On::Keys, "", "");
+        let replaced = instead(site, &asked, &mut met.instead, met.delay_head_ms).await?;
+        let made = replaced.unwrap_or_else(|| issuer::answer(site, issuer, &head, &asked));
+        return Ok(refusal(site, &asked, made, None, Manner::default()));
+    }
     let refused = |asked: &Asked, complaint: Complaint| {
         Ok(refusal(site, asked, site.wire.refuse(&complaint, asked), None, Manner::default()))
     };
     let Some(route) = site.wire.route(&path) else { return refused(&asked, Complaint::NoRoute) };
-    let Some(key) = key else { return refused(&asked, Complaint::NoKey) };
-    asked.key = masked(&key);
-    if !site.wire.accepts(&key) {
+    let owner = match (login::of(&headers, key.as_deref()), key) {
+        (Some(Login::Good(owner)), _) => Some(owner),
+        (Some(Login::Bad), _) => None,
+        (None, None) => return refused(&asked, Complaint::NoKey),
+        (None, Some(key)) => {
+            asked.key = masked(&key);
+            match site.issued.look_up(&key) {
+                Known::Lives(owner) => Some(owner),
+                Known::Ended => None,
+                Known::No if !site.wire.accepts(&key) => None,
+                Known::No => Some(site.wire.owner(&key).unwrap_or(key)),
+            }
+        }
+    };
+    let Some(owner) = owner else {
         return refused(&asked, Complaint::BadKey(asked.key.clone()));
-    }
-    let credential = credential(&site.wire.owner(&key).unwrap_or(key));
+    };
+    let credential = credential(&owner);
     match route {
         Route::Chat => {
             chat(site, asked, Head { path: &path, headers: &headers }, &credential, &body).await

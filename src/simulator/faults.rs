@@ -9,7 +9,7 @@
 //! | `credential` | the key's last six characters, or as the ledger writes them; left out: every credential |
 //! | `model` | left out: every model |
 //! | `times` | how many requests it meets; 1 if left out, 0 until cleared |
-//! | `on` | `chat`, `models` or `any`; left out: `chat`, for `auth_expired` and `banned` `any` |
+//! | `on` | `chat`, `models`, `keys` or `any`; left out: `chat`, for `auth_expired` and `banned` `any` |
 //! | `kind` | below |
 //!
 //! | kind | |
@@ -52,6 +52,8 @@ pub(super) struct Fault {
 pub(super) enum On {
     Chat,
     Models,
+    /// Requests for short-lived keys.
+    Keys,
     Any,
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::faults::Faults;
+use super::issuer::Issued;
 use super::ledger::Ledger;
 use super::requests::Requests;
 use super::wire::{Asked, Wire};
@@ -15,6 +16,7 @@ pub(super) struct Site {
     pub ledger: Arc<Ledger>,
     pub faults: Arc<Faults>,
     pub requests: Arc<Requests>,
+    pub issued: Arc<Issued>,
     started_ms: u64,
     counter: Arc<AtomicU64>,
 }
@@ -40,12 +42,14 @@ impl Faces {
 
     fn new(wires: &[&'static dyn Wire]) -> Faces {
         let (ledger, faults, requests) = (Arc::default(), Arc::default(), Arc::default());
+        let issued = Arc::default();
         let (started_ms, counter) = (clock::now_ms(), Arc::new(AtomicU64::new(1)));
         let site = |wire: &&'static dyn Wire| Site {
             wire: *wire,
             ledger: Arc::clone(&ledger),
             faults: Arc::clone(&faults),
             requests: Arc::clone(&requests),
+            issued: Arc::clone(&issued),
             started_ms,
             counter: Arc::clone(&counter),
         };

@@ -35,6 +35,7 @@ mod regression;
 mod replicas;
 mod responses;
 mod rotation;
+mod schemes;
 mod server;
 mod stall;
 mod token_limits;

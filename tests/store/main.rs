@@ -25,6 +25,7 @@ mod redis_links;
 mod redis_policies;
 mod redis_server;
 mod refusals;
+mod renewal;
 mod sqlite_file;
 mod totals;
 mod windows;

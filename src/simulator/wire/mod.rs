@@ -31,6 +31,7 @@ use serde_json::{Map, Value, json};
 use super::ask::{Ask, Body};
 use super::call::{Habits, Piece, Reply};
 use super::complaint::Complaint;
+use super::issuer::Issuer;
 use super::models::Model;
 use super::think::{Answer, Call, Spacing};
 
@@ -68,6 +69,11 @@ pub(super) trait Wire: Send + Sync {
 
     /// Whose books a key's requests go to, if it is not the key itself.
     fn owner(&self, _key: &str) -> Option<String> {
+        None
+    }
+
+    /// Who makes short-lived keys on a path.
+    fn issuer(&self, _path: &str) -> Option<Issuer> {
         None
     }
 
@@ -208,7 +214,7 @@ impl Refusal {
 }
 
 /// The key in `Authorization: Bearer KEY`.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, key) = value.split_once(' ')?;
     (scheme.eq_ignore_ascii_case("bearer") && !key.trim().is_empty()).then(|| key.trim())
@@ -274,7 +280,7 @@ fn letters(unique: u128, salt: u128, length: usize) -> String {
 }
 
 /// `length` hexadecimal digits that derive from `unique` and `salt`.
-fn hex(unique: u128, salt: u128, length: usize) -> String {
+pub(super) fn hex(unique: u128, salt: u128, length: usize) -> String {
     digits(unique, salt, length, b"0123456789abcdef")
 }
 
@@ -289,7 +295,7 @@ fn digits(unique: u128, salt: u128, length: usize, alphabet: &[u8]) -> String {
 }
 
 /// A UUID's form.
-fn uuid(unique: u128, salt: u128) -> String {
+pub(super) fn uuid(unique: u128, salt: u128) -> String {
     let hex = hex(unique, salt, 32);
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }

@@ -98,7 +98,18 @@ pub fn configured(simulator: &Simulator) -> String {
         let origin = simulator.origin(platform).unwrap();
         text += &format!("[platforms.{platform}.faces.{face}]\nbase_url = \"{origin}{path}\"\n");
     }
-    text
+    text + &issuers(&simulator.origin("ernie").unwrap())
+}
+
+/// The simulated ERNIE issues its own short-lived keys.
+fn issuers(origin: &str) -> String {
+    let row = |name: &str| {
+        format!(
+            "[[platforms.ernie.credential.also]]\nname = \"{name}\"\n\
+             issuer = {{ url = \"{origin}/v1/BCE-BEARER/token\" }}\n"
+        )
+    };
+    ["baidu_iam", "baidu_key"].map(row).concat()
 }
 
 impl Rig {
@@ -113,6 +124,18 @@ impl Rig {
     /// Makes it behave again.
     pub async fn behave(&self, platform: &str) {
         let url = format!("{}/_sim/faults", self.simulator.origin(platform).unwrap());
+        let request = Request::delete(url).body(Full::new(Bytes::new())).unwrap();
+        assert!(self.client.request(request).await.unwrap().status().is_success());
+    }
+
+    /// How many short-lived keys a platform has made.
+    pub async fn keys_made(&self, platform: &str) -> u64 {
+        self.ask_simulator(platform, "keys").await["made"].as_u64().unwrap()
+    }
+
+    /// Ends all short-lived keys of a platform.
+    pub async fn end_keys(&self, platform: &str) {
+        let url = format!("{}/_sim/keys", self.simulator.origin(platform).unwrap());
         let request = Request::delete(url).body(Full::new(Bytes::new())).unwrap();
         assert!(self.client.request(request).await.unwrap().status().is_success());
     }
