@@ -22,10 +22,15 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use tributary::front::ChatRequest;
 use tributary::front::sse::events;
-use tributary::platforms::{Catalogue, Exchange, PlatformError, Reader, StreamEnd};
+use tributary::platforms::{
+    Catalogue, Credential, DialectName, Exchange, PlatformError, Reader, StreamEnd,
+};
 
 /// The clock of every example.
 const CREATED: i64 = 1_790_000_000;
+
+/// Whose app the examples of Spark's frames name.
+const TRIPLE: &str = r#"{"app_id": "5f0a1b2c", "api_key": "key", "api_secret": "secret"}"#;
 
 /// What the caller gets, in a form that can be compared.
 #[derive(Debug, PartialEq)]
@@ -59,7 +64,7 @@ impl Case {
 
     fn begin(&self, catalogue: &Catalogue, ask: &ChatRequest) -> (Exchange, Value) {
         let platform = catalogue.platform(&self.platform).expect("the platform is built in");
-        let face = platform.face(None).expect("it has a face");
+        let face = platform.face(self.dialect()).expect("it has the face");
         let name = ask.model().unwrap_or_default();
         let hop = catalogue.resolve_on(platform, name);
         let model = match hop.successor_of {
@@ -67,8 +72,13 @@ impl Case {
             Some(_) => Arc::new(platform.unlisted(name)),
             None => hop.model,
         };
-        let (exchange, request) = Exchange::begin(platform, face, &model, ask, CREATED)
+        let (exchange, mut request) = Exchange::begin(platform, face, &model, ask, CREATED)
             .unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        if face.dialect == DialectName::SparkWs {
+            // The frame names the credential's app.
+            let at = jiff::Timestamp::from_second(CREATED).unwrap();
+            Credential::parse(face, TRIPLE).unwrap().sign(face, &mut request, at).unwrap();
+        }
         let body = serde_json::from_slice(&request.body)
             .unwrap_or_else(|error| panic!("{}: {error}", self.name));
         (exchange, body)
@@ -78,7 +88,7 @@ impl Case {
     fn run(&self, catalogue: &Catalogue, cuts: &[usize]) -> Got {
         let ask = self.ask();
         let (mut exchange, _) = self.begin(catalogue, &ask);
-        if let Some(stream) = self.text("platform_stream.sse") {
+        if let Some(stream) = self.came() {
             return stream_through(&mut exchange, stream.as_bytes(), cuts);
         }
         let answer = self.json("platform_response.json").expect("every case has an answer");
@@ -90,6 +100,17 @@ impl Case {
             Ok(answer) => Got::Answer(serde_json::from_slice(&answer.body).unwrap()),
             Err(error) => refused(&error),
         }
+    }
+
+    /// What the platform sends bit by bit: events, or the frames of a WebSocket.
+    fn came(&self) -> Option<String> {
+        self.text("platform_stream.sse").or_else(|| self.text("platform_frames.jsonl"))
+    }
+
+    /// The face that a case is of; `None`: the platform's usual one.
+    fn dialect(&self) -> Option<DialectName> {
+        let short = self.name.split('/').next_back().unwrap();
+        (self.platform == "spark" && !short.starts_with("http_")).then_some(DialectName::SparkWs)
     }
 
     fn wanted(&self) -> Got {
@@ -114,7 +135,12 @@ fn stream_through(exchange: &mut Exchange, stream: &[u8], cuts: &[usize]) -> Got
     let fed = exchange.end();
     out.extend_from_slice(&fed.out);
     match end.or(fed.end).expect("a stream ends") {
-        StreamEnd::Done => {}
+        StreamEnd::Done => {
+            if let Some(answer) = exchange.gathered() {
+                assert!(out.is_empty(), "output beside a whole answer");
+                return Got::Answer(serde_json::from_slice(&answer.body).unwrap());
+            }
+        }
         StreamEnd::Failed(error) if exchange.began() => {
             out.extend_from_slice(&error.refusal(Reader::Owner).body.event());
         }
@@ -216,7 +242,7 @@ fn every_example_goes_through_both_ways() {
             wrong.push(format!("{}: request\n     got {request}\n  wanted {wanted}", case.name));
         }
         let wanted = case.wanted();
-        let length = case.text("platform_stream.sse").map_or(0, |stream| stream.len());
+        let length = case.came().map_or(0, |stream| stream.len());
         let every_byte: Vec<usize> = (1..length).collect();
         for (how, cuts) in [("whole", &[][..]), ("cut at every byte", &every_byte)] {
             let got = case.run(&catalogue, cuts);
@@ -246,8 +272,7 @@ fn every_example_goes_through_both_ways() {
 #[test]
 fn pieces_change_nothing() {
     let catalogue = catalogue();
-    let streams: Vec<Case> =
-        cases().into_iter().filter(|case| case.text("platform_stream.sse").is_some()).collect();
+    let streams: Vec<Case> = cases().into_iter().filter(|case| case.came().is_some()).collect();
     let cuts = (0..streams.len(), proptest::collection::vec(0usize..6000, 0..12));
     let mut runner = TestRunner::default();
     runner

@@ -1,19 +1,20 @@
 //! Credentials: what proves an account to its platform.
 //!
 //! A credential is parsed from a key file, sealed as the JSON of
-//! [`Credential::to_sealed`], and written into a request's headers by
-//! [`Credential::authorize`]. Secrets are wiped from memory when dropped and can't
+//! [`Credential::to_sealed`], and proves a request by [`Credential::sign`]. Secrets are wiped from memory when dropped and can't
 //! be printed.
 
 use std::collections::BTreeMap;
 
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use jiff::Timestamp;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-use super::Face;
+use super::spark_hmac::Keys;
+use super::{Face, UpstreamRequest};
 
 /// What proves an account.
 pub enum Credential {
@@ -24,6 +25,8 @@ pub enum Credential {
         /// Other fields, by the names of the face's [`CredentialSpec`].
         extra: BTreeMap<String, Zeroizing<String>>,
     },
+    /// Fields that prove it together, by the names of the face's [`CredentialSpec`].
+    Parts(BTreeMap<String, Zeroizing<String>>),
 }
 
 /// What a face takes as proof, and where a person gets it.
@@ -36,6 +39,8 @@ pub struct CredentialSpec {
     pub help: String,
     /// Where a person gets it.
     pub get: String,
+    /// Fields that must all be there, in the place of a key.
+    pub fields: Vec<String>,
     /// Fields that may stand beside the key, each with the header that carries it.
     pub optional: BTreeMap<String, String>,
 }
@@ -49,6 +54,8 @@ pub enum Scheme {
     Bearer,
     /// The bare key in a header of this name.
     Header(#[serde(deserialize_with = "header_name")] HeaderName),
+    /// Spark's signed address: of `app_id`, `api_key` and `api_secret`.
+    SparkHmac,
 }
 
 /// Why a credential can't be used. Never holds a part of the secret.
@@ -66,6 +73,9 @@ pub enum CredentialError {
     /// A field holds what no HTTP header may hold.
     #[error("the credential's field `{0}` is no text that a header can carry")]
     Unfit(String),
+    /// The request is none that this scheme can sign.
+    #[error("the credential can't sign the request")]
+    Unsigned,
     /// Not JSON, or not what was sealed.
     #[error("the credential can't be read")]
     Unreadable,
@@ -80,12 +90,16 @@ struct Fields {
 }
 
 impl Credential {
-    /// Reads a key file: the raw key, or a JSON object `{"key": …}` with other fields.
+    /// Reads a key file: the raw key, or a JSON object `{"key": …}` with other fields, or one
+    /// of the fields that the face wants together.
     ///
     /// # Errors
     /// What is missing, too much, or unfit.
     pub fn parse(face: &Face, file: &str) -> Result<Credential, CredentialError> {
         let file = file.trim();
+        if !face.credential.fields.is_empty() {
+            return Credential::parts(face, file);
+        }
         let (key, extra) = if file.starts_with('{') {
             let fields: Fields =
                 serde_json::from_str(file).map_err(|_| CredentialError::Unreadable)?;
@@ -107,12 +121,39 @@ impl Credential {
         Ok(credential)
     }
 
+    fn parts(face: &Face, file: &str) -> Result<Credential, CredentialError> {
+        if file.is_empty() {
+            return Err(CredentialError::Empty);
+        }
+        let wanted = &face.credential.fields;
+        let missing = |name: &str| CredentialError::Missing(name.to_owned());
+        if !file.starts_with('{') {
+            return Err(missing(wanted.first().map_or("", String::as_str)));
+        }
+        let fields: BTreeMap<String, String> =
+            serde_json::from_str(file).map_err(|_| CredentialError::Unreadable)?;
+        let fields = wiped(fields);
+        if let Some(name) = fields.keys().find(|name| !wanted.contains(name)) {
+            return Err(CredentialError::Unknown(name.clone()));
+        }
+        for name in wanted {
+            let value = fields.get(name).filter(|value| !value.is_empty());
+            sensitive(name, value.ok_or_else(|| missing(name))?)?;
+        }
+        Ok(Credential::Parts(fields))
+    }
+
     /// The plaintext that is sealed.
     pub fn to_sealed(&self) -> Zeroizing<Vec<u8>> {
-        let Credential::Key { key, extra } = self;
+        let (key, rest) = match self {
+            Credential::Key { key, extra } => (Some(key), extra),
+            Credential::Parts(fields) => (None, fields),
+        };
         let mut fields: BTreeMap<&str, &str> =
-            extra.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        fields.insert("key", key);
+            rest.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        if let Some(key) = key {
+            fields.insert("key", key);
+        }
         Zeroizing::new(serde_json::to_vec(&fields).expect("texts always serialise"))
     }
 
@@ -125,14 +166,52 @@ impl Credential {
             Ok(Fields { key: Some(key), extra }) => {
                 Ok(Credential::Key { key: Zeroizing::new(key), extra: wiped(extra) })
             }
+            Ok(Fields { key: None, extra }) if !extra.is_empty() => {
+                Ok(Credential::Parts(wiped(extra)))
+            }
             _ => Err(CredentialError::Unreadable),
         }
     }
 
     /// Every secret in it, to be taken out of what a platform says.
     pub fn secrets(&self) -> Vec<&str> {
-        let Credential::Key { key, extra } = self;
-        std::iter::once(key.as_str()).chain(extra.values().map(|value| value.as_str())).collect()
+        let (key, rest) = match self {
+            Credential::Key { key, extra } => (Some(key), extra),
+            Credential::Parts(fields) => (None, fields),
+        };
+        key.into_iter().chain(rest.values()).map(|value| value.as_str()).collect()
+    }
+
+    /// Proves a request, as its face wants it, at this time.
+    ///
+    /// # Errors
+    /// When the credential is not of the face's kind, or a field can't stand in a header.
+    pub fn sign(
+        &self,
+        face: &Face,
+        request: &mut UpstreamRequest,
+        at: Timestamp,
+    ) -> Result<(), CredentialError> {
+        if face.credential.scheme != Scheme::SparkHmac {
+            return self.authorize(face, &mut request.headers);
+        }
+        let keys = Keys {
+            app_id: self.part("app_id")?,
+            api_key: self.part("api_key")?,
+            api_secret: self.part("api_secret")?,
+        };
+        let unsigned = || CredentialError::Unsigned;
+        request.url = keys.sign(&request.url, at).ok_or_else(unsigned)?;
+        request.body = keys.name_app(&request.body).ok_or_else(unsigned)?;
+        Ok(())
+    }
+
+    fn part(&self, name: &str) -> Result<&str, CredentialError> {
+        let field = match self {
+            Credential::Key { .. } => None,
+            Credential::Parts(fields) => fields.get(name),
+        };
+        field.map(|value| value.as_str()).ok_or_else(|| CredentialError::Missing(name.to_owned()))
     }
 
     /// Adds what proves the account to a request's headers, marked as sensitive.
@@ -140,7 +219,9 @@ impl Credential {
     /// # Errors
     /// When a field can't stand in a header.
     pub fn authorize(&self, face: &Face, headers: &mut HeaderMap) -> Result<(), CredentialError> {
-        let Credential::Key { key, extra } = self;
+        let Credential::Key { key, extra } = self else {
+            return Err(CredentialError::Missing("key".to_owned()));
+        };
         match &face.credential.scheme {
             Scheme::Bearer => {
                 let mut text = Zeroizing::new(String::with_capacity(7 + key.len()));
@@ -151,6 +232,8 @@ impl Credential {
             Scheme::Header(name) => {
                 headers.insert(name.clone(), sensitive("key", key)?);
             }
+            // Proves itself in the address.
+            Scheme::SparkHmac => return Err(CredentialError::Unsigned),
         }
         for (name, value) in extra {
             let header = face.credential.optional.get(name);
@@ -160,6 +243,14 @@ impl Credential {
             headers.insert(header, sensitive(name, value)?);
         }
         Ok(())
+    }
+}
+
+impl Scheme {
+    /// Whether a proof holds the time that it was made at, which a platform compares with
+    /// its own clock.
+    pub fn tells_time(&self) -> bool {
+        matches!(self, Scheme::SparkHmac)
     }
 }
 
@@ -183,7 +274,7 @@ fn sensitive(name: &str, text: &str) -> Result<HeaderValue, CredentialError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platforms::Catalogue;
+    use crate::platforms::{Catalogue, DialectName};
 
     fn headers(platform: &str, file: &str) -> Result<HeaderMap, CredentialError> {
         let catalogue = Catalogue::load(&toml::Table::new()).unwrap();
@@ -212,6 +303,47 @@ mod tests {
         assert!(headers["x-api-key"].is_sensitive() && headers.len() == 1);
         let spec = toml::from_str::<CredentialSpec>("scheme = { header = 'a b' }");
         assert!(spec.unwrap_err().to_string().contains("`a b` is no header's name"));
+    }
+
+    const TRIPLE: &str = r#"{"app_id":"5f0a1b2c","api_key":"k","api_secret":"s"}"#;
+
+    fn spark_ws(file: &str) -> Result<UpstreamRequest, CredentialError> {
+        let catalogue = Catalogue::load(&toml::Table::new()).unwrap();
+        let face = catalogue.platform("spark").unwrap().face(Some(DialectName::SparkWs)).unwrap();
+        let sealed = Credential::parse(face, file)?.to_sealed();
+        let mut request = UpstreamRequest {
+            url: "wss://h/v1.1/chat".parse().unwrap(),
+            body: "{}".into(),
+            streams: true,
+            headers: HeaderMap::new(),
+        };
+        Credential::from_sealed(&sealed)?.sign(face, &mut request, Timestamp::UNIX_EPOCH)?;
+        Ok(request)
+    }
+
+    #[test]
+    fn three_fields_sign_an_address_and_name_the_app_in_the_frame() {
+        let request = spark_ws(TRIPLE).unwrap();
+        assert!(request.url.to_string().contains("&date=Thu%2C+01+Jan+1970+00%3A00%3A00+GMT"));
+        assert!(request.headers.is_empty());
+        assert_eq!(request.body, r#"{"header":{"app_id":"5f0a1b2c"}}"#);
+    }
+
+    #[test]
+    fn a_key_file_fits_the_face_that_it_is_for_alone() {
+        let error = |file: &str| spark_ws(file).err().unwrap();
+        assert_eq!(error(""), CredentialError::Empty);
+        assert_eq!(error("an-api-password"), CredentialError::Missing("app_id".to_owned()));
+        assert_eq!(
+            error(r#"{"app_id":"a","api_key":"k"}"#),
+            CredentialError::Missing("api_secret".to_owned())
+        );
+        let more = TRIPLE.replace("}", r#","key":"x"}"#);
+        assert_eq!(error(&more), CredentialError::Unknown("key".to_owned()));
+        assert_eq!(
+            headers("spark", TRIPLE).unwrap_err(),
+            CredentialError::Missing("key".to_owned())
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod failure;
 mod limits;
 mod price;
 pub mod rules;
+mod spark_hmac;
 mod tokenizer;
 
 pub use catalogue::{Catalogue, CatalogueError, Hop, Resolution};

@@ -24,6 +24,7 @@ mod points;
 mod points_settings;
 mod prompt;
 mod route;
+mod send;
 mod settings;
 mod stream;
 mod tried;

@@ -6,6 +6,7 @@
 mod anthropic_messages;
 mod openai_chat;
 pub(super) mod pivot;
+mod spark_ws;
 
 use std::sync::Arc;
 
@@ -59,7 +60,7 @@ dialects! {
     /// Alibaba's native DashScope.
     Dashscope = "dashscope" at "services/aigc/text-generation/generation" by None;
     /// iFlytek Spark over WebSocket.
-    SparkWs = "spark_ws" at "" by None;
+    SparkWs = "spark_ws" at "" by Some(spark_ws::begin);
 }
 
 impl DialectName {
