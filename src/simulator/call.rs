@@ -69,6 +69,8 @@ pub(super) struct Piece<'a> {
     pub first: bool,
     /// The choice's last piece that holds something; on `Finish`: there was none.
     pub last: bool,
+    /// How many pieces of the choice held something before it.
+    pub number: u64,
 }
 
 #[derive(Debug)]
@@ -111,7 +113,8 @@ enum Ended {
 #[derive(Debug, Clone, Copy)]
 struct Cursor {
     stage: Stage,
-    begun: bool,
+    /// Pieces so far that held something.
+    held: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,7 +130,7 @@ enum Stage {
 
 impl Pieces {
     pub(super) fn of(reply: &Reply, habits: Habits) -> Pieces {
-        let cursor = Cursor { stage: Stage::Open, begun: false };
+        let cursor = Cursor { stage: Stage::Open, held: 0 };
         Pieces {
             habits,
             cursors: vec![cursor; reply.answers.len()],
@@ -148,13 +151,14 @@ impl Pieces {
             };
             if let Some((part, tokens)) = cursor.step(answer, self.habits) {
                 let holds = !matches!(part, Part::Open | Part::Finish);
-                let first = holds && !cursor.begun;
+                let number = cursor.held;
+                let first = holds && number == 0;
                 let last = match part {
-                    Part::Finish => !cursor.begun,
+                    Part::Finish => number == 0,
                     _ => holds && cursor.stage == Stage::Finish,
                 };
-                cursor.begun |= holds;
-                return Some(Piece { choice, part, tokens, first, last });
+                cursor.held += u64::from(holds);
+                return Some(Piece { choice, part, tokens, first, last, number });
             }
         }
         let (part, ended) = match self.ended {
@@ -163,7 +167,7 @@ impl Pieces {
             Ended::Done => return None,
         };
         self.ended = ended;
-        Some(Piece { choice: 0, part, tokens: 0, first: false, last: false })
+        Some(Piece { choice: 0, part, tokens: 0, first: false, last: false, number: 0 })
     }
 }
 

@@ -12,6 +12,7 @@
 //! | `glm` | `/api/paas/v4/chat/completions` | `ID.SECRET` (32 hex, 16), or a JWT of it |
 //! | `ernie` | `/v2/chat/completions` | `bce-v3/ALTAK-…/…` |
 //! | `spark` | `/v1/chat/completions`, `spark-x`: `/v2/…` | 16 characters or more |
+//! | `spark` | WebSockets: `/v1.1/chat` and so on | 32 hex, with app id and secret (`wire/spark_ws.rs`) |
 //! | `claude` | `/v1/messages` | `sk-ant-…` |
 //!
 //! `GET …/models` beside them, but for Spark, which documents none. Any key of the
@@ -45,6 +46,7 @@ mod operator;
 mod requests;
 mod serve;
 mod site;
+mod socket;
 mod think;
 mod tokens;
 mod wire;

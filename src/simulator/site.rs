@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use super::faults::Faults;
 use super::ledger::Ledger;
 use super::requests::Requests;
-use super::wire::{Asked, Wire};
+use super::wire::{Asked, Socket, Wire};
 use super::{clock, wire};
 
 pub(super) struct Site {
     pub wire: &'static dyn Wire,
+    /// Its face over WebSocket, if it has one.
+    pub socket: Option<&'static dyn Socket>,
     pub ledger: Ledger,
     pub faults: Faults,
     pub requests: Requests,
@@ -24,7 +26,7 @@ impl Site {
             Site::new(&wire::qwen::Qwen),
             Site::new(&wire::glm::Glm),
             Site::new(&wire::ernie::Ernie),
-            Site::new(&wire::spark::Spark),
+            Site { socket: Some(&wire::spark_ws::SparkWs), ..Site::new(&wire::spark::Spark) },
             Site::new(&wire::claude::Claude),
         ]
     }
@@ -32,6 +34,7 @@ impl Site {
     fn new(wire: &'static dyn Wire) -> Site {
         Site {
             wire,
+            socket: None,
             ledger: Ledger::default(),
             faults: Faults::default(),
             requests: Requests::default(),
