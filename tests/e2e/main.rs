@@ -28,5 +28,6 @@ mod regression;
 mod replicas;
 mod rotation;
 mod server;
+mod spark_ws;
 mod stall;
 mod token_limits;

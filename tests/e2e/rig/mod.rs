@@ -36,7 +36,7 @@ use tributary::vault::{KeyRing, Vault};
 pub use answer::{Answer, Stream};
 pub use fleet::Fleet;
 pub use people::Grants;
-pub use platforms::{KEYS, configured, credential, tail};
+pub use platforms::{KEYS, configured, credential, spark_app, tail};
 pub use redis_server::{Memory, Server};
 pub use stub::{chunk, is_cut};
 

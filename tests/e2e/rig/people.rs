@@ -1,7 +1,7 @@
 //! Users, their tokens and accounts.
 
 use std::num::NonZeroU32;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 use tributary::accounts::{
@@ -9,7 +9,7 @@ use tributary::accounts::{
     PoolId, Purse, PurseState, Record, Resets, Scope, Spending, TokenGrant, TokenId, Tokens, User,
     WindowSpec,
 };
-use tributary::platforms::Credential;
+use tributary::platforms::{Credential, Face};
 use tributary::relay::{CREDENTIAL_FIELD, token_mac_parts};
 use tributary::telemetry::clock;
 use tributary::vault::{GatewayToken, MacPurpose, Place, Plain};
@@ -132,7 +132,11 @@ impl Rig {
         limit: u64,
     ) -> AccountId {
         let entry = self.catalogue.platform(platform).unwrap();
-        let credential = Credential::parse(entry.face(None).unwrap(), key).unwrap();
+        // The face whose credential it is, as `account add` finds it.
+        let fits = |face: &&Arc<Face>| Credential::parse(face, key).is_ok();
+        let face = entry.faces.iter().find(fits).unwrap();
+        let credential = Credential::parse(face, key).unwrap();
+        let is_usual = face.dialect == entry.faces[0].dialect;
         let id = self.store.reserve_account_id().await.unwrap();
         let place = Place {
             pool: user.pool.0,
@@ -148,7 +152,7 @@ impl Rig {
             owner: user.id,
             platform: PlatformId::from(platform),
             name: name.into(),
-            dialect: None,
+            dialect: (!is_usual).then(|| face.dialect.as_str().into()),
             windows: vec![WindowSpec {
                 period: Period::Day { zone: zone.into() },
                 limit: Some(Tokens(limit)),
