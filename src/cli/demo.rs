@@ -18,7 +18,7 @@ use super::serve::{addresses, begin, begin_log, serve_until_told};
 use super::{Common, Desk, Failure, print, ring, token};
 use crate::accounts::{Scope, Spending, TokenGrant, User};
 use crate::config::{Config, OwnRing};
-use crate::platforms::{Catalogue, Credential};
+use crate::platforms::{Catalogue, Credential, DialectName};
 use crate::simulator::Simulator;
 use crate::store::{self, Directory};
 use crate::vault::Vault;
@@ -39,20 +39,51 @@ const USER: &str = "demo";
 /// A day's tokens where the platform's own limit is not known.
 const LIMIT: u64 = 1_000_000;
 
-/// Keys that the simulated platforms take, two for each.
-const KEYS: [(&str, [&str; 2]); 6] = [
-    ("qwen", ["sk-demo-qwen-0000000000000001", "sk-demo-qwen-0000000000000002"]),
-    ("openai", ["sk-demo-openai-00000000000001", "sk-demo-openai-00000000000002"]),
+/// Keys that the simulated platforms take at a face, two for each.
+const KEYS: [(&str, DialectName, [&str; 2]); 7] = [
+    (
+        "qwen",
+        DialectName::OpenaiChat,
+        ["sk-demo-qwen-0000000000000001", "sk-demo-qwen-0000000000000002"],
+    ),
+    (
+        "openai",
+        DialectName::OpenaiChat,
+        ["sk-demo-openai-00000000000001", "sk-demo-openai-00000000000002"],
+    ),
     (
         "glm",
+        DialectName::OpenaiChat,
         [
             "0123456789abcdef0123456789abcd01.0123456789demo01",
             "0123456789abcdef0123456789abcd02.0123456789demo02",
         ],
     ),
-    ("ernie", ["bce-v3/ALTAK-demo1/00000000000001", "bce-v3/ALTAK-demo2/00000000000002"]),
-    ("spark", ["demo-spark-api-password-0001", "demo-spark-api-password-0002"]),
-    ("claude", ["sk-ant-demo-claude-000000000001", "sk-ant-demo-claude-000000000002"]),
+    (
+        "ernie",
+        DialectName::OpenaiChat,
+        ["bce-v3/ALTAK-demo1/00000000000001", "bce-v3/ALTAK-demo2/00000000000002"],
+    ),
+    (
+        "spark",
+        DialectName::OpenaiChat,
+        ["demo-spark-api-password-0001", "demo-spark-api-password-0002"],
+    ),
+    (
+        "spark",
+        DialectName::SparkWs,
+        [
+            r#"{"app_id": "01234567", "api_key": "0123456789abcdef0123456789abcd01",
+                "api_secret": "MTBkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="}"#,
+            r#"{"app_id": "01234567", "api_key": "0123456789abcdef0123456789abcd02",
+                "api_secret": "MjBkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="}"#,
+        ],
+    ),
+    (
+        "claude",
+        DialectName::AnthropicMessages,
+        ["sk-ant-demo-claude-000000000001", "sk-ant-demo-claude-000000000002"],
+    ),
 ];
 
 impl Demo {
@@ -125,13 +156,17 @@ impl Drop for Folder {
 /// Puts the simulated platforms' origins in the place of the real ones.
 fn point_at(simulator: &Simulator, config: &mut Config) -> Result<(), Failure> {
     for (platform, origin) in simulator.platforms() {
-        let known = config.catalogue.platform(platform);
-        let Some(face) = known.and_then(|known| known.face(None)) else { continue };
-        let base_url = format!("{origin}{}", face.base_url.path().trim_end_matches('/'));
-        let entry = config.settings.platforms.entry(platform);
-        let entry = entry.or_insert_with(|| toml::Table::new().into());
-        if let Some(entry) = entry.as_table_mut() {
-            entry.insert("base_url".into(), base_url.into());
+        let Some(known) = config.catalogue.platform(platform).cloned() else { continue };
+        let entry = table_in(&mut config.settings.platforms, platform);
+        entry.remove("base_url");
+        let faces = table_in(entry, "faces");
+        for face in &known.faces {
+            let is_socket = matches!(face.base_url.scheme_str(), Some("ws" | "wss"));
+            let scheme = if is_socket { "ws" } else { "http" };
+            let there = origin.trim_start_matches("http");
+            let path = face.base_url.path().trim_end_matches('/');
+            table_in(faces, face.dialect.as_str())
+                .insert("base_url".into(), format!("{scheme}{there}{path}").into());
         }
     }
     let mut tables = toml::Table::new();
@@ -143,6 +178,15 @@ fn point_at(simulator: &Simulator, config: &mut Config) -> Result<(), Failure> {
     })?;
     config.catalogue = Arc::new(catalogue);
     Ok(())
+}
+
+/// The table of this name, made where there is none.
+fn table_in<'t>(tables: &'t mut toml::Table, name: &str) -> &'t mut toml::Table {
+    let entry = tables.entry(name).or_insert_with(|| toml::Table::new().into());
+    if !entry.is_table() {
+        *entry = toml::Table::new().into();
+    }
+    entry.as_table_mut().expect("it is a table now")
 }
 
 /// A user with two accounts on each platform and a new token. A store that has some of
@@ -157,9 +201,10 @@ async fn populate(
         None => directory.add_user(USER).await?,
     };
     let bound = directory.accounts_in(&[user.pool], &Default::default()).await?;
-    for (id, keys) in KEYS {
+    for (id, dialect, keys) in KEYS {
         let Some(platform) = config.catalogue.platform(id) else { continue };
-        let Some(face) = platform.face(None) else { continue };
+        let usual = platform.face(None).filter(|face| face.dialect == dialect);
+        let Some(face) = usual else { continue };
         let knows_none = platform.windows.first().is_some_and(|window| window.limit.is_none());
         let limit = knows_none.then_some(LIMIT);
         for (number, key) in keys.into_iter().enumerate() {

@@ -14,11 +14,11 @@ PLATFORMS = ["openai", "qwen", "glm", "ernie", "spark", "claude"]
 
 
 @contextmanager
-def running_demo(store: str, folder: Path) -> Iterator[Demo]:
+def running_demo(store: str, folder: Path, **environment: str) -> Iterator[Demo]:
     """The gateway on an empty store; at the end it must go down in order."""
     redis = RedisServer(folder) if store == "redis" else None
     try:
-        demo = Demo(redis.url if redis else f"sqlite:{folder / 'tributary.db'}", folder)
+        demo = Demo(redis.url if redis else f"sqlite:{folder / 'tributary.db'}", folder, **environment)
         try:
             yield demo
         finally:
