@@ -48,7 +48,6 @@ pub(super) struct Session {
     asked: Asked,
     head: Parts,
     key: String,
-    entry: Entry,
     met: Misbehaviour,
     /// What is answered, whatever is asked.
     refusal: Option<Refusal>,
@@ -84,14 +83,14 @@ pub(super) fn greet(
     asked.key = chat::masked(&key);
     asked.model = model.name.to_owned();
     let credential = chat::credential(&key);
-    let ahead = site.faults.meet(On::Handshake, &credential, model.name).clock_ahead_s;
+    let greeted = site.faults.meet(On::Handshake, &credential, model.name);
+    let ahead = greeted.clock_ahead_s;
     let now = i64::try_from(clock::now_s()).unwrap_or_default();
     if let Err(refusal) = wire.prove(&head, now + ahead) {
         return refuse(&asked, refusal, None, ahead);
     }
-    let entry = site.ledger.open(&asked.id, &credential, model.name, true);
     let mut met = site.faults.meet(On::Chat, &credential, model.name);
-    let refusal = match met.instead.take() {
+    let refusal = match greeted.instead.or(met.instead.take()) {
         Some(Instead::Class(class)) => Some(wire.refuse(&Complaint::Class(class), &asked)),
         Some(Instead::Status { status, body, headers }) => {
             let raw = headers.into_iter().collect();
@@ -103,6 +102,7 @@ pub(super) fn greet(
         }
     };
     if let Some(refusal) = refusal.as_ref().filter(|refusal| refusal.status != 200) {
+        let entry = site.ledger.open(&asked.id, &credential, model.name, true);
         return refuse(&asked, refusal.clone(), Some(entry), ahead);
     }
     let mut answer = Response::new(AnswerBody::whole(Bytes::new(), None, Manner::default()));
@@ -116,7 +116,7 @@ pub(super) fn greet(
     }
     tell_time(headers, ahead);
     let site = Arc::clone(site);
-    (answer, Some(Session { site, wire, asked, head, key, entry, met, refusal, upgrade }))
+    (answer, Some(Session { site, wire, asked, head, key, met, refusal, upgrade }))
 }
 
 /// The platform's own time, which may be another.
@@ -132,13 +132,15 @@ fn tell_time(headers: &mut HeaderMap, ahead_s: i64) {
 impl Session {
     /// Reads the request and answers it, until either side has enough.
     pub(super) async fn run(self) {
-        let Session { site, wire, asked, mut head, key, entry, mut met, refusal, upgrade } = self;
+        let Session { site, wire, asked, mut head, key, mut met, refusal, upgrade } = self;
         let Ok(upgraded) = upgrade.await else { return };
         let io = TokioIo::new(upgraded);
         let mut peer = WebSocketStream::from_raw_socket(io, Role::Server, None).await;
         let Ok(Some(text)) = tokio::time::timeout(PATIENCE, request(&mut peer)).await else {
             return;
         };
+        // Who only shakes hands has asked for nothing.
+        let entry = site.ledger.open(&asked.id, &chat::credential(&key), &asked.model, true);
         let path = head.uri.path().to_owned();
         // The query is the proof, which nobody is to read.
         head.uri = path.parse().unwrap_or_default();

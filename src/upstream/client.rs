@@ -93,6 +93,25 @@ impl Client {
         self.head(request, self.whole_answer).await
     }
 
+    /// Tries whether a request of which nothing is wanted but its answer's head is taken; of
+    /// a refusal, why. At an address of a WebSocket it is the handshake alone.
+    pub async fn knock(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(StatusCode, HeaderMap, Bytes), SendFailure> {
+        let (status, headers, body) = if websocket::is_spoken_at(request.uri()) {
+            websocket::knock(&self.websockets, request, self.connect).await?
+        } else {
+            let reply = self.head(request, self.first_byte).await?;
+            (reply.status, reply.headers, Some(reply.body))
+        };
+        let why = match body.filter(|_| !status.is_success()) {
+            Some(body) => self.glance(body).await,
+            None => Bytes::new(),
+        };
+        Ok((status, headers, why))
+    }
+
     async fn head(
         &self,
         request: Request<Full<Bytes>>,

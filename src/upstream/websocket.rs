@@ -73,10 +73,7 @@ pub(super) async fn open(
         Ok(Ok(Opened::Socket(headers, socket))) => (headers, *socket),
         Ok(Ok(Opened::Refused(reply))) => return Ok(reply),
         Ok(Err(why)) => return Err(SendFailure::NotConnected(why)),
-        Err(_) => {
-            let why = format!("no WebSocket within {:?}", within.connect);
-            return Err(SendFailure::NotConnected(why));
-        }
+        Err(_) => return Err(no_socket(within.connect)),
     };
     let mut messages = Messages { socket, first: None };
     let answer = tokio::time::timeout(within.first, async {
@@ -87,6 +84,25 @@ pub(super) async fn open(
         answer.await.map_err(|_| SendFailure::TimedOut { seconds: within.first.as_secs() })??;
     messages.first = first;
     Ok(Reply { status: StatusCode::OK, headers, body: Body::Messages(Box::new(messages)) })
+}
+
+/// Opens a WebSocket, and closes it without a word: a plain success, where it opens.
+pub(super) async fn knock(
+    pool: &Pool,
+    request: Request<Full<Bytes>>,
+    within: Duration,
+) -> Result<(StatusCode, HeaderMap, Option<Body>), SendFailure> {
+    let (head, _) = request.into_parts();
+    match tokio::time::timeout(within, handshake(pool, head.uri, head.headers)).await {
+        Ok(Ok(Opened::Socket(headers, _))) => Ok((StatusCode::OK, headers, None)),
+        Ok(Ok(Opened::Refused(reply))) => Ok((reply.status, reply.headers, Some(reply.body))),
+        Ok(Err(why)) => Err(SendFailure::NotConnected(why)),
+        Err(_) => Err(no_socket(within)),
+    }
+}
+
+fn no_socket(within: Duration) -> SendFailure {
+    SendFailure::NotConnected(format!("no WebSocket within {within:?}"))
 }
 
 /// What a handshake came to.

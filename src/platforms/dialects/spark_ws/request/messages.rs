@@ -91,7 +91,7 @@ impl Conversation {
             "system" | "developer" | "user" => ("user", text.ok_or_else(|| no_content(at))?),
             "assistant" => {
                 let called = called(at, message, calls)?;
-                let said = text.filter(|text| !(text.is_empty() && !called.is_empty()));
+                let said = text.filter(|text| !text.is_empty() || called.is_empty());
                 let lines: Vec<String> = said.into_iter().chain(called).collect();
                 ("assistant", lines.join("\n"))
             }
