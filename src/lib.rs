@@ -18,6 +18,8 @@ pub mod api;
 
 pub mod relay;
 
+pub mod authorize;
+
 pub mod upstream;
 
 pub mod store;

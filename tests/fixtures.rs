@@ -26,6 +26,9 @@ use tributary::platforms::{
     Catalogue, Credential, DialectName, Exchange, PlatformError, Reader, StreamEnd,
 };
 
+/// What the cases of a face that is not its platform's usual one begin with.
+const FACES: [(&str, DialectName); 1] = [("dashscope_", DialectName::Dashscope)];
+
 /// The clock of every example.
 const CREATED: i64 = 1_790_000_000;
 
@@ -64,7 +67,8 @@ impl Case {
 
     fn begin(&self, catalogue: &Catalogue, ask: &ChatRequest) -> (Exchange, Value) {
         let platform = catalogue.platform(&self.platform).expect("the platform is built in");
-        let face = platform.face(self.dialect()).expect("it has the face");
+        let (_, dialect) = self.short();
+        let face = platform.face(dialect).expect("it has the face");
         let name = ask.model().unwrap_or_default();
         let hop = catalogue.resolve_on(platform, name);
         let model = match hop.successor_of {
@@ -77,11 +81,25 @@ impl Case {
         if face.dialect == DialectName::SparkWs {
             // The frame names the credential's app.
             let at = jiff::Timestamp::from_second(CREATED).unwrap();
-            Credential::parse(face, TRIPLE).unwrap().sign(face, &mut request, at).unwrap();
+            Credential::parse(face, TRIPLE).unwrap().prove(face, at, &mut request).unwrap();
         }
         let body = serde_json::from_slice(&request.body)
             .unwrap_or_else(|error| panic!("{}: {error}", self.name));
         (exchange, body)
+    }
+
+    /// Its name without its face's prefix, and that face.
+    fn short(&self) -> (&str, Option<DialectName>) {
+        let name = self.name.split('/').next_back().unwrap_or_default();
+        let face = FACES
+            .iter()
+            .find_map(|(prefix, dialect)| Some((name.strip_prefix(prefix)?, Some(*dialect))));
+        let usual = || match name.strip_prefix("http_") {
+            Some(short) => (short, None),
+            None if self.platform == "spark" => (name, Some(DialectName::SparkWs)),
+            None => (name, None),
+        };
+        face.unwrap_or_else(usual)
     }
 
     /// Runs the platform's answer through the dialect, a stream in these pieces.
@@ -107,12 +125,6 @@ impl Case {
         self.text("platform_stream.sse").or_else(|| self.text("platform_frames.jsonl"))
     }
 
-    /// The face that a case is of; `None`: the platform's usual one.
-    fn dialect(&self) -> Option<DialectName> {
-        let short = self.name.split('/').next_back().unwrap();
-        (self.platform == "spark" && !short.starts_with("http_")).then_some(DialectName::SparkWs)
-    }
-
     fn wanted(&self) -> Got {
         if let Some(stream) = self.text("openai_stream.sse") {
             return Got::Stream(data(stream.as_bytes()));
@@ -136,8 +148,9 @@ fn stream_through(exchange: &mut Exchange, stream: &[u8], cuts: &[usize]) -> Got
     out.extend_from_slice(&fed.out);
     match end.or(fed.end).expect("a stream ends") {
         StreamEnd::Done => {
+            // The caller wanted it whole, and the platform only streams.
             if let Some(answer) = exchange.gathered() {
-                assert!(out.is_empty(), "output beside a whole answer");
+                assert!(out.is_empty(), "output before a gathered answer");
                 return Got::Answer(serde_json::from_slice(&answer.body).unwrap());
             }
         }
@@ -233,8 +246,9 @@ fn every_example_goes_through_both_ways() {
     let catalogue = catalogue();
     let (mut wrong, mut matrix) = (Vec::new(), BTreeMap::<String, BTreeSet<String>>::new());
     for case in cases() {
-        let short = case.name.split('/').next_back().unwrap().trim_start_matches("http_");
-        matrix.entry(short.to_owned()).or_default().insert(case.platform.clone());
+        let (short, dialect) = case.short();
+        let face = dialect.map_or(case.platform.as_str(), |dialect| dialect.as_str());
+        matrix.entry(short.to_owned()).or_default().insert(face.to_owned());
         let ask = case.ask();
         let (_, request) = case.begin(&catalogue, &ask);
         let wanted = case.json("platform_request.json").unwrap();
@@ -259,11 +273,11 @@ fn every_example_goes_through_both_ways() {
             }
         }
     }
-    let platforms: BTreeSet<&String> = matrix.values().flatten().collect();
-    println!("{:28} {}", "", platforms.iter().map(|name| format!("{name:7}")).collect::<String>());
+    let faces: BTreeSet<&String> = matrix.values().flatten().collect();
+    println!("{:28} {}", "", faces.iter().map(|name| format!("{name:10}")).collect::<String>());
     for (case, there) in &matrix {
         let mark = |name: &&&String| if there.contains(**name) { "x" } else { "-" };
-        let marks: String = platforms.iter().map(|name| format!("{:7}", mark(&name))).collect();
+        let marks: String = faces.iter().map(|name| format!("{:10}", mark(&name))).collect();
         println!("{case:28} {marks}");
     }
     assert!(wrong.is_empty(), "{} of them are wrong\n{}", wrong.len(), wrong.join("\n\n"));

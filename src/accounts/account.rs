@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, Health, PlatformId, PoolId, Tokens, UserId, Window, WindowSpec};
-use crate::vault::SealedCredential;
+use super::{AccountId, Health, PlatformId, PoolId, Priority, Tokens, UserId, Window, WindowSpec};
+use crate::vault::{Place, SealedCredential};
 
 /// What is bound when an account is added. Its id was reserved before, because the
 /// seal is bound to it.
@@ -24,6 +24,9 @@ pub struct NewAccount {
     pub dialect: Option<String>,
     /// Its windows.
     pub windows: Vec<WindowSpec>,
+    /// Where it comes under [`super::Policy::Priority`].
+    #[serde(default)]
+    pub priority: Priority,
     /// Its sealed credential.
     pub sealed: SealedCredential,
     /// Counts up with each new credential; part of the seal.
@@ -55,6 +58,51 @@ pub struct Account {
     pub expires_at: Option<Timestamp>,
     /// When it was bound.
     pub created_at: Timestamp,
+    /// The key that its platform made of its credential for a short time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub short_key: Option<ShortKey>,
+}
+
+/// A key that a platform made of an account's credential for a short time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShortKey {
+    /// The key, sealed.
+    pub sealed: SealedCredential,
+    /// The generation of the credential that it was made of.
+    pub generation: u64,
+    /// From then on a new one is made.
+    pub renew_at: Timestamp,
+    /// When it ends.
+    pub ends_at: Timestamp,
+}
+
+impl Account {
+    /// Where a secret of this account lies.
+    pub fn place<'a>(&'a self, field: &'a str) -> Place<'a> {
+        Place {
+            pool: self.pool.0,
+            account: self.id.0,
+            platform: self.platform.as_str(),
+            field,
+            generation: self.generation,
+        }
+    }
+
+    /// Its short-lived key, if that is made of the credential that it has now.
+    pub fn own_short_key(&self) -> Option<&ShortKey> {
+        self.short_key.as_ref().filter(|key| key.generation == self.generation)
+    }
+
+    /// Takes in a new short-lived key; `false`: it is made of a credential that the account
+    /// has no more, or ends before the one that is there.
+    pub fn take_short_key(&mut self, key: ShortKey) -> bool {
+        let fits = key.generation == self.generation
+            && self.own_short_key().is_none_or(|known| known.ends_at <= key.ends_at);
+        if fits {
+            self.short_key = Some(key);
+        }
+        fits
+    }
 }
 
 /// An account with what moves: health, windows, leases. What `account list` shows.
@@ -62,6 +110,9 @@ pub struct Account {
 pub struct AccountState {
     /// The fixed part.
     pub account: Account,
+    /// Where it comes under [`super::Policy::Priority`].
+    #[serde(default)]
+    pub priority: Priority,
     /// Its health.
     pub health: Health,
     /// Its windows, rolled to the time of the question.

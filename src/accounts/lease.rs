@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, LeaseId, PlatformId, PoolId, Resets, Tokens, UserId};
+use super::{AccountId, Conversation, LeaseId, PlatformId, Policy, PoolId, Resets, Tokens, UserId};
 
 /// What a gateway asks of the store for one attempt.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct LeaseAsk<'a> {
     pub only: Option<AccountId>,
     /// Accounts that this request has tried already.
     pub except: &'a [AccountId],
+    /// The conversation that the request belongs to, where the pool is sticky.
+    pub conversation: Option<Conversation>,
     /// The zones' next two resets.
     pub resets: &'a Resets,
 }
@@ -52,6 +54,10 @@ pub struct Grant {
     pub granted_at: Timestamp,
     /// Failures are on the account's record: a success is worth telling.
     pub ailing: bool,
+    /// The pool's policy, which chose the account; `None` for a pin.
+    pub policy: Option<Policy>,
+    /// The account was chosen because its conversation was there before.
+    pub stayed: bool,
 }
 
 /// Where a lease lies, and what it holds.

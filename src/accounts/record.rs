@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, Charge, LeaseId, PlatformId, Points, TokenId, Tokens, UserId};
+use super::{AccountId, Charge, LeaseId, PlatformId, Points, Policy, TokenId, Tokens, UserId};
 
 /// Who paid for a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,12 @@ pub struct Attempt {
     pub remaining: Option<i64>,
     /// How many accounts could have been chosen.
     pub candidates: Option<u32>,
+    /// The policy that chose the account; `None` for a pin, and where points paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
+    /// Whether it was chosen because its conversation was there before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stayed: bool,
     /// How it ended: `ok`, or the class of its failure.
     pub outcome: String,
     /// What its lease was settled by.
@@ -82,6 +88,20 @@ pub struct Record {
     pub outcome: String,
     /// Every attempt, in order.
     pub attempts: Vec<Attempt>,
+    /// What was said, where the caller's token keeps that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bodies: Option<KeptBodies>,
+}
+
+/// A call's request and answer, each sealed to its record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptBodies {
+    /// The request's body.
+    pub request: String,
+    /// The answer's body, as far as it was sent; a stream's events.
+    pub response: String,
+    /// Whether only the beginning of one of them is kept.
+    pub cut: bool,
 }
 
 impl Record {

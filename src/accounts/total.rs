@@ -180,6 +180,8 @@ mod tests {
             model: "qwen-plus".into(),
             remaining: None,
             candidates: None,
+            policy: None,
+            stayed: false,
             outcome: "ok".into(),
             charge,
             points: Points::ZERO,
@@ -207,6 +209,7 @@ mod tests {
                 attempt(1, Charge::Estimated(Tokens(7))),
                 attempt(2, Charge::Exact(Tokens(30))),
             ],
+            bodies: None,
         };
         let totals = record.totals();
         let rows: Vec<_> =

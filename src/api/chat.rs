@@ -26,7 +26,8 @@ pub async fn chat_completions(
     let caller = authenticate(app, request.headers(), Scope::Chat).await?;
     let ask = parse(app, request.body_mut()).await?;
     let pin = pin(request.headers(), &ask)?;
-    let relayed = app.gateway.chat(&caller, &ask, pin, request_id, arrived).await?;
+    let relayed =
+        app.gateway.chat(&caller, &ask, pin, request.headers(), request_id, arrived).await?;
     Ok(answer(relayed))
 }
 
@@ -43,7 +44,8 @@ pub async fn oauth_chat_completions(
         let missing = BadRequest::field("account_id", "You must name the account.");
         return Err(CallError::Bad(missing).into());
     };
-    let relayed = app.gateway.chat(&caller, &ask, Some(pin), request_id, arrived).await?;
+    let headers = request.headers();
+    let relayed = app.gateway.chat(&caller, &ask, Some(pin), headers, request_id, arrived).await?;
     Ok(answer(relayed))
 }
 

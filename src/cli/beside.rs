@@ -18,7 +18,8 @@ use tokio::net::TcpStream;
 
 use crate::accounts::{
     AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, NewAccount, PlatformId, Points,
-    PointsEntry, PoolId, Purse, PurseState, Record, Resets, TokenId, Total, User, UserId,
+    PointsEntry, Policy, PoolId, Priority, Purse, PurseState, Record, Resets, TokenId, Total, User,
+    UserId,
 };
 use crate::store::{Answer, Directory, Errand, Reply, StoreError, Treasury, Verb, errand_proof};
 use crate::telemetry::clock;
@@ -144,6 +145,19 @@ impl Directory for Beside {
     async fn set_health(&self, account: AccountId, health: Health) -> Answer<Option<()>> {
         let found: bool = self.ask(Verb::SetHealth { account, health }).await?;
         Ok(found.then_some(()))
+    }
+
+    async fn set_priority(&self, account: AccountId, priority: Priority) -> Answer<Option<()>> {
+        let found: bool = self.ask(Verb::SetPriority { account, priority }).await?;
+        Ok(found.then_some(()))
+    }
+
+    async fn set_pool_policy(&self, pool: PoolId, policy: Option<Policy>) -> Answer<()> {
+        self.ask(Verb::SetPoolPolicy { pool, policy }).await
+    }
+
+    async fn pool_policy(&self, pool: PoolId) -> Answer<Option<Policy>> {
+        self.ask(Verb::PoolPolicy { pool }).await
     }
 
     async fn records_of(

@@ -16,9 +16,9 @@ use serde_json::{Map, Value, json};
 use super::account::{New, bind, windows_of};
 use super::serve::{addresses, begin, begin_log, serve_until_told};
 use super::{Common, Desk, Failure, print, ring, token};
-use crate::accounts::{Scope, Spending, TokenGrant, User};
+use crate::accounts::{Priority, Scope, Spending, TokenGrant, User};
 use crate::config::{Config, OwnRing};
-use crate::platforms::{Catalogue, Credential, DialectName};
+use crate::platforms::{Catalogue, Credential, CredentialSpec, Face};
 use crate::simulator::Simulator;
 use crate::store::{self, Directory};
 use crate::vault::Vault;
@@ -39,39 +39,22 @@ const USER: &str = "demo";
 /// A day's tokens where the platform's own limit is not known.
 const LIMIT: u64 = 1_000_000;
 
-/// Keys that the simulated platforms take at a face, two for each.
-const KEYS: [(&str, DialectName, [&str; 2]); 7] = [
-    (
-        "qwen",
-        DialectName::OpenaiChat,
-        ["sk-demo-qwen-0000000000000001", "sk-demo-qwen-0000000000000002"],
-    ),
-    (
-        "openai",
-        DialectName::OpenaiChat,
-        ["sk-demo-openai-00000000000001", "sk-demo-openai-00000000000002"],
-    ),
+/// Keys that the simulated platforms take, two for each; of rows for one platform, the one that
+/// its usual face takes.
+const KEYS: [(&str, [&str; 2]); 7] = [
+    ("qwen", ["sk-demo-qwen-0000000000000001", "sk-demo-qwen-0000000000000002"]),
+    ("openai", ["sk-demo-openai-00000000000001", "sk-demo-openai-00000000000002"]),
     (
         "glm",
-        DialectName::OpenaiChat,
         [
             "0123456789abcdef0123456789abcd01.0123456789demo01",
             "0123456789abcdef0123456789abcd02.0123456789demo02",
         ],
     ),
-    (
-        "ernie",
-        DialectName::OpenaiChat,
-        ["bce-v3/ALTAK-demo1/00000000000001", "bce-v3/ALTAK-demo2/00000000000002"],
-    ),
+    ("ernie", ["bce-v3/ALTAK-demo1/00000000000001", "bce-v3/ALTAK-demo2/00000000000002"]),
+    ("spark", ["demo-spark-api-password-0001", "demo-spark-api-password-0002"]),
     (
         "spark",
-        DialectName::OpenaiChat,
-        ["demo-spark-api-password-0001", "demo-spark-api-password-0002"],
-    ),
-    (
-        "spark",
-        DialectName::SparkWs,
         [
             r#"{"app_id": "01234567", "api_key": "0123456789abcdef0123456789abcd01",
                 "api_secret": "MTBkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="}"#,
@@ -79,11 +62,7 @@ const KEYS: [(&str, DialectName, [&str; 2]); 7] = [
                 "api_secret": "MjBkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="}"#,
         ],
     ),
-    (
-        "claude",
-        DialectName::AnthropicMessages,
-        ["sk-ant-demo-claude-000000000001", "sk-ant-demo-claude-000000000002"],
-    ),
+    ("claude", ["sk-ant-demo-claude-000000000001", "sk-ant-demo-claude-000000000002"]),
 ];
 
 impl Demo {
@@ -153,20 +132,24 @@ impl Drop for Folder {
     }
 }
 
-/// Puts the simulated platforms' origins in the place of the real ones.
+/// Puts the simulated platforms' origins in the place of the real ones, for all their faces.
 fn point_at(simulator: &Simulator, config: &mut Config) -> Result<(), Failure> {
     for (platform, origin) in simulator.platforms() {
-        let Some(known) = config.catalogue.platform(platform).cloned() else { continue };
-        let entry = table_in(&mut config.settings.platforms, platform);
+        let Some(known) = config.catalogue.platform(platform) else { continue };
+        let Some(entry) = table_in(&mut config.settings.platforms, platform) else { continue };
+        // Short for the usual face's, over which it would win.
         entry.remove("base_url");
-        let faces = table_in(entry, "faces");
+        let Some(faces) = table_in(entry, "faces") else { continue };
         for face in &known.faces {
             let is_socket = matches!(face.base_url.scheme_str(), Some("ws" | "wss"));
-            let scheme = if is_socket { "ws" } else { "http" };
-            let there = origin.trim_start_matches("http");
-            let path = face.base_url.path().trim_end_matches('/');
-            table_in(faces, face.dialect.as_str())
-                .insert("base_url".into(), format!("{scheme}{there}{path}").into());
+            let origin = if is_socket { origin.replacen("http", "ws", 1) } else { origin.clone() };
+            let base_url = format!("{origin}{}", face.base_url.path().trim_end_matches('/'));
+            if let Some(entry) = table_in(faces, face.dialect.as_str()) {
+                entry.insert("base_url".into(), base_url.into());
+                if let Some(also) = issuers(face, &origin) {
+                    entry.insert("credential".into(), also.into());
+                }
+            }
         }
     }
     let mut tables = toml::Table::new();
@@ -180,13 +163,25 @@ fn point_at(simulator: &Simulator, config: &mut Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The table of this name, made where there is none.
-fn table_in<'t>(tables: &'t mut toml::Table, name: &str) -> &'t mut toml::Table {
-    let entry = tables.entry(name).or_insert_with(|| toml::Table::new().into());
-    if !entry.is_table() {
-        *entry = toml::Table::new().into();
-    }
-    entry.as_table_mut().expect("it is a table now")
+/// The simulated platform issues its own short-lived keys.
+fn issuers(face: &Face, origin: &str) -> Option<toml::Table> {
+    let row = |row: &CredentialSpec| {
+        let url = format!("{origin}{}", row.issuer.as_ref()?.address().path());
+        let mut issuer = toml::Table::new();
+        issuer.insert("url".into(), url.into());
+        let mut table = toml::Table::new();
+        table.insert("name".into(), row.name.clone().into());
+        table.insert("issuer".into(), issuer.into());
+        Some(toml::Value::from(table))
+    };
+    let rows: Vec<toml::Value> = face.credential.also.iter().filter_map(row).collect();
+    let mut table = toml::Table::new();
+    table.insert("also".into(), rows.clone().into());
+    (!rows.is_empty()).then_some(table)
+}
+
+fn table_in<'a>(table: &'a mut toml::Table, name: &str) -> Option<&'a mut toml::Table> {
+    table.entry(name).or_insert_with(|| toml::Table::new().into()).as_table_mut()
 }
 
 /// A user with two accounts on each platform and a new token. A store that has some of
@@ -201,10 +196,13 @@ async fn populate(
         None => directory.add_user(USER).await?,
     };
     let bound = directory.accounts_in(&[user.pool], &Default::default()).await?;
-    for (id, dialect, keys) in KEYS {
+    for (id, keys) in KEYS {
         let Some(platform) = config.catalogue.platform(id) else { continue };
-        let usual = platform.face(None).filter(|face| face.dialect == dialect);
-        let Some(face) = usual else { continue };
+        let Some(face) = platform.face(None) else { continue };
+        let of_it = KEYS.iter().filter(|(other, _)| *other == id).count();
+        if of_it > 1 && Credential::parse(face, keys[0]).is_err() {
+            continue;
+        }
         let knows_none = platform.windows.first().is_some_and(|window| window.limit.is_none());
         let limit = knows_none.then_some(LIMIT);
         for (number, key) in keys.into_iter().enumerate() {
@@ -218,7 +216,8 @@ async fn populate(
             let credential = Credential::parse(face, key)
                 .map_err(|error| Failure::other(format!("{id}: {error}"), ""))?;
             let windows = windows_of(platform, limit);
-            let new = New { platform, name: &name, dialect: None, windows };
+            let priority = Priority::default();
+            let new = New { platform, name: &name, dialect: None, windows, priority };
             bind(directory, vault, &user, new, &credential).await?;
         }
     }
@@ -240,6 +239,7 @@ async fn new_token(
         expires_at: None,
         points: Spending::Never,
         requests_per_minute: None,
+        keep_bodies: false,
         tokens_per_day: None,
     };
     let (token, _) = token::create(directory, vault, grant, USER.into()).await?;

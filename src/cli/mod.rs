@@ -15,6 +15,7 @@ mod failure;
 mod hardening;
 mod keys;
 mod points;
+mod pool;
 mod print;
 mod ring;
 mod serve;
@@ -64,6 +65,8 @@ enum Command {
     Token(token::Token),
     #[command(subcommand)]
     Account(account::Account),
+    #[command(subcommand)]
+    Pool(pool::Pool),
     #[command(subcommand)]
     Points(points::Points),
     Usage(usage::Usage),
@@ -123,6 +126,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::User(user) => user.run(&Desk::open(common)?).await,
         Command::Token(token) => token.run(&Desk::open(common)?).await,
         Command::Account(account) => account.run(&Desk::open(common)?).await,
+        Command::Pool(pool) => pool.run(&Desk::open(common)?).await,
         Command::Points(points) => points.run(&Desk::open(common)?).await,
         Command::Usage(usage) => usage.run(&Desk::open(common)?).await,
         Command::Keys(keys) => keys.run(common),

@@ -4,6 +4,7 @@
 //! form is passed on as bytes; only what the gateway itself uses is looked at.
 //! The rules are those of OpenAI's chat completions API.
 
+mod beginning;
 mod census;
 mod error;
 pub mod object;
@@ -13,6 +14,7 @@ mod request;
 pub mod sse;
 mod usage;
 
+pub use beginning::Beginning;
 pub use census::{ByteCensus, text_runs};
 pub use error::{BadRequest, ErrorBody};
 pub use produced::{Produced, plain};

@@ -69,6 +69,12 @@ pub struct PromptDetails {
     /// Alibaba's name for it.
     #[serde(skip_serializing, deserialize_with = "count")]
     cache_creation_input_tokens: Option<u64>,
+    /// Of text.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "count")]
+    pub text_tokens: Option<u64>,
+    /// Of images.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "count")]
+    pub image_tokens: Option<u64>,
 }
 
 /// Details of the answer tokens.
@@ -78,6 +84,9 @@ pub struct CompletionDetails {
     /// Spent on thinking.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "count")]
     pub reasoning_tokens: Option<u64>,
+    /// Of text.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "count")]
+    pub text_tokens: Option<u64>,
 }
 
 impl UsageReport {
@@ -96,10 +105,12 @@ impl UsageReport {
             prompt_tokens_details: Some(PromptDetails {
                 cached_tokens: Some(usage.cache_read),
                 cache_write_tokens: Some(usage.cache_write),
-                cache_creation_input_tokens: None,
+                ..PromptDetails::default()
             }),
-            completion_tokens_details: tells_reasoning
-                .then_some(CompletionDetails { reasoning_tokens: Some(usage.reasoning) }),
+            completion_tokens_details: tells_reasoning.then_some(CompletionDetails {
+                reasoning_tokens: Some(usage.reasoning),
+                ..CompletionDetails::default()
+            }),
             prompt_cache_hit_tokens: None,
         }
     }

@@ -1,61 +1,65 @@
 //! Credentials: what proves an account to its platform.
 //!
-//! A credential is parsed from a key file, sealed as the JSON of
-//! [`Credential::to_sealed`], and proves a request by [`Credential::sign`]. Secrets are wiped from memory when dropped and can't
-//! be printed.
+//! A key is read from a key file ([`Credential::parse`]); a login comes from an
+//! authorization. Either is sealed as the JSON of [`Credential::to_sealed`], and proves a
+//! request by [`Credential::prove`]. Secrets are wiped from memory when dropped
+//! and can't be printed.
+
+mod key_file;
+mod prove;
+mod spec;
 
 use std::collections::BTreeMap;
 
-use http::HeaderMap;
-use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use jiff::Timestamp;
-use serde::de::Error;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::spark_hmac::Keys;
-use super::{Face, UpstreamRequest};
+use super::{Face, Issuer};
+
+pub use prove::Proof;
+pub(super) use prove::{bearer, sensitive};
+pub use spec::{CredentialSpec, Scheme};
+
+/// A text that is wiped when it is dropped.
+pub type Secret = Zeroizing<String>;
+
+/// The field of a key that its platform made for a short time.
+const ISSUED: &str = "issued";
 
 /// What proves an account.
 pub enum Credential {
-    /// A key, with the fields that some platforms want beside it.
+    /// A key, or the fields that stand in its place.
     Key {
-        /// The key itself.
-        key: Zeroizing<String>,
-        /// Other fields, by the names of the face's [`CredentialSpec`].
-        extra: BTreeMap<String, Zeroizing<String>>,
+        /// The row of the face's [`CredentialSpec`] that it is used by; `None`: the usual one.
+        scheme: Option<String>,
+        /// Its fields: `key` and what may stand beside it, or those of its scheme.
+        fields: BTreeMap<String, Secret>,
     },
-    /// Fields that prove it together, by the names of the face's [`CredentialSpec`].
-    Parts(BTreeMap<String, Zeroizing<String>>),
+    /// A login by OAuth. When it ends is the account's `expires_at`.
+    Oauth {
+        /// What is sent.
+        access_token: Secret,
+    },
+    /// A login that a browser made: sent as it was captured.
+    Session {
+        /// Cookies by name.
+        cookies: BTreeMap<String, Secret>,
+        /// Headers by name.
+        headers: BTreeMap<String, Secret>,
+    },
 }
 
-/// What a face takes as proof, and where a person gets it.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CredentialSpec {
-    /// How the proof is written into a request.
-    pub scheme: Scheme,
-    /// What it is, for a person who binds an account.
-    pub help: String,
-    /// Where a person gets it.
-    pub get: String,
-    /// Fields that must all be there, in the place of a key.
-    pub fields: Vec<String>,
-    /// Fields that may stand beside the key, each with the header that carries it.
-    pub optional: BTreeMap<String, String>,
-}
-
-/// How a proof is written into a request.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+/// What a credential is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Scheme {
-    /// `Authorization: Bearer KEY`.
+pub enum Kind {
+    /// [`Credential::Key`].
     #[default]
-    Bearer,
-    /// The bare key in a header of this name.
-    Header(#[serde(deserialize_with = "header_name")] HeaderName),
-    /// Spark's signed address: of `app_id`, `api_key` and `api_secret`.
-    SparkHmac,
+    Key,
+    /// [`Credential::Oauth`].
+    Oauth,
+    /// [`Credential::Session`].
+    Session,
 }
 
 /// Why a credential can't be used. Never holds a part of the secret.
@@ -73,6 +77,20 @@ pub enum CredentialError {
     /// A field holds what no HTTP header may hold.
     #[error("the credential's field `{0}` is no text that a header can carry")]
     Unfit(String),
+    /// A field is not written as its scheme wants it.
+    #[error("the credential's field `{field}` is not of the form `{form}`")]
+    Misshapen {
+        /// Which field.
+        field: String,
+        /// How it is written.
+        form: &'static str,
+    },
+    /// Its `scheme` is none of the face's. Not repeated: it may be anything.
+    #[error("the credential's `scheme` is none that this platform has; it may be: {0}")]
+    NoScheme(String),
+    /// The face takes no credential of its kind.
+    #[error("this dialect is not used with such a credential")]
+    WrongKind,
     /// The request is none that this scheme can sign.
     #[error("the credential can't sign the request")]
     Unsigned,
@@ -81,80 +99,77 @@ pub enum CredentialError {
     Unreadable,
 }
 
-/// The sealed plaintext, and a key file's object; moved, never copied, into wiped memory.
+/// The sealed plaintext; moved, never copied, into wiped memory.
 #[derive(Deserialize)]
-struct Fields {
-    key: Option<String>,
+struct Sealed {
+    #[serde(default)]
+    kind: Kind,
+    scheme: Option<String>,
+    #[serde(default)]
+    cookies: BTreeMap<String, String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
     #[serde(flatten)]
-    extra: BTreeMap<String, String>,
+    fields: BTreeMap<String, String>,
+}
+
+/// What [`Sealed`] reads.
+#[derive(Serialize)]
+struct ToSeal<'a> {
+    #[serde(skip_serializing_if = "Kind::is_key")]
+    kind: Kind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scheme: Option<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    cookies: BTreeMap<&'a str, &'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    headers: BTreeMap<&'a str, &'a str>,
+    #[serde(flatten)]
+    fields: BTreeMap<&'a str, &'a str>,
+}
+
+impl Kind {
+    fn is_key(&self) -> bool {
+        *self == Self::Key
+    }
 }
 
 impl Credential {
-    /// Reads a key file: the raw key, or a JSON object `{"key": …}` with other fields, or one
-    /// of the fields that the face wants together.
-    ///
-    /// # Errors
-    /// What is missing, too much, or unfit.
-    pub fn parse(face: &Face, file: &str) -> Result<Credential, CredentialError> {
-        let file = file.trim();
-        if !face.credential.fields.is_empty() {
-            return Credential::parts(face, file);
+    /// What it is.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Key { .. } => Kind::Key,
+            Self::Oauth { .. } => Kind::Oauth,
+            Self::Session { .. } => Kind::Session,
         }
-        let (key, extra) = if file.starts_with('{') {
-            let fields: Fields =
-                serde_json::from_str(file).map_err(|_| CredentialError::Unreadable)?;
-            let key = fields.key.ok_or(CredentialError::Missing("key".to_owned()))?;
-            (Zeroizing::new(key), wiped(fields.extra))
-        } else {
-            (Zeroizing::new(file.to_owned()), BTreeMap::new())
-        };
-        if key.is_empty() {
-            return Err(CredentialError::Empty);
-        }
-        if let Some(name) = extra.keys().find(|name| !face.credential.optional.contains_key(*name))
-        {
-            return Err(CredentialError::Unknown(name.clone()));
-        }
-        let credential = Credential::Key { key, extra };
-        // Better refused when it is bound than when it is used.
-        credential.authorize(face, &mut HeaderMap::new())?;
-        Ok(credential)
-    }
-
-    fn parts(face: &Face, file: &str) -> Result<Credential, CredentialError> {
-        if file.is_empty() {
-            return Err(CredentialError::Empty);
-        }
-        let wanted = &face.credential.fields;
-        let missing = |name: &str| CredentialError::Missing(name.to_owned());
-        if !file.starts_with('{') {
-            return Err(missing(wanted.first().map_or("", String::as_str)));
-        }
-        let fields: BTreeMap<String, String> =
-            serde_json::from_str(file).map_err(|_| CredentialError::Unreadable)?;
-        let fields = wiped(fields);
-        if let Some(name) = fields.keys().find(|name| !wanted.contains(name)) {
-            return Err(CredentialError::Unknown(name.clone()));
-        }
-        for name in wanted {
-            let value = fields.get(name).filter(|value| !value.is_empty());
-            sensitive(name, value.ok_or_else(|| missing(name))?)?;
-        }
-        Ok(Credential::Parts(fields))
     }
 
     /// The plaintext that is sealed.
     pub fn to_sealed(&self) -> Zeroizing<Vec<u8>> {
-        let (key, rest) = match self {
-            Credential::Key { key, extra } => (Some(key), extra),
-            Credential::Parts(fields) => (None, fields),
+        let mut sealed = ToSeal {
+            kind: self.kind(),
+            scheme: None,
+            cookies: BTreeMap::new(),
+            headers: BTreeMap::new(),
+            fields: BTreeMap::new(),
         };
-        let mut fields: BTreeMap<&str, &str> =
-            rest.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        if let Some(key) = key {
-            fields.insert("key", key);
+        match self {
+            Self::Key { scheme, fields } => {
+                sealed.scheme = scheme.as_deref();
+                sealed.fields = shown(fields);
+            }
+            Self::Oauth { access_token } => {
+                sealed.fields = [("access_token", access_token.as_str())].into();
+            }
+            Self::Session { cookies, headers } => {
+                (sealed.cookies, sealed.headers) = (shown(cookies), shown(headers));
+            }
         }
-        Zeroizing::new(serde_json::to_vec(&fields).expect("texts always serialise"))
+        // Room for all of it at once, escaped: a growing buffer would leave copies behind.
+        let secrets: usize = self.secrets().iter().map(|secret| 6 * secret.len()).sum();
+        let mut plain = Zeroizing::new(Vec::with_capacity(4096 + secrets));
+        serde_json::to_writer(&mut *plain, &sealed).expect("texts always serialise");
+        plain
     }
 
     /// Reads back what [`to_sealed`](Self::to_sealed) wrote.
@@ -162,197 +177,98 @@ impl Credential {
     /// # Errors
     /// [`CredentialError::Unreadable`].
     pub fn from_sealed(plain: &[u8]) -> Result<Credential, CredentialError> {
-        match serde_json::from_slice(plain) {
-            Ok(Fields { key: Some(key), extra }) => {
-                Ok(Credential::Key { key: Zeroizing::new(key), extra: wiped(extra) })
+        let sealed: Sealed =
+            serde_json::from_slice(plain).map_err(|_| CredentialError::Unreadable)?;
+        let Sealed { kind, scheme, .. } = sealed;
+        let mut fields = wiped(sealed.fields);
+        match kind {
+            Kind::Key if !fields.is_empty() => Ok(Self::Key { scheme, fields }),
+            Kind::Key => Err(CredentialError::Unreadable),
+            Kind::Oauth => {
+                let token = fields.remove("access_token").ok_or(CredentialError::Unreadable)?;
+                Ok(Self::Oauth { access_token: token })
             }
-            Ok(Fields { key: None, extra }) if !extra.is_empty() => {
-                Ok(Credential::Parts(wiped(extra)))
+            Kind::Session => {
+                Ok(Self::Session { cookies: wiped(sealed.cookies), headers: wiped(sealed.headers) })
             }
-            _ => Err(CredentialError::Unreadable),
         }
     }
 
     /// Every secret in it, to be taken out of what a platform says.
     pub fn secrets(&self) -> Vec<&str> {
-        let (key, rest) = match self {
-            Credential::Key { key, extra } => (Some(key), extra),
-            Credential::Parts(fields) => (None, fields),
-        };
-        key.into_iter().chain(rest.values()).map(|value| value.as_str()).collect()
-    }
-
-    /// Proves a request, as its face wants it, at this time.
-    ///
-    /// # Errors
-    /// When the credential is not of the face's kind, or a field can't stand in a header.
-    pub fn sign(
-        &self,
-        face: &Face,
-        request: &mut UpstreamRequest,
-        at: Timestamp,
-    ) -> Result<(), CredentialError> {
-        if face.credential.scheme != Scheme::SparkHmac {
-            return self.authorize(face, &mut request.headers);
-        }
-        let keys = Keys {
-            app_id: self.part("app_id")?,
-            api_key: self.part("api_key")?,
-            api_secret: self.part("api_secret")?,
-        };
-        let unsigned = || CredentialError::Unsigned;
-        request.url = keys.sign(&request.url, at).ok_or_else(unsigned)?;
-        request.body = keys.name_app(&request.body).ok_or_else(unsigned)?;
-        Ok(())
-    }
-
-    fn part(&self, name: &str) -> Result<&str, CredentialError> {
-        let field = match self {
-            Credential::Key { .. } => None,
-            Credential::Parts(fields) => fields.get(name),
-        };
-        field.map(|value| value.as_str()).ok_or_else(|| CredentialError::Missing(name.to_owned()))
-    }
-
-    /// Adds what proves the account to a request's headers, marked as sensitive.
-    ///
-    /// # Errors
-    /// When a field can't stand in a header.
-    pub fn authorize(&self, face: &Face, headers: &mut HeaderMap) -> Result<(), CredentialError> {
-        let Credential::Key { key, extra } = self else {
-            return Err(CredentialError::Missing("key".to_owned()));
-        };
-        match &face.credential.scheme {
-            Scheme::Bearer => {
-                let mut text = Zeroizing::new(String::with_capacity(7 + key.len()));
-                text.push_str("Bearer ");
-                text.push_str(key);
-                headers.insert(AUTHORIZATION, sensitive("key", &text)?);
+        let values: Vec<&Secret> = match self {
+            Self::Key { fields, .. } => fields.values().collect(),
+            Self::Oauth { access_token } => vec![access_token],
+            Self::Session { cookies, headers } => {
+                cookies.values().chain(headers.values()).collect()
             }
-            Scheme::Header(name) => {
-                headers.insert(name.clone(), sensitive("key", key)?);
+        };
+        values.into_iter().map(|value| value.as_str()).collect()
+    }
+
+    /// A field of a key.
+    pub(super) fn field(&self, name: &str) -> Result<&Secret, CredentialError> {
+        match self {
+            Self::Key { fields, .. } => fields.get(name),
+            _ => None,
+        }
+        .ok_or_else(|| CredentialError::Missing(name.to_owned()))
+    }
+
+    /// The row of a face that it is used by.
+    pub(super) fn row<'f>(&self, face: &'f Face) -> Result<&'f CredentialSpec, CredentialError> {
+        let spec = &face.credential;
+        if !spec.takes.contains(&self.kind()) {
+            return Err(CredentialError::WrongKind);
+        }
+        match self {
+            Self::Key { scheme: Some(name), .. } => {
+                spec.row(name).ok_or_else(|| CredentialError::NoScheme(spec.names()))
             }
-            // Proves itself in the address.
-            Scheme::SparkHmac => return Err(CredentialError::Unsigned),
+            _ => Ok(spec),
         }
-        for (name, value) in extra {
-            let header = face.credential.optional.get(name);
-            let header = header.ok_or_else(|| CredentialError::Unknown(name.clone()))?;
-            let header: HeaderName =
-                header.parse().map_err(|_| CredentialError::Unfit(name.clone()))?;
-            headers.insert(header, sensitive(name, value)?);
+    }
+
+    /// Whether a face takes it: the credential's kind and fields pick the face.
+    pub fn fits(&self, face: &Face) -> bool {
+        let Ok(row) = self.row(face) else { return false };
+        let Self::Key { fields, .. } = self else { return true };
+        row.fields().iter().all(|name| fields.contains_key(*name))
+    }
+
+    /// Who makes the short-lived key that stands in its place in calls, if it is not sent
+    /// itself.
+    pub fn issuer<'f>(&self, face: &'f Face) -> Option<&'f Issuer> {
+        self.issuer_of(face).filter(|issuer| !issuer.only_checks)
+    }
+
+    /// As [`issuer`](Self::issuer), for a check.
+    pub fn issuer_for_checks<'f>(&self, face: &'f Face) -> Option<&'f Issuer> {
+        self.issuer_of(face)
+    }
+
+    fn issuer_of<'f>(&self, face: &'f Face) -> Option<&'f Issuer> {
+        let Self::Key { fields, .. } = self else { return None };
+        if fields.contains_key(ISSUED) { None } else { self.row(face).ok()?.issuer.as_ref() }
+    }
+
+    /// With the short-lived key that its issuer made.
+    #[must_use]
+    pub fn with_issued(mut self, key: Secret) -> Self {
+        if let Self::Key { fields, .. } = &mut self {
+            fields.insert(ISSUED.to_owned(), key);
         }
-        Ok(())
+        self
     }
 }
 
-impl Scheme {
-    /// Whether a proof holds the time that it was made at, which a platform compares with
-    /// its own clock.
-    pub fn tells_time(&self) -> bool {
-        matches!(self, Scheme::SparkHmac)
-    }
+fn shown(fields: &BTreeMap<String, Secret>) -> BTreeMap<&str, &str> {
+    fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
-fn header_name<'de, D: Deserializer<'de>>(from: D) -> Result<HeaderName, D::Error> {
-    let name = String::deserialize(from)?;
-    name.parse().map_err(|_| D::Error::custom(format!("`{name}` is no header's name")))
-}
-
-fn wiped(fields: BTreeMap<String, String>) -> BTreeMap<String, Zeroizing<String>> {
+fn wiped(fields: BTreeMap<String, String>) -> BTreeMap<String, Secret> {
     fields.into_iter().map(|(name, value)| (name, Zeroizing::new(value))).collect()
 }
 
-fn sensitive(name: &str, text: &str) -> Result<HeaderValue, CredentialError> {
-    let fits = text.bytes().all(|byte| (0x20..0x7F).contains(&byte));
-    let value = HeaderValue::from_str(text).ok().filter(|_| fits);
-    let mut value = value.ok_or_else(|| CredentialError::Unfit(name.to_owned()))?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::platforms::{Catalogue, DialectName};
-
-    fn headers(platform: &str, file: &str) -> Result<HeaderMap, CredentialError> {
-        let catalogue = Catalogue::load(&toml::Table::new()).unwrap();
-        let platform = catalogue.platform(platform).unwrap();
-        let face = platform.face(None).unwrap();
-        let sealed = Credential::parse(face, file)?.to_sealed();
-        let mut headers = HeaderMap::new();
-        Credential::from_sealed(&sealed)?.authorize(face, &mut headers)?;
-        Ok(headers)
-    }
-
-    #[test]
-    fn a_raw_key_and_an_object_become_headers_that_are_not_logged() {
-        let headers_raw = headers("openai", " sk-1\n").unwrap();
-        assert_eq!(headers_raw["authorization"], "Bearer sk-1");
-        assert!(headers_raw["authorization"].is_sensitive());
-        let file = r#"{"key":"sk-1","organization":"org-2"}"#;
-        let both = headers("openai", file).unwrap();
-        assert_eq!(both["openai-organization"], "org-2");
-    }
-
-    #[test]
-    fn a_key_stands_bare_in_the_header_that_the_catalogue_names() {
-        let headers = headers("claude", "sk-ant-1").unwrap();
-        assert_eq!(headers["x-api-key"], "sk-ant-1");
-        assert!(headers["x-api-key"].is_sensitive() && headers.len() == 1);
-        let spec = toml::from_str::<CredentialSpec>("scheme = { header = 'a b' }");
-        assert!(spec.unwrap_err().to_string().contains("`a b` is no header's name"));
-    }
-
-    const TRIPLE: &str = r#"{"app_id":"5f0a1b2c","api_key":"k","api_secret":"s"}"#;
-
-    fn spark_ws(file: &str) -> Result<UpstreamRequest, CredentialError> {
-        let catalogue = Catalogue::load(&toml::Table::new()).unwrap();
-        let face = catalogue.platform("spark").unwrap().face(Some(DialectName::SparkWs)).unwrap();
-        let sealed = Credential::parse(face, file)?.to_sealed();
-        let mut request = UpstreamRequest {
-            url: "wss://h/v1.1/chat".parse().unwrap(),
-            body: "{}".into(),
-            streams: true,
-            headers: HeaderMap::new(),
-        };
-        Credential::from_sealed(&sealed)?.sign(face, &mut request, Timestamp::UNIX_EPOCH)?;
-        Ok(request)
-    }
-
-    #[test]
-    fn three_fields_sign_an_address_and_name_the_app_in_the_frame() {
-        let request = spark_ws(TRIPLE).unwrap();
-        assert!(request.url.to_string().contains("&date=Thu%2C+01+Jan+1970+00%3A00%3A00+GMT"));
-        assert!(request.headers.is_empty());
-        assert_eq!(request.body, r#"{"header":{"app_id":"5f0a1b2c"}}"#);
-    }
-
-    #[test]
-    fn a_key_file_fits_the_face_that_it_is_for_alone() {
-        let error = |file: &str| spark_ws(file).err().unwrap();
-        assert_eq!(error(""), CredentialError::Empty);
-        assert_eq!(error("an-api-password"), CredentialError::Missing("app_id".to_owned()));
-        assert_eq!(
-            error(r#"{"app_id":"a","api_key":"k"}"#),
-            CredentialError::Missing("api_secret".to_owned())
-        );
-        let more = TRIPLE.replace("}", r#","key":"x"}"#);
-        assert_eq!(error(&more), CredentialError::Unknown("key".to_owned()));
-        assert_eq!(
-            headers("spark", TRIPLE).unwrap_err(),
-            CredentialError::Missing("key".to_owned())
-        );
-    }
-
-    #[test]
-    fn what_cannot_work_is_refused_when_it_is_bound() {
-        let error = |file| headers("openai", file).unwrap_err();
-        assert_eq!(error(" "), CredentialError::Empty);
-        assert_eq!(error("{}"), CredentialError::Missing("key".to_owned()));
-        assert_eq!(error("{\"key\":1}"), CredentialError::Unreadable);
-        assert_eq!(error(r#"{"key":"k","x":"y"}"#), CredentialError::Unknown("x".to_owned()));
-        assert_eq!(error("a\nb"), CredentialError::Unfit("key".to_owned()));
-    }
-}
+mod tests;

@@ -10,27 +10,24 @@ use jiff::Timestamp;
 
 use super::books;
 use super::call::Call;
-use super::caller::Caller;
+use super::conversation::Talk;
 use super::error::CallError;
 use super::failure::{Consequence, Failure};
 use super::gateway::Gateway;
 use super::ids::lease_id;
 use super::lease::OpenLease;
+use super::ready::ShortLived;
 use super::tried::Tried;
-use crate::accounts::{Account, AccountId, Health, LeaseAsk};
+use crate::accounts::{Account, AccountId, LeaseAsk, Policy};
 use crate::front::{ByteCensus, ChatRequest};
 use crate::platforms::{
-    Answer, Credential, DialectName, ErrorClass, Exchange, Fed, Hop, LimitsTold, PlatformError,
-    Reader, StreamEnd,
+    Answer, ErrorClass, Exchange, Fed, Hop, LimitsTold, PlatformError, Proof, Reader, StreamEnd,
 };
 use crate::store::StoreError;
 use crate::telemetry::clock;
 use crate::telemetry::events::{HealthMoved, LeaseGranted, LeaseRefused, StoreFailed};
 use crate::upstream::{Body, Reply, SendFailure};
-use crate::vault::{OpenError, Place, mask};
-
-/// The field of a sealed credential that its seal is bound to.
-pub const CREDENTIAL_FIELD: &str = "credential";
+use crate::vault::mask;
 
 /// An answer that has begun.
 pub(super) enum Begun {
@@ -45,7 +42,7 @@ pub(super) struct OpenedStream {
     /// What it has given so far.
     pub(super) first: Bytes,
     /// To take out of the platform's words, should it repeat it.
-    pub(super) credential: Credential,
+    pub(super) proof: Proof,
     /// Who the caller is to the account.
     pub(super) reader: Reader,
     /// It has ended already.
@@ -53,12 +50,12 @@ pub(super) struct OpenedStream {
 }
 
 impl Gateway {
-    /// Leases the account with the most left, from the caller's pools in order.
+    /// Leases an account, from the caller's pools in order.
     ///
     /// `None`: no pool grants one; why is noted in `tried`.
     pub(super) async fn lease(
         &self,
-        caller: &Caller,
+        talk: &Talk<'_>,
         hop: &Hop,
         pin: Option<AccountId>,
         call: &mut Call,
@@ -69,7 +66,11 @@ impl Gateway {
         let census = call.prompt.census();
         let prompt = lane.learned.prompt(census);
         let resets = parts.zones.resets();
+        let caller = talk.caller;
         for &pool in caller.pools() {
+            let policy = parts.store.policy(pool).await;
+            let policy = policy.inspect_err(|error| self.store_failed(error))?;
+            let is_sticky = policy == Policy::Sticky && pin.is_none();
             let place = self.place(call).await?;
             let ask = LeaseAsk {
                 id: lease_id(),
@@ -80,6 +81,7 @@ impl Gateway {
                 estimate: lane.learned.call(census, call.max_tokens),
                 only: pin,
                 except: tried.accounts(),
+                conversation: if is_sticky { talk.conversation() } else { None },
                 resets: &resets,
             };
             let lease = OpenLease::ask(&ask, prompt, parts.books.clone(), place);
@@ -125,37 +127,55 @@ impl Gateway {
         place.map_err(|_| books_are_full())?.ok_or(CallError::ShuttingDown)
     }
 
-    /// Tries a leased account.
+    /// Tries a leased account. A short-lived key that is refused is made anew, once.
     pub(super) async fn attempt(
         &self,
         ask: &ChatRequest,
         hop: &Hop,
-        account: &Account,
+        account: &Arc<Account>,
         call: &mut Call,
     ) -> Result<Begun, Failure> {
-        let dialect = account.dialect.as_deref().and_then(DialectName::named);
-        let face = hop.platform.face(dialect).ok_or_else(|| no_face(account))?;
-        let credential = self.open_credential(account)?;
+        let mut short_key = ShortLived::default();
+        let first = self.attempt_with(ask, hop, account, &mut short_key, call).await;
+        match first {
+            Err(Failure::Platform(error)) if error.class == ErrorClass::AuthExpired => {
+                if !short_key.is_refused() {
+                    return Err(Failure::Platform(error));
+                }
+                self.attempt_with(ask, hop, account, &mut short_key, call).await
+            }
+            first => first,
+        }
+    }
+
+    async fn attempt_with(
+        &self,
+        ask: &ChatRequest,
+        hop: &Hop,
+        account: &Arc<Account>,
+        short_key: &mut ShortLived,
+        call: &mut Call,
+    ) -> Result<Begun, Failure> {
+        let (face, credential) = self.ready(hop, account, short_key).await?;
         let created = clock::now().as_second();
         let (mut exchange, upstream) =
-            Exchange::begin(&hop.platform, face, &hop.model, ask, created)
+            Exchange::begin(&hop.platform, &face, &hop.model, ask, created)
                 .map_err(Failure::Request)?;
         let streams = upstream.streams;
-        call.sending();
-        let reply = self.send(upstream, &credential, &hop.platform, face).await?;
+        let (proof, reply) = self.send(upstream, credential, &hop.platform, &face, call).await?;
         if !face.limits.is_empty() {
-            let mut told = LimitsTold::read(face, &reply.headers);
+            let mut told = LimitsTold::read(&face, &reply.headers);
             // Of a refusal its own hint is the better one.
             told.refill = told.refill.filter(|_| reply.status.is_success());
             call.heard(self.parts.hearing.news(account.id, told, clock::now()));
         }
         let begun = if !reply.status.is_success() {
-            Err(self.refusal(&exchange, &credential, reply).await)
+            Err(self.refusal(&exchange, &proof, reply).await)
         } else if !streams {
             self.whole(&mut exchange, reply).await.map(FirstOutput::Whole)
         } else if is_json(&reply.headers) {
             // JSON where events were due: an error, whatever the status says.
-            Err(self.refusal(&exchange, &credential, reply).await)
+            Err(self.refusal(&exchange, &proof, reply).await)
         } else {
             self.first_output(&mut exchange, reply).await
         };
@@ -163,38 +183,20 @@ impl Gateway {
             Ok(FirstOutput::Whole(answer)) => Ok(Begun::Whole(answer)),
             Ok(FirstOutput::Flows { body, first, end }) => {
                 let reader = call.reader(account);
-                Ok(Begun::Stream(OpenedStream { exchange, body, first, credential, reader, end }))
+                Ok(Begun::Stream(OpenedStream { exchange, body, first, proof, reader, end }))
             }
-            Err(failure) => Err(failure.without(&credential)),
+            Err(failure) => Err(failure.without(&proof)),
         }
-    }
-
-    fn open_credential(&self, account: &Account) -> Result<Credential, Failure> {
-        let place = Place {
-            pool: account.pool.0,
-            account: account.id.0,
-            platform: account.platform.as_str(),
-            field: CREDENTIAL_FIELD,
-            generation: account.generation,
-        };
-        let plain = self.parts.vault.open_credential(&place, &account.sealed).map_err(|error| {
-            let reason = error.to_string();
-            Failure::Credential(match error {
-                OpenError::UnknownKid { .. } => Health::Locked { reason },
-                _ => Health::Disabled { reason },
-            })
-        })?;
-        Credential::from_sealed(plain.expose_secret()).map_err(|error| unfit(&error))
     }
 
     /// Reads why a platform refused.
     ///
     /// Secrets are taken out before anything reads the words: what looks like a key to a
     /// dialect may be but a part of one.
-    async fn refusal(&self, exchange: &Exchange, credential: &Credential, reply: Reply) -> Failure {
+    async fn refusal(&self, exchange: &Exchange, proof: &Proof, reply: Reply) -> Failure {
         let body = self.client.glance(reply.body).await;
         let said = std::str::from_utf8(&body).unwrap_or_default();
-        let said = mask(said, &credential.secrets());
+        let said = mask(said, &proof.secrets());
         Failure::Platform(exchange.classify(reply.status, &reply.headers, said.as_bytes()))
     }
 
@@ -284,16 +286,6 @@ enum FirstOutput {
 
 fn is_json(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
-}
-
-fn no_face(account: &Account) -> Failure {
-    let dialect = account.dialect.as_deref().unwrap_or("any dialect");
-    let reason = format!("this build does not speak {dialect} with {}", account.platform);
-    Failure::Unusable(reason)
-}
-
-fn unfit(error: &dyn std::fmt::Display) -> Failure {
-    Failure::Unusable(error.to_string())
 }
 
 /// A platform's own words are a verdict; an answer that can't be read, or that broke off,

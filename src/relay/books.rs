@@ -226,10 +226,19 @@ impl Page {
     }
 
     async fn carry(self, store: &dyn Store, zones: &Zones, metrics: &Metrics, settled: &Notify) {
-        if !self.settlements.is_empty() {
-            insist(metrics, self.settlements, |batch| settle(store, batch, zones)).await;
-            settled.notify_waiters();
-        }
+        // Together, so that an embedded store commits both at once.
+        let settling = async {
+            if !self.settlements.is_empty() {
+                insist(metrics, self.settlements, |batch| settle(store, batch, zones)).await;
+                settled.notify_waiters();
+            }
+        };
+        let recording = async {
+            if !self.records.is_empty() {
+                insist(metrics, self.records, |batch| store.record(batch)).await;
+            }
+        };
+        tokio::join!(settling, recording);
         if !self.holds.is_empty() {
             insist(metrics, self.holds, |batch| store.end_holds(batch)).await;
             settled.notify_waiters();
@@ -239,9 +248,6 @@ impl Page {
             && let Err(error) = hear(store, self.heard, zones).await
         {
             StoreFailed { metrics, why: &error.to_string() }.emit();
-        }
-        if !self.records.is_empty() {
-            insist(metrics, self.records, |batch| store.record(batch)).await;
         }
     }
 }

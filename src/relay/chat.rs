@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 
 use super::attempt::Begun;
 use super::call::{Call, Ending};
 use super::caller::Caller;
+use super::conversation::Talk;
 use super::error::CallError;
 use super::failure::{Failure, Next};
 use super::gateway::Gateway;
@@ -47,7 +49,8 @@ pub enum Content {
 pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 impl Gateway {
-    /// Answers a chat request, on the account with the most quota left.
+    /// Answers a chat request, on an account with quota left. `headers` are the caller's, and
+    /// may name a conversation.
     ///
     /// Dropping the future before it is done is the caller's hang-up: the upstream
     /// request is cancelled and the lease settled.
@@ -56,6 +59,7 @@ impl Gateway {
         caller: &Caller,
         ask: &ChatRequest,
         pin: Option<AccountId>,
+        headers: &HeaderMap,
         request_id: &str,
         arrived: Stopwatch,
     ) -> Result<Relayed, CallError> {
@@ -64,7 +68,9 @@ impl Gateway {
         let route = Route::find(&parts.catalogue, &*parts.store, caller, ask.model(), pin).await?;
         let route = route.able(ask)?;
         let mut call = Call::begin(parts, caller, ask, request_id, arrived);
-        match self.first_answer(caller, ask, &route, &mut call).await {
+        let names = &parts.settings.session_headers;
+        let talk = Talk::new(caller, ask, headers, &parts.vault, names);
+        match self.first_answer(&talk, &route, &mut call).await {
             Ok(first) => Ok(self.relay(first, call).await),
             Err(error) => {
                 call.close(error.outcome(), Ending::NOTHING);
@@ -77,11 +83,11 @@ impl Gateway {
     /// no account has quota left, the operator's keys.
     async fn first_answer(
         &self,
-        caller: &Caller,
-        ask: &ChatRequest,
+        talk: &Talk<'_>,
         route: &Route,
         call: &mut Call,
     ) -> Result<First, CallError> {
+        let Talk { caller, ask, .. } = *talk;
         self.hold_budget(caller, route, call).await?;
         let mut tried = Tried::default();
         let waited = Stopwatch::start();
@@ -94,7 +100,7 @@ impl Gateway {
         loop {
             for hop in route.hops.iter() {
                 while call.attempts() < self.parts.max_attempts && waited.elapsed() < patience {
-                    let leased = self.lease(caller, hop, route.pin, call, &mut tried).await?;
+                    let leased = self.lease(talk, hop, route.pin, call, &mut tried).await?;
                     let Some(account) = leased else { break };
                     match self.attempt(ask, hop, &account, call).await {
                         Ok(begun) => {
@@ -153,6 +159,7 @@ impl Gateway {
         let content = match begun {
             Begun::Whole(answer) => {
                 let Answer { body, usage, produced } = answer;
+                call.answered(&body);
                 call.close("ok", Ending::Complete { usage, produced });
                 Content::Whole(body)
             }

@@ -45,6 +45,11 @@ impl Draining {
         Arc::new(Self { drains, limits })
     }
 
+    /// What the thread waits for before it ends.
+    pub(super) fn tasks(&self) -> TaskTracker {
+        self.drains.tasks.clone()
+    }
+
     /// Drains a stream. Dropping it is what ends it, wherever it stands.
     pub(super) fn drain(&self, mut live: Live) {
         let Drains { tasks, late } = &self.drains;

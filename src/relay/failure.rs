@@ -9,7 +9,7 @@ use jiff::{Timestamp, ToSpan};
 use super::error::CallError;
 use crate::accounts::{AccountId, EARLY_TRY, Harm, Health, PlatformId, Resets, Rest, Scale, later};
 use crate::front::{BadRequest, Produced, Usage};
-use crate::platforms::{Credential, ErrorClass, PlatformError, Reader, Reset};
+use crate::platforms::{ErrorClass, PlatformError, Proof, Reader, Reset};
 use crate::upstream::SendFailure;
 use crate::vault::mask;
 
@@ -50,9 +50,9 @@ pub(super) enum Next {
 
 impl Failure {
     /// With the platform's words made fit to be repeated.
-    pub(super) fn without(mut self, credential: &Credential) -> Self {
+    pub(super) fn without(mut self, proof: &Proof) -> Self {
         if let Self::Platform(error) | Self::Broken { error, .. } = &mut self {
-            cleanse(&mut error.message, credential);
+            cleanse(&mut error.message, proof);
         }
         self
     }
@@ -205,9 +205,9 @@ const MOST_WORDS: usize = 1000;
 
 /// Makes a platform's words fit to be repeated: some repeat the key that they refuse, and
 /// some send a page.
-pub(super) fn cleanse(words: &mut String, credential: &Credential) {
+pub(super) fn cleanse(words: &mut String, proof: &Proof) {
     // Cut last: half a key would not be known as one.
-    *words = mask(words, &credential.secrets()).into_owned();
+    *words = mask(words, &proof.secrets()).into_owned();
     if words.len() > MOST_WORDS {
         words.truncate(words.floor_char_boundary(MOST_WORDS));
         words.push('…');

@@ -12,6 +12,7 @@ use super::points::OperatorKeys;
 use super::send::Clocks;
 use super::settings::Settings;
 use super::zones::Zones;
+use crate::authorize::ShortKeys;
 use crate::platforms::{Catalogue, Hangup, Platform};
 use crate::store::{Answer, Store};
 use crate::telemetry::Metrics;
@@ -37,12 +38,14 @@ pub struct Parts {
     pub callers: Arc<Callers>,
     pub(super) lanes: Arc<Lanes>,
     pub(super) operator_keys: Arc<OperatorKeys>,
+    pub(super) short_keys: Arc<ShortKeys>,
     pub(super) hearing: Arc<Hearing>,
     pub(super) clocks: Arc<Clocks>,
     pub(super) lease_wait: Duration,
     pub(super) keep_alive: Duration,
     pub(super) max_attempts: usize,
-    settings: Settings,
+    pub(super) kept_body_bytes: usize,
+    pub(super) settings: Settings,
 }
 
 /// One thread's gateway: the shared parts and a client with connections of its own.
@@ -73,6 +76,7 @@ impl Parts {
         zones.dedup();
         let zones = Arc::new(Zones::new(zones));
         let keep_ms = settings.token_cache.as_millis().try_into().unwrap_or(0);
+        let short_keys = Arc::new(ShortKeys::new(store.clone(), vault.clone()));
         Ok(Self {
             callers: Arc::new(Callers::new(store.clone(), vault.clone(), keep_ms)),
             catalogue,
@@ -83,11 +87,13 @@ impl Parts {
             zones,
             lanes: Arc::default(),
             operator_keys: Arc::default(),
+            short_keys,
             hearing: Arc::default(),
             clocks: Arc::default(),
             lease_wait: settings.lease_wait.unsigned_abs(),
             keep_alive: settings.keep_alive.unsigned_abs(),
             max_attempts: settings.max_attempts.max(1),
+            kept_body_bytes: settings.kept_body_bytes,
             settings: settings.clone(),
         })
     }

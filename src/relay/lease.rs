@@ -62,6 +62,8 @@ impl OpenLease {
             candidates: None,
             granted_at,
             ailing: false,
+            policy: None,
+            stayed: false,
         };
         let place = Some(place);
         AskedLease(Self { key, grant, prompt, sent: false, bought: None, news: None, books, place })
@@ -88,7 +90,15 @@ impl OpenLease {
             estimate: Tokens::ZERO,
             granted_at,
         };
-        let grant = Grant { account, remaining: None, candidates: None, granted_at, ailing: false };
+        let grant = Grant {
+            account,
+            remaining: None,
+            candidates: None,
+            granted_at,
+            ailing: false,
+            policy: None,
+            stayed: false,
+        };
         let (bought, books) = (Some((hold, price)), books.clone());
         Self { key, grant, prompt, sent: false, bought, news: None, books, place }
     }

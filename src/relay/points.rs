@@ -1,10 +1,10 @@
 //! Points: the operator's own keys, for callers none of whose accounts has quota left.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 
-use super::attempt::CREDENTIAL_FIELD;
 use super::call::Call;
 use super::caller::Caller;
 use super::chat::First;
@@ -19,6 +19,7 @@ use super::tried::Tried;
 use crate::accounts::{
     Account, AccountId, EARLY_TRY, Harm, HoldAsk, HoldRefusal, PoolId, Purse, UserId, later,
 };
+use crate::authorize::CREDENTIAL_FIELD;
 use crate::front::{ChatRequest, Usage};
 use crate::platforms::{Credential, Hop, Price, Reader};
 use crate::telemetry::clock;
@@ -44,7 +45,7 @@ pub struct OperatorKeys(Vec<Key>);
 
 struct Key {
     /// The key as an account of nobody.
-    account: Account,
+    account: Arc<Account>,
     /// Until then it is not tried.
     rests_until_ms: AtomicI64,
 }
@@ -65,7 +66,7 @@ impl OperatorKeys {
                 generation,
             };
             let plain = Plain::from(key.credential.to_sealed());
-            let account = Account {
+            let account = Arc::new(Account {
                 id: AccountId::OPERATOR,
                 pool: NO_POOL,
                 owner: NOBODY,
@@ -76,7 +77,8 @@ impl OperatorKeys {
                 generation,
                 expires_at: None,
                 created_at: clock::now(),
-            };
+                short_key: None,
+            });
             Ok::<_, SealError>(Key { account, rests_until_ms: AtomicI64::new(0) })
         };
         Ok(Self(keys.into_iter().enumerate().map(seal).collect::<Result<_, _>>()?))

@@ -12,16 +12,16 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::Full;
 use jiff::{SignedDuration, Timestamp};
 
+use super::call::Call;
 use super::failure::Failure;
 use super::gateway::Gateway;
-use crate::platforms::{Credential, Face, Platform, UpstreamRequest};
+use super::ready::unfit;
+use crate::platforms::{Credential, CredentialError, Face, Platform, Proof, UpstreamRequest};
 use crate::telemetry::Metrics;
 use crate::telemetry::clock;
 use crate::telemetry::events::ClockSkewed;
-use crate::upstream::Reply;
+use crate::upstream::{self, Reply};
 
-const USER_AGENT_VALUE: HeaderValue =
-    HeaderValue::from_static(concat!("tributary/", env!("CARGO_PKG_VERSION")));
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 
@@ -41,35 +41,30 @@ impl Gateway {
     /// Proves a request by the account's credential and sends it.
     pub(super) async fn send(
         &self,
-        request: UpstreamRequest,
-        credential: &Credential,
+        mut request: UpstreamRequest,
+        credential: Credential,
         platform: &Platform,
         face: &Face,
-    ) -> Result<Reply, Failure> {
-        if !face.credential.scheme.tells_time() {
-            return self.send_signed(request, credential, face, clock::now()).await;
+        call: &mut Call,
+    ) -> Result<(Proof, Reply), Failure> {
+        if !platform.may_be_sent_to(&request.url) {
+            return Err(Failure::Unusable("the address is not among its api_origins".into()));
         }
-        let spare = request.clone();
-        let now = clock::now();
-        let reply = self.send_signed(request, credential, face, now).await?;
-        let Some(ahead) = ahead(&reply.headers, clock::now()) else { return Ok(reply) };
+        let spare = face.credential.scheme.tells_time().then(|| request.clone());
+        let proof = credential.prove(face, clock::now(), &mut request).map_err(unsigned)?;
+        call.sending();
+        let reply = self.send_proved(request).await?;
+        let Some(mut spare) = spare else { return Ok((proof, reply)) };
+        let Some(ahead) = ahead(&reply.headers, clock::now()) else { return Ok((proof, reply)) };
         self.parts.clocks.heard(&self.parts.metrics, &platform.id, ahead);
-        if reply.status == StatusCode::FORBIDDEN && ahead.abs() > TOLERATED {
-            return self.send_signed(spare, credential, face, clock::now() + ahead).await;
+        if reply.status != StatusCode::FORBIDDEN || ahead.abs() <= TOLERATED {
+            return Ok((proof, reply));
         }
-        Ok(reply)
+        let proof = proof.again(face, clock::now() + ahead, &mut spare).map_err(unsigned)?;
+        Ok((proof, self.send_proved(spare).await?))
     }
 
-    async fn send_signed(
-        &self,
-        mut request: UpstreamRequest,
-        credential: &Credential,
-        face: &Face,
-        at: Timestamp,
-    ) -> Result<Reply, Failure> {
-        credential
-            .sign(face, &mut request, at)
-            .map_err(|error| Failure::Unusable(error.to_string()))?;
+    async fn send_proved(&self, request: UpstreamRequest) -> Result<Reply, Failure> {
         let streams = request.streams;
         let request = to_request(request);
         let answered = if streams {
@@ -79,6 +74,10 @@ impl Gateway {
         };
         answered.map_err(Failure::Send)
     }
+}
+
+fn unsigned(error: CredentialError) -> Failure {
+    unfit(&error)
 }
 
 impl Clocks {
@@ -103,15 +102,15 @@ fn ahead(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
 }
 
 /// Headers are ours alone: nothing that the caller sent is copied.
-fn to_request(upstream: UpstreamRequest) -> Request<Full<Bytes>> {
-    let accept = if upstream.streams { EVENTS } else { JSON };
-    let mut request = Request::new(Full::new(upstream.body));
+fn to_request(sent: UpstreamRequest) -> Request<Full<Bytes>> {
+    let accept = if sent.streams { EVENTS } else { JSON };
+    let mut request = Request::new(Full::new(sent.body));
     *request.method_mut() = http::Method::POST;
-    *request.uri_mut() = upstream.url;
-    *request.headers_mut() = upstream.headers;
+    *request.uri_mut() = sent.url;
+    *request.headers_mut() = sent.headers;
     let headers = request.headers_mut();
     headers.insert(CONTENT_TYPE, JSON);
     headers.insert(ACCEPT, accept);
-    headers.insert(USER_AGENT, USER_AGENT_VALUE);
+    headers.insert(USER_AGENT, upstream::USER_AGENT);
     request
 }

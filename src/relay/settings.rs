@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::conversation::SessionHeader;
 use crate::platforms::Hangup;
 
 /// How a request finds an account and how its answer is relayed.
@@ -24,6 +25,11 @@ pub struct Settings {
     #[schemars(with = "String")]
     #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
     pub token_cache: SignedDuration,
+    /// Headers that name a conversation, for pools that are sticky; the first that a request
+    /// has counts. The body's `prompt_cache_key` and `user` come before, a hash of the
+    /// prompt's beginning behind.
+    #[schemars(with = "Vec<String>")]
+    pub session_headers: Vec<SessionHeader>,
     /// What happens upstream when a stream's caller hangs up: `cancel` stops it, `drain` reads
     /// on for the platform's exact figure. A platform's own `on_hangup` comes first.
     pub on_hangup: Hangup,
@@ -33,6 +39,9 @@ pub struct Settings {
     pub drain_time: SignedDuration,
     /// How many more tokens, by our estimate, a stream is drained for.
     pub drain_tokens: usize,
+    /// Of a request and of its answer, so many bytes at most are kept, where a token keeps
+    /// them (`token create --keep-bodies`).
+    pub kept_body_bytes: usize,
     /// Settlements and records that may wait for the store before requests wait too.
     pub queue: usize,
 }
@@ -44,9 +53,11 @@ impl Default for Settings {
             keep_alive: SignedDuration::from_secs(15),
             max_attempts: 8,
             token_cache: SignedDuration::from_secs(3),
+            session_headers: SessionHeader::usual(),
             on_hangup: Hangup::Cancel,
             drain_time: SignedDuration::from_secs(60),
             drain_tokens: 8192,
+            kept_body_bytes: 64 << 10,
             queue: 16_384,
         }
     }

@@ -21,7 +21,7 @@ use super::call::{Call, Ending};
 use super::drain::{Draining, Limits};
 use super::failure::cleanse;
 use super::words::PIECE;
-use crate::platforms::{Credential, Exchange, Fed, PlatformError, Reader, StreamEnd};
+use crate::platforms::{Exchange, Fed, PlatformError, Proof, Reader, StreamEnd};
 use crate::telemetry::clock::Stopwatch;
 use crate::upstream::{self, SendFailure};
 
@@ -39,7 +39,7 @@ pub(super) struct Live {
     exchange: Exchange,
     upstream: upstream::Body,
     call: Call,
-    credential: Credential,
+    proof: Proof,
     reader: Reader,
 }
 
@@ -124,9 +124,9 @@ impl RelayStream {
         keep_alive: Duration,
         draining: Option<Arc<Draining>>,
     ) -> Self {
-        let OpenedStream { exchange, body: upstream, first, end, credential, reader } = opened;
+        let OpenedStream { exchange, body: upstream, first, end, proof, reader } = opened;
         let mut stream = Self {
-            live: Some(Live { exchange, upstream, call, credential, reader }),
+            live: Some(Live { exchange, upstream, call, proof, reader }),
             out: Output::default(),
             looks: 0,
             heard: Stopwatch::start(),
@@ -160,13 +160,16 @@ impl RelayStream {
     }
 
     fn take(&mut self, fed: Fed) {
+        if let Some(live) = &mut self.live {
+            live.call.answered(&fed.out);
+        }
         self.out.push(fed.out);
         let Some(end) = fed.end else { return };
         let Some(mut live) = self.live.take() else { return };
         match end {
             StreamEnd::Done => live.complete("ok"),
             StreamEnd::Failed(mut error) => {
-                cleanse(&mut error.message, &live.credential);
+                cleanse(&mut error.message, &live.proof);
                 self.out.push(error.refusal(live.reader).body.event());
                 live.broke_off("upstream_error");
             }

@@ -1,8 +1,8 @@
 //! From bound sockets to a finished drain.
 //!
-//! Each core has a thread with a runtime, a listener and upstream connections of its
-//! own: a request never leaves its core (docs/decisions/0002). The calling thread's
-//! runtime is the office: the operator's listener, bookkeeping, sweeps.
+//! Each core has a thread with a runtime, a listener and connections to platforms and to
+//! Redis of its own: a request never leaves its core (docs/decisions/0002). The calling
+//! thread's runtime is the office: the operator's listener, bookkeeping, sweeps.
 
 use std::io;
 use std::net::SocketAddr;
@@ -86,7 +86,7 @@ pub fn start(
         let drains = Drains { tasks: tasks.clone(), late: late.clone() };
         let worker = Worker {
             socket,
-            app: Arc::new(app(parts.clone(), drains)?),
+            app: app(parts.clone(), drains)?,
             settings: settings.clone(),
             drain: drain.clone(),
             tasks,
@@ -158,7 +158,7 @@ impl Running {
 /// One core's thread.
 struct Worker {
     socket: std::net::TcpListener,
-    app: Arc<App>,
+    app: App,
     settings: Settings,
     drain: CancellationToken,
     tasks: TaskTracker,
@@ -181,7 +181,10 @@ impl Worker {
             Ok(listener) => listener,
             Err(error) => return tracing::error!(%error, "a listener can't be used"),
         };
-        let app = self.app;
+        let mut app = self.app;
+        let store = &mut app.gateway.parts.store;
+        *store = store.clone().in_this_runtime();
+        let app = Arc::new(app);
         let serve = move |request| {
             let app = app.clone();
             // Boxed, so that its seven kilobytes go once a stream has begun: the connection

@@ -40,8 +40,19 @@ pub(super) struct Ask {
     pub obfuscate: bool,
     /// Spark: calls come as a list.
     pub calls_as_list: bool,
+    /// DashScope: the form of the answer.
+    pub native: Native,
     pub prompt_tokens: u64,
     pub image_tokens: u64,
+}
+
+/// The form of an answer in DashScope.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Native {
+    /// Each event has what it adds, and not all until then.
+    pub incremental: bool,
+    /// The answer is a bare text, and not a message.
+    pub text: bool,
 }
 
 /// One message.
@@ -149,6 +160,7 @@ impl Ask {
                 .unwrap_or(false)
                 .then(|| body.get("top_logprobs").and_then(Value::as_u64).unwrap_or(0)),
             announces: false,
+            native: Native::default(),
             tool_stream: flag(body, "tool_stream").unwrap_or(false),
             prompt_tokens: turn_tokens + tool_tokens + tokens::PER_MESSAGE,
             image_tokens,

@@ -73,14 +73,15 @@ async fn chat(
     let parsed = serde_json::from_slice::<Body>(body);
     let field = |key: &str| parsed.as_ref().ok().and_then(|body| body.get(key));
     asked.model = field("model").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let stream = field("stream").and_then(Value::as_bool).unwrap_or(false);
-    let entry = site.ledger.open(&asked.id, credential, &asked.model, stream);
+    let streams = |body| site.wire.streams(head.headers, body);
+    asked.stream = parsed.as_ref().is_ok_and(streams);
+    let entry = site.ledger.open(&asked.id, credential, &asked.model, asked.stream);
     let mut met = site.faults.meet(On::Chat, credential, &asked.model);
     if let Some(replaced) = instead(site, &asked, &mut met.instead, met.delay_head_ms).await? {
         return Ok(refusal(site, &asked, replaced, Some(entry), met.manner));
     }
     let ask = match parsed {
-        Ok(body) => read(site.wire, head, &asked.model, &body),
+        Ok(body) => read(site.wire, head, &asked.model, body),
         Err(_) => Err(Complaint::NotJson),
     };
     let ask = match ask {
@@ -99,14 +100,15 @@ pub(super) fn read(
     wire: &dyn Wire,
     head: Head<'_>,
     name: &str,
-    body: &Body,
+    body: Body,
 ) -> Result<Ask, Complaint> {
-    wire.admits(head.headers, body)?;
+    wire.admits(head.headers, &body)?;
     if name.is_empty() {
         return Err(Complaint::invalid("model", super::complaint::Rule::Missing));
     }
     let model = wire.model(head.path, name)?;
-    let ask = wire.read(body, model)?;
+    let body = wire.unfold(head.headers, body)?;
+    let ask = wire.read(&body, model)?;
     if ask.prompt_tokens > model.context {
         return Err(Complaint::TooLong { prompt: ask.prompt_tokens, limit: model.context });
     }

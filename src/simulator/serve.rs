@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -15,7 +14,7 @@ use tokio::task::JoinSet;
 use super::body::AnswerBody;
 use super::chat::{self, Closed};
 use super::operator;
-use super::site::Site;
+use super::site::Faces;
 use super::socket::{self, Session};
 
 /// The longest request.
@@ -25,7 +24,7 @@ const MOST_BODY_BYTES: usize = 64 << 20;
 type Opened = Arc<Mutex<Option<Session>>>;
 
 /// Serves one platform until it is aborted; its connections end with it.
-pub(super) async fn serve(listener: TcpListener, site: Arc<Site>) {
+pub(super) async fn serve(listener: TcpListener, faces: Arc<Faces>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -33,12 +32,12 @@ pub(super) async fn serve(listener: TcpListener, site: Arc<Site>) {
                 // Out of file descriptors, or gone before we came: the next may do.
                 let Ok((stream, _)) = accepted else { continue };
                 let _ = stream.set_nodelay(true);
-                let site = Arc::clone(&site);
+                let faces = Arc::clone(&faces);
                 connections.spawn(async move {
                     let opened = Opened::default();
                     let place = Arc::clone(&opened);
                     let service = service_fn(move |request| {
-                        answer(Arc::clone(&site), request, Arc::clone(&place))
+                        answer(Arc::clone(&faces), request, Arc::clone(&place))
                     });
                     let builder = auto::Builder::new(TokioExecutor::new());
                     let serving =
@@ -57,12 +56,12 @@ pub(super) async fn serve(listener: TcpListener, site: Arc<Site>) {
 }
 
 async fn answer(
-    site: Arc<Site>,
+    faces: Arc<Faces>,
     request: Request<Incoming>,
     opened: Opened,
 ) -> Result<Response<AnswerBody>, Closed> {
-    if let Some(wire) = site.socket.filter(|_| socket::is_handshake(request.headers())) {
-        let (answer, session) = socket::greet(&site, wire, request);
+    if let Some(wire) = faces.socket().filter(|_| socket::is_handshake(request.headers())) {
+        let (answer, session) = socket::greet(faces, wire, request);
         *opened.lock().unwrap_or_else(PoisonError::into_inner) = session;
         return Ok(answer);
     }
@@ -72,8 +71,7 @@ async fn answer(
         Err(_) => return Err(Closed),
     };
     if head.uri.path().starts_with(operator::PREFIX) {
-        return Ok(operator::answer(&site, &head, &body));
+        return Ok(operator::answer(faces.usual(), &head, &body));
     }
-    let body: Bytes = body;
-    chat::answer(&site, head, body).await
+    chat::answer(faces.at(head.uri.path()), head, body).await
 }

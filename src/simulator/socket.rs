@@ -33,7 +33,7 @@ use super::clock;
 use super::complaint::Complaint;
 use super::faults::{Instead, Manner, Misbehaviour, On};
 use super::ledger::Entry;
-use super::site::Site;
+use super::site::Faces;
 use super::wire::{Asked, Refusal, Socket};
 
 /// A connection without a request is closed after this.
@@ -43,7 +43,7 @@ type Peer = WebSocketStream<TokioIo<Upgraded>>;
 
 /// A WebSocket that opens when its handshake's answer was written.
 pub(super) struct Session {
-    site: Arc<Site>,
+    faces: Arc<Faces>,
     wire: &'static dyn Socket,
     asked: Asked,
     head: Parts,
@@ -61,10 +61,11 @@ pub(super) fn is_handshake(headers: &HeaderMap) -> bool {
 
 /// Answers a handshake; with it what follows if it is accepted.
 pub(super) fn greet(
-    site: &Arc<Site>,
+    faces: Arc<Faces>,
     wire: &'static dyn Socket,
     mut request: Request<Incoming>,
 ) -> (Response<AnswerBody>, Option<Session>) {
+    let site = faces.usual();
     let upgrade = hyper::upgrade::on(&mut request);
     let (head, _) = request.into_parts();
     let mut asked = site.asked();
@@ -115,8 +116,7 @@ pub(super) fn greet(
         headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
     }
     tell_time(headers, ahead);
-    let site = Arc::clone(site);
-    (answer, Some(Session { site, wire, asked, head, key, met, refusal, upgrade }))
+    (answer, Some(Session { faces, wire, asked, head, key, met, refusal, upgrade }))
 }
 
 /// The platform's own time, which may be another.
@@ -132,7 +132,8 @@ fn tell_time(headers: &mut HeaderMap, ahead_s: i64) {
 impl Session {
     /// Reads the request and answers it, until either side has enough.
     pub(super) async fn run(self) {
-        let Session { site, wire, asked, mut head, key, mut met, refusal, upgrade } = self;
+        let Session { faces, wire, asked, mut head, key, mut met, refusal, upgrade } = self;
+        let site = faces.usual();
         let Ok(upgraded) = upgrade.await else { return };
         let io = TokioIo::new(upgraded);
         let mut peer = WebSocketStream::from_raw_socket(io, Role::Server, None).await;
@@ -185,7 +186,7 @@ fn read(
 ) -> Result<super::ask::Ask, Complaint> {
     let frame: Body = serde_json::from_slice(text).map_err(|_| Complaint::NotJson)?;
     wire.names_app(key, &frame)?;
-    chat::read(wire, head, model, &frame)
+    chat::read(wire, head, model, frame)
 }
 
 /// A refusal as a frame.

@@ -23,8 +23,8 @@ use jiff::civil::Date;
 
 use crate::accounts::{
     Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Grant, Harm, Health, LeaseAsk,
-    LeaseId, LeaseKey, NewAccount, PlatformId, PoolId, Record, Refusal, Resets, Rest, Settlement,
-    TokenId, Told, Total, User, UserId,
+    LeaseId, LeaseKey, NewAccount, PlatformId, Policy, PoolId, Priority, Record, Refusal, Resets,
+    Rest, Settlement, ShortKey, TokenId, Told, Total, User, UserId,
 };
 
 pub use error::StoreError;
@@ -66,6 +66,14 @@ pub trait Directory: Treasury {
     async fn remove_account(&self, account: AccountId) -> Answer<bool>;
     /// Moves an account's health. `None`: no such account.
     async fn set_health(&self, account: AccountId, health: Health) -> Answer<Option<()>>;
+
+    /// Moves an account in pools that go by priority. `None`: no such account.
+    async fn set_priority(&self, account: AccountId, priority: Priority) -> Answer<Option<()>>;
+
+    /// Gives a pool a policy of its own, or (`None`) the settings' again.
+    async fn set_pool_policy(&self, pool: PoolId, policy: Option<Policy>) -> Answer<()>;
+    /// A pool's own policy; `None`: it has the settings'.
+    async fn pool_policy(&self, pool: PoolId) -> Answer<Option<Policy>>;
 
     /// A user's records, newest first; `before` is the id of the last one seen.
     async fn records_of(
@@ -110,8 +118,11 @@ pub trait Ledger: Purses {
     /// An account's fixed part; may be up to 5 s old.
     async fn account(&self, id: AccountId) -> Answer<Option<Arc<Account>>>;
 
-    /// Sets tokens aside on the account with the most left: one atomic step, durable
-    /// before it answers.
+    /// The policy that a pool has; may be up to 5 s old.
+    async fn policy(&self, pool: PoolId) -> Answer<Policy>;
+
+    /// Sets tokens aside on the account that the pool's policy picks: one atomic step,
+    /// durable before it answers.
     ///
     /// Drop the future and the lease is given back, where the store is embedded. On
     /// Redis nobody knows whether it was granted: release it, and it is ended, or refused
@@ -158,6 +169,19 @@ pub trait Ledger: Purses {
     /// An estimate that a deadline charged to a window whose end was then told otherwise
     /// stays as it is: the books take that window for another one.
     async fn learn(&self, batch: Vec<Told>, resets: &Resets) -> Answer<()>;
+    /// Claims the making of an account's next short-lived key, for so long: one of all
+    /// gateways makes it. `false`: another has the claim, or there is no such account.
+    /// [`Ledger::account`] is no older than the answer.
+    async fn claim_renewal(
+        &self,
+        account: AccountId,
+        claim: LeaseId,
+        life: Duration,
+    ) -> Answer<bool>;
+    /// Gives a claim back before its time.
+    async fn end_renewal(&self, account: AccountId, claim: LeaseId) -> Answer<()>;
+    /// Keeps a short-lived key ([`Account::take_short_key`]); `false`: it was not taken.
+    async fn keep_short_key(&self, account: AccountId, key: ShortKey) -> Answer<bool>;
     /// Adds records of calls, and counts them in the totals: each once, by its id, however
     /// often it is given. A call that ends after its account was removed is kept and counted
     /// without the account's id.
@@ -169,6 +193,9 @@ pub trait Ledger: Purses {
 }
 
 /// A whole store.
-pub trait Store: Directory + Ledger {}
-
-impl<T: Directory + Ledger> Store for T {}
+pub trait Store: Directory + Ledger {
+    /// The same store for the calls of the runtime that this is called in, and for as long
+    /// as that lives: over connections of its own, where a store has connections, so that
+    /// a call and its answer wake no other thread.
+    fn in_this_runtime(self: Arc<Self>) -> Arc<dyn Store>;
+}

@@ -15,15 +15,16 @@ use super::{Answer, Settings, Store, redis, sqlite};
 /// `StoreError::Unavailable` when the server does not answer.
 pub async fn open(settings: &Settings) -> Answer<Arc<dyn Store>> {
     let deadline = settings.lease_deadline.unsigned_abs();
-    let keep = settings.keep();
+    let (keep, policy) = (settings.keep(), settings.policy);
     match scheme(&settings.url)? {
         Scheme::Sqlite(file) => {
-            let options = sqlite::Options { deadline, keep, ..sqlite::Options::default() };
+            let options = sqlite::Options { deadline, keep, policy, ..sqlite::Options::default() };
             Ok(Arc::new(SqliteStore::open(Path::new(file), options)?))
         }
         Scheme::Redis => {
             let ca_file = settings.ca_file.clone();
-            let options = redis::Options { deadline, keep, ca_file, ..redis::Options::default() };
+            let options =
+                redis::Options { deadline, keep, policy, ca_file, ..redis::Options::default() };
             Ok(Arc::new(RedisStore::open(&settings.url, options).await?))
         }
     }

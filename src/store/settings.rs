@@ -8,6 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::accounts::Policy;
+
 /// The store's settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -26,6 +28,10 @@ pub struct Settings {
     #[schemars(with = "String")]
     #[serde(serialize_with = "jiff::fmt::serde::duration::friendly::compact::required")]
     pub lease_deadline: SignedDuration,
+    /// How a pool picks an account that has quota, where `tributary pool policy` says nothing:
+    /// `most_remaining`, `priority`, `round_robin`, or `sticky`, which keeps a conversation on
+    /// its account for the platform's prompt cache. The same on every gateway of a store.
+    pub policy: Policy,
     /// Records of calls, and the charges that the books are audited by, are kept for so many
     /// days. Totals are kept for good.
     pub keep_days: u32,
@@ -47,6 +53,7 @@ impl Default for Settings {
             url: "sqlite:tributary.db".into(),
             ca_file: None,
             lease_deadline: SignedDuration::from_secs(120),
+            policy: Policy::default(),
             keep_days: 30,
             keep_records: 10_000,
         }

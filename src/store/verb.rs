@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::{Answer, Directory, StoreError};
 use crate::accounts::{
-    AccountId, GatewayTokenRow, Health, NewAccount, PlatformId, Points, PoolId, Purse, Resets,
-    TokenId, UserId,
+    AccountId, GatewayTokenRow, Health, NewAccount, PlatformId, Points, Policy, PoolId, Priority,
+    Purse, Resets, TokenId, UserId,
 };
 use crate::vault::MacParts;
 
@@ -28,6 +28,9 @@ pub enum Verb {
     AddAccount { account: Box<NewAccount> },
     AccountsIn { pools: Vec<PoolId> },
     SetHealth { account: AccountId, health: Health },
+    SetPriority { account: AccountId, priority: Priority },
+    SetPoolPolicy { pool: PoolId, policy: Option<Policy> },
+    PoolPolicy { pool: PoolId },
     Charges { pool: PoolId, platform: PlatformId, after: Option<String>, limit: usize },
     RecordsOf { user: UserId, before: Option<String>, limit: usize },
     TotalsOf { user: UserId, first: Date, last: Date },
@@ -91,6 +94,13 @@ impl Verb {
             Self::SetHealth { account, health } => {
                 to_json(directory.set_health(account, health).await?.is_some())
             }
+            Self::SetPriority { account, priority } => {
+                to_json(directory.set_priority(account, priority).await?.is_some())
+            }
+            Self::SetPoolPolicy { pool, policy } => {
+                to_json(directory.set_pool_policy(pool, policy).await?)
+            }
+            Self::PoolPolicy { pool } => to_json(directory.pool_policy(pool).await?),
             Self::RecordsOf { user, before, limit } => {
                 to_json(directory.records_of(user, before.as_deref(), limit).await?)
             }

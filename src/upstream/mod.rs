@@ -15,3 +15,7 @@ pub use body::Body;
 pub use client::{Client, Reply};
 pub use failure::SendFailure;
 pub use settings::Settings;
+
+/// What we call ourselves.
+pub const USER_AGENT: http::HeaderValue =
+    http::HeaderValue::from_static(concat!("tributary/", env!("CARGO_PKG_VERSION")));

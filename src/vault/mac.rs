@@ -54,6 +54,11 @@ impl MacParts {
         numbers.into_iter().fold(self.mark(b'['), Self::number).mark(b']')
     }
 
+    /// As they are proved.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
     fn bytes(&mut self, tag: u8, part: &[u8]) {
         self.0.push(tag);
         self.0.extend_from_slice(&(part.len() as u64).to_be_bytes());
@@ -70,6 +75,14 @@ impl Vault {
     /// A MAC under the primary, which names its key.
     pub fn mac(&self, purpose: MacPurpose, parts: &MacParts) -> String {
         write(self.primary.kid, self.primary.keyed(purpose), &parts.0)
+    }
+
+    /// A number that a conversation is known by, under the primary: a new primary gives
+    /// every conversation another.
+    pub fn conversation(&self, parts: &MacParts) -> u64 {
+        let keyed = self.primary.conversation.clone();
+        let [a, b, c, d, e, f, g, h, ..] = keyed.chain_update(&parts.0).finalize().into_bytes().0;
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
     }
 
     /// Checks a MAC under the key that it names, in constant time.

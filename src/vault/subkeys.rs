@@ -18,6 +18,8 @@ pub(super) enum Purpose {
     Row,
     Operator,
     Canary,
+    Conversation,
+    WrapRecord,
 }
 
 impl Purpose {
@@ -28,6 +30,8 @@ impl Purpose {
             Self::Row => "mac/row",
             Self::Operator => "mac/operator",
             Self::Canary => "mac/canary",
+            Self::Conversation => "mac/conversation",
+            Self::WrapRecord => "wrap/record",
         }
     }
 }
@@ -43,6 +47,9 @@ pub(super) struct Subkeys {
     pub(super) row: KeyedMac,
     pub(super) operator: KeyedMac,
     pub(super) canary: KeyedMac,
+    pub(super) conversation: KeyedMac,
+    /// What each record's own key is derived from.
+    pub(super) record: Zeroizing<[u8; 32]>,
 }
 
 impl Subkeys {
@@ -58,6 +65,8 @@ impl Subkeys {
             row: mac(Purpose::Row),
             operator: mac(Purpose::Operator),
             canary: mac(Purpose::Canary),
+            conversation: mac(Purpose::Conversation),
+            record: expand(&hkdf, Purpose::WrapRecord),
         }
     }
 }

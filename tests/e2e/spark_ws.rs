@@ -21,7 +21,7 @@ async fn bind_apps(rig: &Rig) -> [AccountId; 2] {
         rig.store.set_health(state.account.id, Health::disabled_by_hand()).await.unwrap();
     }
     let bind = async |name: &str, key: &str| {
-        rig.bind(&rig.user, "spark", name, &spark_app(key), 1_000_000).await
+        rig.bind_to_face("spark_ws", &rig.user, "spark", name, &spark_app(key)).await
     };
     [bind("app-1", APPS[0]).await, bind("app-2", APPS[1]).await]
 }

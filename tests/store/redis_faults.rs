@@ -154,6 +154,7 @@ async fn live(
             estimate: Tokens(ESTIMATE),
             only: None,
             except: &[],
+            conversation: None,
             resets: &resets,
         };
         let (lease, charge) = match rig.store.lease(ask).await {

@@ -4,7 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::task::Poll;
 
-use tributary::accounts::{AccountId, Charge, ChargeKind, HoldAsk, HoldKey, Points, Purse, Tokens};
+use tributary::accounts::{
+    AccountId, Charge, ChargeKind, HoldAsk, HoldKey, Points, Policy, Priority, Purse, Tokens,
+};
 use tributary::store::sqlite::{Options, SqliteStore};
 use tributary::store::{Directory, Keep, Ledger, Settings, StoreError, holder};
 
@@ -148,6 +150,7 @@ async fn a_full_disk_is_an_error_and_never_a_count() {
             estimate: Tokens(5),
             only: None,
             except: &[],
+            conversation: None,
             resets: &resets,
         };
         match rig.store.lease(ask).await {
@@ -235,4 +238,62 @@ async fn a_bought_record_that_is_deleted_is_listed_no_more() {
     let kept = count("records");
     assert!((10..=12).contains(&kept), "{kept}");
     assert_eq!(count("records_of_accounts"), kept);
+}
+
+#[tokio::test]
+async fn policies_and_priorities_outlast_the_process() {
+    let rig = Rig::sqlite(Wish::default());
+    let ann = rig.user_with(Policy::Priority).await;
+    rig.account_at(&ann, 1000, 30).await;
+    let first = rig.account(&ann, 500).await;
+    rig.set_priority(first, 2).await;
+    let rig = rig.reopened();
+    assert_eq!(rig.store.pool_policy(ann.pool).await.unwrap(), Some(Policy::Priority));
+    assert_eq!(rig.ask(&ann, 10).lands_on().await, first);
+    rig.store.set_pool_policy(ann.pool, None).await.unwrap();
+    let rig = rig.reopened();
+    assert_eq!(rig.store.pool_policy(ann.pool).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_pool_without_a_policy_has_the_settings_one() {
+    let (_folder, file) = folder();
+    let url = format!("sqlite:{}", file.display());
+    let settings = Settings { url, policy: Policy::RoundRobin, ..Settings::default() };
+    let rig = Rig::live(tributary::store::open(&settings).await.unwrap());
+    let ann = rig.user().await;
+    rig.account(&ann, 1000).await;
+    let held = rig.ask(&ann, 10).held().await;
+    assert_eq!(held.grant.policy, Some(Policy::RoundRobin));
+}
+
+#[tokio::test]
+async fn a_file_from_before_there_were_policies_gets_them() {
+    let (_folder, file) = folder();
+    let rig = Rig::on(open(&file).unwrap(), clock_at(NOON));
+    let ann = rig.user().await;
+    rig.account(&ann, 1000).await;
+    drop(rig);
+    let conn = rusqlite::Connection::open(&file).unwrap();
+    conn.execute_batch("DROP TABLE policies; DROP TABLE priorities;").unwrap();
+    drop(conn);
+    let rig = Rig::on(open(&file).unwrap(), clock_at(NOON));
+    rig.set_policy(&ann, Policy::Sticky).await;
+    let states = rig.store.accounts_in(&[ann.pool], &rig.resets()).await.unwrap();
+    assert_eq!(states[0].priority, Priority::default());
+}
+
+#[tokio::test]
+async fn a_restart_forgets_where_conversations_were() {
+    let rig = Rig::sqlite(Wish::default());
+    let ann = rig.user_with(Policy::Sticky).await;
+    for _ in 0..2 {
+        rig.account(&ann, 1000).await;
+    }
+    let held = rig.ask(&ann, 10).conversation(7).held().await;
+    rig.settle(&held, Charge::Exact(Tokens(10))).await;
+    let rig = rig.reopened();
+    let after = rig.ask(&ann, 10).conversation(7).held().await;
+    assert_ne!(after.grant.account, held.grant.account);
+    assert_eq!(rig.ask(&ann, 10).conversation(7).lands_on().await, after.grant.account);
 }

@@ -7,7 +7,9 @@ use clap::Args;
 use serde_json::json;
 
 use super::key_file;
-use crate::accounts::{AccountId, NewAccount, Origin, PlatformId, Tokens, User, WindowSpec};
+use crate::accounts::{
+    AccountId, NewAccount, Origin, PlatformId, Priority, Tokens, User, WindowSpec,
+};
 use crate::cli::desk::user_named;
 use crate::cli::{Desk, Failure, print, ring};
 use crate::platforms::{Credential, DialectName, Face, Platform};
@@ -37,6 +39,15 @@ pub(in crate::cli) struct Add {
     /// Its token limit, in its platform's first window [default: the platform's].
     #[arg(long, value_name = "TOKENS")]
     limit: Option<u64>,
+    /// Where it comes in a pool that goes by priority: 0 is first, 100 last.
+    #[arg(long, value_name = "NUMBER", value_parser = priority, default_value_t)]
+    priority: Priority,
+}
+
+/// Reads a priority.
+pub(super) fn priority(text: &str) -> Result<Priority, String> {
+    let number: u8 = text.parse().map_err(|_| "it is a number from 0 to 100")?;
+    Priority::try_from(number)
 }
 
 impl Add {
@@ -59,6 +70,7 @@ impl Add {
             dialect: (Some(face.dialect) != platform.faces.first().map(|face| face.dialect))
                 .then(|| face.dialect.as_str().to_owned()),
             windows: windows_of(platform, self.limit),
+            priority: self.priority,
         };
         let id = bind(&*directory, &vault, &user, new, &credential).await?;
         if desk.json {
@@ -128,8 +140,8 @@ fn read_credential<'p>(
         }
     }
     let (error, face) = refused.expect("an available platform has a face that is spoken");
-    let spec = &face.credential;
-    let fix = [spec.help.as_str(), spec.get.as_str()].join(" ");
+    let rows = face.credential.rows().map(|row| [row.help.as_str(), row.get.as_str()].join(" "));
+    let fix = rows.collect::<Vec<_>>().join("\n");
     Err(Failure::other(format!("{}: {error}", platform.name), fix.trim()))
 }
 
@@ -149,6 +161,7 @@ pub(in crate::cli) struct New<'a> {
     pub(in crate::cli) name: &'a str,
     pub(in crate::cli) dialect: Option<String>,
     pub(in crate::cli) windows: Vec<WindowSpec>,
+    pub(in crate::cli) priority: Priority,
 }
 
 /// Seals a credential to its place and binds the account.
@@ -180,6 +193,7 @@ pub(in crate::cli) async fn bind(
         name: new.name.to_owned(),
         dialect: new.dialect,
         windows: new.windows,
+        priority: new.priority,
         sealed,
         generation,
         expires_at: None,

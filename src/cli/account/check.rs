@@ -12,14 +12,14 @@ use serde::Serialize;
 
 use super::which::Which;
 use crate::accounts::{AccountState, Health, Window};
+use crate::authorize::{KeyError, fetch, open};
 use crate::cli::{Desk, Failure, print};
 use crate::platforms::{
     Credential, DialectName, ErrorClass, Face, LimitsTold, Platform, UpstreamRequest, understand,
 };
-use crate::relay::CREDENTIAL_FIELD;
 use crate::telemetry::clock;
 use crate::upstream::Client;
-use crate::vault::{Place, Vault, mask};
+use crate::vault::{Vault, mask};
 
 /// Try an account's credential, where that costs nothing.
 #[derive(Debug, Args)]
@@ -94,37 +94,56 @@ impl Check {
 
 async fn examine(desk: &Desk, vault: &Vault, state: &AccountState) -> Result<Finding, Failure> {
     let account = &state.account;
-    let place = Place {
-        pool: account.pool.0,
-        account: account.id.0,
-        platform: account.platform.as_str(),
-        field: CREDENTIAL_FIELD,
-        generation: account.generation,
-    };
-    let opened = vault.open_credential(&place, &account.sealed).map_err(|error| error.to_string());
-    let credential = opened.and_then(|plain| {
-        Credential::from_sealed(plain.expose_secret()).map_err(|error| error.to_string())
-    });
-    let credential = match credential {
+    let credential = match open(vault, account) {
         Ok(credential) => credential,
-        Err(saw) => {
-            return Ok(Finding::of(Verdict::Locked, saw));
-        }
+        Err(error) => return Ok(Finding::of(Verdict::Locked, error.to_string())),
     };
     let dialect = account.dialect.as_deref().and_then(DialectName::named);
     let platform = desk.config.catalogue.platform(account.platform.as_str());
-    let Some((platform, face)) = platform.and_then(|p| Some((p, p.face(dialect)?))) else {
+    let Some((platform, face)) =
+        platform.and_then(|p| Some((p, p.face_for(dialect, &credential)?)))
+    else {
         let saw = "the configuration has no such platform or dialect".to_owned();
         let fix = "Add it to gateway.toml.";
         return Ok(Finding { verdict: Verdict::Unknown, saw, fix });
     };
-    let Some(request) = probe(platform, face) else {
+    let Some(probe) = probe(platform, face) else {
         let saw = "the credential opens; this platform offers no check that costs nothing".into();
         return Ok(Finding { verdict: Verdict::Unknown, saw, fix: "Send it a request." });
     };
     let client = Client::new(&desk.config.settings.upstream)
         .map_err(|why| Failure::other(why, "See [upstream]."))?;
-    Ok(ask(&client, platform, face, &credential, request).await)
+    if let Some(end) = account.expires_at
+        && end <= clock::now()
+    {
+        return Ok(Finding::of(Verdict::Expired, format!("its login ended at {end}")));
+    }
+    Ok(match short_lived(&client, platform, face, credential).await {
+        Ok(credential) => ask(&client, platform, face, credential, probe).await,
+        Err(finding) => *finding,
+    })
+}
+
+/// With a short-lived key in the credential's place, where the platform makes such.
+async fn short_lived(
+    client: &Client,
+    platform: &Platform,
+    face: &Face,
+    credential: Credential,
+) -> Result<Credential, Box<Finding>> {
+    let Some(issuer) = credential.issuer_for_checks(face) else { return Ok(credential) };
+    let error = match fetch(client, platform, face, issuer, &credential).await {
+        Ok(issued) => return Ok(credential.with_issued(issued.key)),
+        Err(KeyError::Refused(error)) => error,
+        Err(error) => return Err(Box::new(Finding::of(Verdict::Unreachable, error.to_string()))),
+    };
+    let status = error.status.and_then(|status| StatusCode::from_u16(status).ok());
+    let status = status.unwrap_or(StatusCode::BAD_GATEWAY);
+    if issuer.only_checks && matches!(status.as_u16(), 404 | 405) {
+        return Ok(credential); // A host that has no such keys; the credential does as well.
+    }
+    let saw = format!("{}'s issuer of keys answers {status}: {}", platform.name, error.message);
+    Err(Box::new(Finding::of(verdict(status, error.class), saw)))
 }
 
 /// What a face is asked that costs nothing: the list of models, or the handshake of a
@@ -145,14 +164,20 @@ async fn ask(
     client: &Client,
     platform: &Platform,
     face: &Face,
-    credential: &Credential,
+    credential: Credential,
     mut probe: UpstreamRequest,
 ) -> Finding {
     let unreachable = |saw: String| Finding::of(Verdict::Unreachable, saw);
-    if let Err(error) = credential.sign(face, &mut probe, clock::now()) {
-        let fix = "Bind the account anew.";
-        return Finding { verdict: Verdict::Expired, saw: error.to_string(), fix };
+    if !platform.may_be_sent_to(&probe.url) {
+        return unreachable("the address is not among the platform's api_origins".into());
     }
+    let proof = match credential.prove(face, clock::now(), &mut probe) {
+        Ok(proof) => proof,
+        Err(error) => {
+            let fix = "Bind the account anew.";
+            return Finding { verdict: Verdict::Expired, saw: error.to_string(), fix };
+        }
+    };
     let mut request = Request::new(Full::<Bytes>::default());
     *request.uri_mut() = probe.url;
     *request.headers_mut() = probe.headers;
@@ -168,7 +193,7 @@ async fn ask(
             saw,
         );
     }
-    let said = mask(std::str::from_utf8(&body).unwrap_or_default(), &credential.secrets());
+    let said = mask(std::str::from_utf8(&body).unwrap_or_default(), &proof.secrets());
     let error = understand(platform, face, status, &headers, said.as_bytes());
     let words: String = error.message.chars().take(300).collect();
     let saw = format!("{} answers {status}: {words}", platform.name);

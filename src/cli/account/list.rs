@@ -29,8 +29,8 @@ impl List {
             );
         }
         let head = [
-            "ID", "USER", "PLATFORM", "NAME", "STATUS", "WINDOW", "USED", "LEASED", "LIMIT",
-            "RESETS", "REASON",
+            "ID", "USER", "PLATFORM", "NAME", "PRIORITY", "STATUS", "WINDOW", "USED", "LEASED",
+            "LIMIT", "RESETS", "REASON",
         ];
         print::line(&table(head, states.iter().flat_map(|state| rows(state, &users)).collect()))
     }
@@ -68,6 +68,7 @@ fn facts(state: &AccountState, users: &[User]) -> Value {
         "platform": account.platform,
         "name": account.name,
         "dialect": account.dialect,
+        "priority": state.priority,
         "status": state.health.status(),
         "reason": state.health.reason(),
         "until": until(state),
@@ -84,7 +85,7 @@ fn owner<'u>(state: &AccountState, users: &'u [User]) -> Option<&'u str> {
 }
 
 /// A row for each window, the account's own facts in the first.
-fn rows(state: &AccountState, users: &[User]) -> Vec<[String; 11]> {
+fn rows(state: &AccountState, users: &[User]) -> Vec<[String; 12]> {
     let account = &state.account;
     let row = |(index, window): (usize, &Window)| {
         let first = |text: String| if index == 0 { text } else { String::new() };
@@ -93,6 +94,7 @@ fn rows(state: &AccountState, users: &[User]) -> Vec<[String; 11]> {
             first(owner(state, users).unwrap_or_default().to_owned()),
             first(account.platform.to_string()),
             first(account.name.clone()),
+            first(state.priority.to_string()),
             first(state.health.status().to_owned()),
             window.period.to_string(),
             window.used.to_string(),

@@ -1,7 +1,8 @@
-//! `tributary account add|list|check|enable|disable|remove`: the logins that requests run on.
+//! `tributary account add|list|edit|check|enable|disable|remove`: the logins that requests run on.
 
 mod add;
 mod check;
+mod edit;
 mod key_file;
 mod list;
 mod remove;
@@ -19,6 +20,7 @@ pub(super) use add::{New, bind, windows_of};
 pub(super) enum Account {
     Add(add::Add),
     List(list::List),
+    Edit(edit::Edit),
     Check(check::Check),
     Enable(switch::Enable),
     Disable(switch::Disable),
@@ -30,6 +32,7 @@ impl Account {
         match self {
             Self::Add(add) => add.run(desk).await,
             Self::List(list) => list.run(desk).await,
+            Self::Edit(edit) => edit.run(desk).await,
             Self::Check(check) => check.run(desk).await,
             Self::Enable(enable) => enable.run(desk).await,
             Self::Disable(disable) => disable.run(desk).await,

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use super::{Form, Usage, sheet};
-use crate::accounts::{AccountId, Billing, Record, User};
+use crate::accounts::{AccountId, Attempt, Billing, Record, User};
 use crate::cli::desk::users;
 use crate::cli::table::table;
 use crate::cli::{Desk, Failure, print};
@@ -15,6 +15,8 @@ pub(super) async fn show(usage: &Usage, form: Form, desk: &Desk) -> Result<(), F
     for user in &users {
         records.extend(directory.records_of(user.id, None, usage.limit).await?);
     }
+    // What was said is for the caller alone.
+    records.iter_mut().for_each(|record| record.bodies = None);
     records.sort_by_key(|record: &Record| Reverse(record.at));
     records.truncate(usage.limit);
     match form {
@@ -24,13 +26,14 @@ pub(super) async fn show(usage: &Usage, form: Form, desk: &Desk) -> Result<(), F
     }
 }
 
-/// LEFT and OF say why this account: what it had left, and among how many it was chosen.
-const TABLE: [&str; 12] = [
-    "TIME", "REQUEST", "MODEL", "PLATFORM", "ACCOUNT", "LEFT", "OF", "IN", "OUT", "POINTS", "TOOK",
-    "OUTCOME",
+/// LEFT, OF and BY say why this account: what it had left, among how many it was chosen, and
+/// by which policy.
+const TABLE: [&str; 13] = [
+    "TIME", "REQUEST", "MODEL", "PLATFORM", "ACCOUNT", "LEFT", "OF", "BY", "IN", "OUT", "POINTS",
+    "TOOK", "OUTCOME",
 ];
 
-fn row(record: &Record) -> [String; 12] {
+fn row(record: &Record) -> [String; 13] {
     let last = record.attempts.last();
     let mark = if record.estimated { "~" } else { "" };
     [
@@ -41,6 +44,7 @@ fn row(record: &Record) -> [String; 12] {
         text(account(record)),
         text(last.and_then(|attempt| attempt.remaining)),
         text(last.and_then(|attempt| attempt.candidates)),
+        by(last),
         format!("{mark}{}", record.input),
         format!("{mark}{}", record.output),
         text(Some(record.points).filter(|points| !points.is_zero())),
@@ -49,7 +53,7 @@ fn row(record: &Record) -> [String; 12] {
     ]
 }
 
-const SHEET: [&str; 23] = [
+const SHEET: [&str; 25] = [
     "at",
     "id",
     "user",
@@ -61,6 +65,8 @@ const SHEET: [&str; 23] = [
     "upstream_model",
     "remaining",
     "candidates",
+    "policy",
+    "stayed",
     "attempts",
     "input",
     "cache_read",
@@ -75,7 +81,7 @@ const SHEET: [&str; 23] = [
     "outcome",
 ];
 
-fn line(record: &Record, users: &[User]) -> [String; 23] {
+fn line(record: &Record, users: &[User]) -> [String; 25] {
     let last = record.attempts.last();
     [
         record.at.to_string(),
@@ -89,6 +95,8 @@ fn line(record: &Record, users: &[User]) -> [String; 23] {
         text(last.map(|attempt| &attempt.model)),
         text(last.and_then(|attempt| attempt.remaining)),
         text(last.and_then(|attempt| attempt.candidates)),
+        text(last.and_then(|attempt| attempt.policy)),
+        last.is_some_and(|attempt| attempt.stayed).to_string(),
         record.attempts.len().to_string(),
         record.input.to_string(),
         record.cache_read.to_string(),
@@ -105,6 +113,15 @@ fn line(record: &Record, users: &[User]) -> [String; 23] {
         record.points.to_string(),
         record.outcome.clone(),
     ]
+}
+
+/// The policy that chose the account.
+fn by(attempt: Option<&Attempt>) -> String {
+    match attempt.and_then(|attempt| Some((attempt.policy?, attempt.stayed))) {
+        Some((policy, true)) => format!("{policy}, stayed"),
+        Some((policy, false)) => policy.to_string(),
+        None => String::new(),
+    }
 }
 
 /// The last attempt's account; none where a key of the operator's made it.

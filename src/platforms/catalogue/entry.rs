@@ -17,6 +17,8 @@ use crate::platforms::{DialectName, Price, Vocabulary};
 pub(super) struct PlatformEntry {
     pub(super) name: Option<String>,
     pub(super) default_model: Option<String>,
+    /// A credential is only ever sent to these; without them, to those of its own addresses.
+    pub(super) api_origins: Option<Vec<String>>,
     pub(super) default_face: Option<DialectName>,
     #[serde(default)]
     pub(super) windows: Vec<WindowEntry>,
@@ -66,6 +68,19 @@ pub(super) struct FaceEntry {
     pub(super) own_codes: Option<bool>,
     #[serde(default)]
     pub(super) param_names: Vec<String>,
+    /// Models that lie at another path under the base than the dialect's, by name.
+    #[serde(default)]
+    pub(super) paths: Vec<PathEntry>,
+}
+
+/// `paths = [{ … }]` of a face: the first row that fits counts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PathEntry {
+    /// What the platform is told, each perhaps with a `*` for anything.
+    #[serde(deserialize_with = "one_or_many")]
+    pub(super) names: Vec<String>,
+    pub(super) path: String,
 }
 
 /// `models = [{ … }]`.

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::entry::{FaceEntry, ModelEntry, PlatformEntry, WindowEntry};
 use super::platform::family;
-use super::{CatalogueError, Face, Model, Platform, Reach, merge};
+use super::{CatalogueError, Face, Model, Platform, Reach, merge, origins};
 use crate::accounts::{Origin, Period, Tokens, WindowSpec};
 use crate::platforms::DialectName;
 use crate::platforms::rules::{ErrorRule, LimitRule};
@@ -70,7 +70,9 @@ struct Common {
 impl Common {
     fn of(tables: &[(String, Value)]) -> Self {
         let (_, openai) = tables.iter().find(|(id, _)| id == "openai").expect("openai is built in");
-        let entry: PlatformEntry = openai.clone().try_into().expect("the built-in catalogue reads");
+        let mut openai = openai.clone();
+        merge::fill_in(&mut openai).expect("the built-in faces are like others that are there");
+        let entry: PlatformEntry = openai.try_into().expect("the built-in catalogue reads");
         let face = entry.faces.into_iter().find(|(dialect, _)| *dialect == DialectName::OpenaiChat);
         let Some((_, face)) = face else { return Self::default() };
         let (errors, limits) = (face.errors, face.limits);
@@ -112,8 +114,10 @@ fn usual_face(table: &Value) -> Option<String> {
 }
 
 /// Reads one platform and notes every mistake in it.
-fn read(id: &str, table: Value, common: &Common) -> Result<Platform, Vec<CatalogueError>> {
+fn read(id: &str, mut table: Value, common: &Common) -> Result<Platform, Vec<CatalogueError>> {
     let path = format!("platforms.{id}");
+    merge::fill_in(&mut table)
+        .map_err(|(face, why)| vec![mistake(format!("{path}.faces.{face}"), why)])?;
     let mut entry: PlatformEntry = table
         .try_into()
         .map_err(|error: toml::de::Error| vec![mistake(&path, error.to_string().trim())])?;
@@ -121,6 +125,10 @@ fn read(id: &str, table: Value, common: &Common) -> Result<Platform, Vec<Catalog
     let faces = read_faces(&mut entry, &path, common, &mut mistakes);
     let windows = read_windows(&entry.windows, &path, &mut mistakes);
     let models = read_models(&mut entry, &faces, &path, &mut mistakes);
+    let api_origins = match entry.api_origins.take() {
+        None => origins::of(&faces, &models),
+        Some(listed) => origins::listed(&listed, &faces, &models, &path, &mut mistakes),
+    };
     let mut retired = Vec::new();
     for (name, successor) in entry.retired {
         match models.iter().find(|model| model.name == successor) {
@@ -141,6 +149,7 @@ fn read(id: &str, table: Value, common: &Common) -> Result<Platform, Vec<Catalog
         windows,
         on_hangup: entry.on_hangup,
         vocabulary: entry.tokenizer.unwrap_or_default(),
+        api_origins,
         faces,
         models,
         retired,
@@ -252,11 +261,15 @@ fn read_face(dialect: DialectName, face: FaceEntry, common: &Common) -> Result<F
             value.parse().map_err(|_| format!("the value of header `{name}` is none"))?;
         headers.insert(name, value);
     }
-    join(&face.base_url, dialect.path())?;
+    for path in face.paths.iter().map(|row| row.path.as_str()).chain([dialect.path()]) {
+        join(&face.base_url, path)?;
+    }
+    let mut credential = face.credential;
+    credential.settle(|address| join(&face.base_url, address))?;
     Ok(Face {
         dialect,
-        base_url: face.base_url.parse().map_err(|_| "base_url is no URL".to_owned())?,
-        credential: face.credential,
+        base_url: plain(&face.base_url)?,
+        credential,
         headers,
         request: face.request,
         answer: face.answer,
@@ -264,6 +277,7 @@ fn read_face(dialect: DialectName, face: FaceEntry, common: &Common) -> Result<F
         errors: face.errors.unwrap_or_else(|| common.errors.clone()),
         limits: face.limits.unwrap_or_else(|| common.limits.clone()),
         param_names: face.param_names,
+        paths: face.paths,
     })
 }
 
@@ -293,7 +307,15 @@ fn address(model: &ModelEntry, face: &Face) -> Result<Uri, String> {
     let faces = face.base_url.to_string();
     let base = own.base_url.as_ref().or(model.base_url.as_ref()).unwrap_or(&faces);
     let path = own.path.as_deref().or(model.path.as_deref());
-    join(base, path.unwrap_or(face.dialect.path()))
+    let upstream = model.upstream.as_ref().unwrap_or(&model.name);
+    join(base, path.unwrap_or_else(|| face.path(upstream)))
+}
+
+/// An address as the `url` crate writes it: no default port.
+fn plain(base: &str) -> Result<Uri, String> {
+    let wrong = || "base_url is no URL".to_owned();
+    let url: Url = base.parse().map_err(|_| wrong())?;
+    url.as_str().parse().map_err(|_| wrong())
 }
 
 /// The address of a path under a base. A relative path may leave the base's last
@@ -312,6 +334,6 @@ pub(super) fn join(base: &str, path: &str) -> Result<Uri, String> {
     full.as_str().parse().map_err(|_| format!("`{full}` is no address"))
 }
 
-fn mistake(path: impl Into<String>, message: impl Into<String>) -> CatalogueError {
+pub(super) fn mistake(path: impl Into<String>, message: impl Into<String>) -> CatalogueError {
     CatalogueError { path: path.into(), message: message.into() }
 }

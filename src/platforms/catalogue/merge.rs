@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 
 /// What belongs to a face, and may stand at the platform's top for short.
-const FACE_KEYS: [&str; 9] = [
+const FACE_KEYS: [&str; 11] = [
     "base_url",
     "credential",
     "headers",
@@ -13,6 +13,8 @@ const FACE_KEYS: [&str; 9] = [
     "limits",
     "own_codes",
     "param_names",
+    "paths",
+    "like",
 ];
 
 /// Moves what stands at the top for short into the face that it means: the one that
@@ -65,6 +67,26 @@ pub(super) fn lay(base: &mut Value, over: Value) {
     }
 }
 
+/// Fills in what a face leaves open from the face of its platform that it is `like`.
+///
+/// # Errors
+/// The face, and what is wrong with its `like`.
+pub(super) fn fill_in(platform: &mut Value) -> Result<(), (String, String)> {
+    let faces = platform.get_mut("faces").and_then(Value::as_table_mut);
+    let Some(faces) = faces else { return Ok(()) };
+    let written = faces.clone();
+    for (name, face) in faces.iter_mut() {
+        let Some(like) = face.as_table_mut().and_then(|face| face.remove("like")) else { continue };
+        let other = like.as_str().and_then(|like| written.get(like));
+        let Some(mut filled) = other.filter(|other| other.get("like").is_none()).cloned() else {
+            return Err((name.clone(), format!("no face that it can be like is named {like}")));
+        };
+        lay(&mut filled, face.clone());
+        *face = filled;
+    }
+    Ok(())
+}
+
 fn name(value: &Value) -> Option<&str> {
     value.get("name")?.as_str()
 }
@@ -89,6 +111,22 @@ mod tests {
         let mut alone = table("base_url = 'http://127.0.0.1:9/v1'");
         spell_out(&mut alone, "dashscope");
         assert_eq!(alone, table("[faces.dashscope]\nbase_url = 'http://127.0.0.1:9/v1'"));
+    }
+
+    #[test]
+    fn a_face_has_what_it_leaves_open_from_the_one_that_it_is_like() {
+        let faces = |second: &str| {
+            Value::Table(table(&format!(
+                "[faces.a]\nbase_url = 'x'\nrequest = {{ drop = ['u'], fields = {{ n = 1 }} }}\n\
+                 [faces.b]\nbase_url = 'y'\n{second}"
+            )))
+        };
+        let mut both = faces("like = 'a'\nrequest = { fields = { m = 2 } }");
+        fill_in(&mut both).unwrap();
+        assert_eq!(both, faces("request = { drop = ['u'], fields = { n = 1, m = 2 } }"));
+        for wrong in ["like = 'b'", "like = 'c'", "like = 7"] {
+            assert_eq!(fill_in(&mut faces(wrong)).unwrap_err().0, "b", "{wrong}");
+        }
     }
 
     #[test]

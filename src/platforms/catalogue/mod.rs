@@ -8,6 +8,7 @@ mod entry;
 mod load;
 mod merge;
 mod names;
+mod origins;
 mod platform;
 
 use std::sync::Arc;

@@ -6,9 +6,9 @@ use http::{HeaderMap, Uri};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::entry::Family;
+use super::entry::{Family, PathEntry};
 use crate::accounts::{Period, WindowSpec};
-use crate::platforms::credential::CredentialSpec;
+use crate::platforms::credential::{Credential, CredentialSpec};
 use crate::platforms::rules::{AnswerRules, ErrorRule, LimitRule, RequestRules, Traits, fits};
 use crate::platforms::{DialectName, Price, Vocabulary};
 
@@ -27,6 +27,8 @@ pub struct Platform {
     pub on_hangup: Option<Hangup>,
     /// What text is counted by, of models that nobody listed.
     pub vocabulary: Vocabulary,
+    /// Scheme and authority of every address that a credential may be sent to.
+    pub api_origins: Vec<Uri>,
     /// The wire formats it can be reached in, the usual one first.
     pub faces: Vec<Arc<Face>>,
     /// Its models.
@@ -70,6 +72,15 @@ pub struct Face {
     pub own_codes: bool,
     /// Request fields that are looked for in the words of a refusal.
     pub param_names: Vec<String>,
+    pub(super) paths: Vec<PathEntry>,
+}
+
+impl Face {
+    /// Where a model lies under the base, unless its entry says so itself.
+    pub(super) fn path(&self, upstream: &str) -> &str {
+        let named = |row: &&PathEntry| row.names.iter().any(|pattern| fits(pattern, upstream));
+        self.paths.iter().find(named).map_or(self.dialect.path(), |row| &row.path)
+    }
 }
 
 /// One model of a platform.
@@ -119,6 +130,27 @@ impl Platform {
         }
     }
 
+    /// The face that a credential is used by: the one that its account names, or the first
+    /// that it fits.
+    pub fn face_for(
+        &self,
+        dialect: Option<DialectName>,
+        credential: &Credential,
+    ) -> Option<&Arc<Face>> {
+        if dialect.is_some() {
+            return self.face(dialect);
+        }
+        let spoken = self.faces.iter().filter(|face| face.dialect.is_spoken());
+        spoken.clone().find(|face| credential.fits(face)).or_else(|| self.faces.first())
+    }
+
+    /// Whether a credential may be sent to an address.
+    pub fn may_be_sent_to(&self, address: &Uri) -> bool {
+        self.api_origins.iter().any(|origin| {
+            origin.scheme() == address.scheme() && origin.authority() == address.authority()
+        })
+    }
+
     /// Whether this build speaks one of its dialects.
     pub fn is_available(&self) -> bool {
         self.faces.iter().any(|face| face.dialect.is_spoken())
@@ -135,7 +167,7 @@ impl Platform {
         let traits = family(&self.families, name);
         let reach = self.faces.iter().map(|face| {
             // The address was proven when the face was loaded.
-            let url = super::load::join(&face.base_url.to_string(), face.dialect.path());
+            let url = super::load::join(&face.base_url.to_string(), face.path(name));
             Reach::new(face, url.unwrap_or_default(), &traits)
         });
         Model {

@@ -134,6 +134,33 @@ fn a_base_url_alone_keeps_the_models_and_moves_all_of_them() {
 }
 
 #[test]
+fn a_second_face_is_like_the_first_and_has_a_base_of_its_own() {
+    let catalogue = load(
+        "[platforms.qwen]
+         base_url = 'http://127.0.0.1:9/compatible-mode/v1'
+         faces.dashscope.base_url = 'http://127.0.0.1:8/api/v1'
+         faces.openai_chat.request.drop = ['user']
+         models = [{ name = 'mine', upstream = 'qwen3-vl-tuned' }]",
+    )
+    .unwrap();
+    let qwen = catalogue.platform("qwen").unwrap();
+    let usual = qwen.face(None).unwrap();
+    let native = qwen.face(Some(DialectName::Dashscope)).unwrap();
+    assert_eq!(usual.dialect, DialectName::OpenaiChat);
+    assert_eq!(native.errors.len(), usual.errors.len());
+    assert_eq!(native.request.drop, ["user"]);
+    let url =
+        |name: &str, dialect| qwen.model(name).unwrap().reach(dialect).unwrap().url.to_string();
+    let text = "http://127.0.0.1:8/api/v1/services/aigc/text-generation/generation";
+    assert_eq!(url("qwen-plus", DialectName::Dashscope), text);
+    assert_eq!(url("mine", DialectName::Dashscope), text.replace("text", "multimodal"));
+    assert_eq!(
+        url("mine", DialectName::OpenaiChat),
+        "http://127.0.0.1:9/compatible-mode/v1/chat/completions"
+    );
+}
+
+#[test]
 fn an_entry_can_be_changed_in_part() {
     let catalogue = load(
         "[platforms.qwen]
@@ -197,6 +224,8 @@ fn every_mistake_is_found_and_named() {
          default_face = 'telepathy'
          [platforms.spark]
          retired = { old = 'nowhere' }
+         [platforms.claude]
+         faces.openai_chat = { base_url = 'https://x/v1', like = 'telepathy' }
          [aliases]
          qwen-plus = 'qwen-flash'
          lost = 'no-such-model'
@@ -212,6 +241,7 @@ fn every_mistake_is_found_and_named() {
         ("platforms.glm.windows:", "5h"),
         ("platforms.openai:", "telepathy"),
         ("platforms.spark.retired.old:", "nowhere"),
+        ("platforms.claude.faces.openai_chat:", "telepathy"),
         ("aliases.qwen-plus:", "always win"),
         ("aliases.lost:", "no-such-model"),
         ("aliases.none:", "nowhere"),

@@ -4,6 +4,7 @@
 //! what comes of it. A new one is a folder, and its row in the table below.
 
 mod anthropic_messages;
+mod dashscope;
 mod openai_chat;
 pub(super) mod pivot;
 mod spark_ws;
@@ -58,7 +59,8 @@ dialects! {
     /// Anthropic Messages.
     AnthropicMessages = "anthropic_messages" at "messages" by Some(anthropic_messages::begin);
     /// Alibaba's native DashScope.
-    Dashscope = "dashscope" at "services/aigc/text-generation/generation" by None;
+    Dashscope = "dashscope" at "services/aigc/text-generation/generation"
+        by Some(dashscope::begin);
     /// iFlytek Spark over WebSocket.
     SparkWs = "spark_ws" at "" by Some(spark_ws::begin);
 }

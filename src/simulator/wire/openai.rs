@@ -233,7 +233,7 @@ fn usage(usage: &Usage) -> Value {
 }
 
 /// A plausible log probability for each token, and `top` alternatives.
-fn log_probabilities(mut text: &str, top: u64) -> Value {
+pub(super) fn log_probabilities(mut text: &str, top: u64) -> Value {
     let mut content = Vec::new();
     while !text.is_empty() {
         let (token, rest) = text.split_at(tokens::first(text));

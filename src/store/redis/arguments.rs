@@ -26,10 +26,12 @@ pub(super) const LATE: Duration = Duration::from_secs(24 * 3600);
 const EXACT: u64 = 1 << 53;
 
 impl RedisStore {
-    /// Begins a call of a script on a family: its keys, the time, the zones' resets.
+    /// Begins a call of a script on a family: its keys, the time, the usual policy, the
+    /// zones' resets.
     pub(super) fn call(&self, script: &Loaded, family: &Family, resets: &Resets) -> Cmd {
         let mut call = script.call(&self.family_keys.of(family));
-        call.arg(self.clock_ms()).arg(resets.0.len());
+        call.arg(self.clock_ms());
+        call.arg(self.options.policy.number()).arg(resets.0.len());
         for zone in &resets.0 {
             call.arg(&zone.zone);
             for reset in zone.around {

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 
 use crate::accounts::{
     Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, NewAccount, PlatformId,
-    PoolId, Record, Resets, TokenId, Total, User, UserId,
+    Policy, PoolId, Priority, Record, Resets, TokenId, Total, User, UserId,
 };
 
 use super::super::{Answer, Directory, StoreError};
@@ -113,11 +113,11 @@ impl Directory for RedisStore {
         }
 
         let windows: Vec<_> = new.windows.iter().map(packed).collect();
-        let name = new.name.clone();
+        let (name, priority) = (new.name.clone(), new.priority);
         let account = fixed(new, self.now().await?);
         let mut call = self.call(&self.scripts.add_account, &family, &Resets::default());
         call.arg(account.id.0).arg(account.platform.as_str()).arg(&name);
-        call.arg(to_json("account", &account)?);
+        call.arg(to_json("account", &account)?).arg(u8::from(priority));
         for (kind, period, limit, origin) in windows {
             call.arg(kind).arg(period).arg(limit).arg(origin);
         }
@@ -144,6 +144,7 @@ impl Directory for RedisStore {
         self.forget(id, &users).await?;
         // Last: until then whoever tries again finds what is left.
         self.link.ask::<()>(&redis::cmd("DEL").arg(keys::account_place(id)).take()).await?;
+        self.link.ask::<()>(&redis::cmd("DEL").arg(family.renewal(id)).take()).await?;
         self.places.forget(id);
         Ok(true)
     }
@@ -151,6 +152,18 @@ impl Directory for RedisStore {
     async fn set_health(&self, account: AccountId, health: Health) -> Answer<Option<()>> {
         let moved = self.move_health(account, &health).await?;
         Ok(moved.then_some(()))
+    }
+
+    async fn set_priority(&self, account: AccountId, priority: Priority) -> Answer<Option<()>> {
+        self.give_priority(account, priority).await
+    }
+
+    async fn set_pool_policy(&self, pool: PoolId, policy: Option<Policy>) -> Answer<()> {
+        self.give_policy(pool, policy).await
+    }
+
+    async fn pool_policy(&self, pool: PoolId) -> Answer<Option<Policy>> {
+        self.own_policy(pool).await
     }
 
     async fn records_of(
@@ -209,5 +222,6 @@ fn fixed(new: NewAccount, created_at: Timestamp) -> Account {
         generation: new.generation,
         expires_at: new.expires_at,
         created_at,
+        short_key: None,
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::civil::Date;
 
-use crate::accounts::{LeaseKey, PlatformId, PoolId, Purse, TokenId, UserId};
+use crate::accounts::{AccountId, LeaseKey, PlatformId, PoolId, Purse, TokenId, UserId};
 
 /// One pool on one platform.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,13 +34,15 @@ impl Family {
 
     /// The keys that every script declares, in the order of `common.lua`.
     fn keys(&self) -> Vec<String> {
-        const NAMES: [&str; 21] = [
+        const FIRST: [&str; 21] = [
             "a", "q", "qi", "lo", "t", "r", "s", "ls", "ld", "out", "b", "bt", "n", "h", "f", "nm",
             "te", "m0", "m1", "m2", "m3",
         ];
-        let mut keys: Vec<String> = NAMES.iter().map(|name| self.key(name)).collect();
-        keys.push(platforms(self.pool));
-        keys
+        const PLACES: [&str; 5] = ["p", "p0", "p1", "p2", "p3"];
+        const CONVERSATIONS: [&str; 2] = ["c", "ct"];
+        let own = |names: &[&str]| names.iter().map(|name| self.key(name)).collect::<Vec<_>>();
+        let (platforms, policy) = (vec![platforms(self.pool)], vec![policy(self.pool)]);
+        [own(&FIRST), platforms, own(&PLACES), policy, own(&CONVERSATIONS)].concat()
     }
 
     fn key(&self, name: &str) -> String {
@@ -55,6 +57,11 @@ impl Family {
     /// Accounts by id: the fixed part.
     pub(super) fn fixed(&self) -> String {
         self.key("f")
+    }
+
+    /// Who makes an account's next short-lived key.
+    pub(super) fn renewal(&self, account: AccountId) -> String {
+        self.key(&format!("rn:{account}"))
     }
 
     /// The stream of charges.
@@ -95,6 +102,11 @@ pub(super) fn platforms(pool: PoolId) -> String {
     format!("{{p:{pool}}}:platforms")
 }
 
+/// A pool's own policy, and which policy each family's order is for.
+pub(super) fn policy(pool: PoolId) -> String {
+    format!("{{p:{pool}}}:policy")
+}
+
 /// A token by its keyed hash.
 pub(super) fn token(index: &str) -> String {
     format!("{{t:{index}}}")
@@ -121,7 +133,7 @@ pub(super) fn token_place(token: TokenId) -> String {
 }
 
 /// Where an account's id lies.
-pub(super) fn account_place(account: crate::accounts::AccountId) -> String {
+pub(super) fn account_place(account: AccountId) -> String {
     format!("acx:{account}")
 }
 

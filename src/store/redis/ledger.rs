@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use redis::Value;
 
 use crate::accounts::{
-    Account, AccountId, Charge, ChargeKind, EARLY_TRY, GatewayTokenRow, Grant, Harm, LeaseAsk,
-    LeaseId, LeaseKey, Record, Refusal, Resets, Rest, Settlement, Told,
+    Account, AccountId, Charge, ChargeKind, Conversation, EARLY_TRY, GatewayTokenRow, Grant, Harm,
+    LeaseAsk, LeaseId, LeaseKey, Policy, PoolId, Record, Refusal, Resets, Rest, Settlement,
+    ShortKey, Told,
 };
 
 use super::super::{Answer, Ledger, StoreError};
@@ -19,7 +20,7 @@ use super::arguments::{EARLY_TOMBSTONE, LATE, TOMBSTONE, exactly, millis, tokens
 use super::charges::kind_number;
 use super::keys::{self, Family};
 use super::records::Given;
-use super::{RedisStore, corrupt};
+use super::{RedisStore, corrupt, policies};
 
 /// How much one script does before others get their turn.
 pub(super) const A_BATCH: usize = 64;
@@ -38,6 +39,10 @@ impl Ledger for RedisStore {
         self.fixed_part(id).await
     }
 
+    async fn policy(&self, pool: PoolId) -> Answer<Policy> {
+        self.policy_of(pool).await
+    }
+
     async fn lease(&self, ask: LeaseAsk<'_>) -> Answer<Result<Grant, Refusal>> {
         let family = Family { pool: ask.pool, platform: ask.platform.clone() };
         self.roster.touch(&family);
@@ -51,6 +56,11 @@ impl Ledger for RedisStore {
             Some(pin) => call.arg(pin.0),
             None => call.arg(""),
         };
+        match ask.conversation {
+            Some(conversation) => call.arg(conversation.to_string()),
+            None => call.arg(""),
+        };
+        call.arg(millis(Conversation::FRESH)).arg(Conversation::KEPT);
         for tried in ask.except {
             call.arg(tried.0);
         }
@@ -123,6 +133,23 @@ impl Ledger for RedisStore {
         all_of(join_all(batch.iter().map(|told| self.hear(told, resets))).await)
     }
 
+    async fn claim_renewal(
+        &self,
+        account: AccountId,
+        claim: LeaseId,
+        life: Duration,
+    ) -> Answer<bool> {
+        self.claim(account, claim, life).await
+    }
+
+    async fn end_renewal(&self, account: AccountId, claim: LeaseId) -> Answer<()> {
+        self.claim(account, claim, Duration::ZERO).await.map(drop)
+    }
+
+    async fn keep_short_key(&self, account: AccountId, key: ShortKey) -> Answer<bool> {
+        self.put_short_key(account, key).await
+    }
+
     async fn record(&self, batch: Vec<Record>) -> Answer<()> {
         self.record_all(&batch, Given::First).await?;
         self.memory.recorded(batch);
@@ -191,6 +218,7 @@ impl RedisStore {
             let mut call = self.call(&self.scripts.sweep, family, resets);
             let keep = self.options.keep;
             call.arg(A_BATCH).arg(millis(LATE)).arg(millis(keep.age)).arg(exactly(keep.charges()));
+            call.arg(millis(Conversation::FRESH));
             let (some, more): (usize, u8) = self.scripts.sweep.run(&self.link, &call).await?;
             charged += some;
             if more == 0 {
@@ -219,12 +247,14 @@ fn read_lease(answer: &[Value]) -> Answer<Result<Grant, Refusal>> {
         Timestamp::from_millisecond(number(text)?).map_err(|error| corrupt("lease", error))
     };
     Ok(match words[..] {
-        ["granted", account, remaining, candidates, granted_at, ailing] => Ok(Grant {
+        ["granted", account, remaining, candidates, granted_at, ailing, by, stayed] => Ok(Grant {
             account: AccountId(number(account)?),
             remaining: if remaining.is_empty() { None } else { Some(number(remaining)?) },
             candidates: candidates.parse().ok(),
             granted_at: at(granted_at)?,
             ailing: ailing == "1",
+            policy: if by.is_empty() { None } else { Some(policies::policy(by)?) },
+            stayed: stayed == "1",
         }),
         ["busy"] => Err(Refusal::Busy),
         ["cooling", until] => Err(Refusal::Cooling { until: at(until)? }),

@@ -1,4 +1,4 @@
-//! The connection: one, shared by all calls, that comes back by itself.
+//! The connection: one, shared by all calls of a runtime, that comes back by itself.
 //!
 //! Every call ends within [`PATIENCE`]. One whose connection broke is sent once more on
 //! the next connection, unless its second answer would differ (a name is taken). Each new
@@ -27,7 +27,8 @@ pub(super) struct Link {
     wire: ArcSwapOption<Wire>,
     /// Held by the one who connects.
     connecting: Mutex<()>,
-    office: Handle,
+    /// The runtime that the connection lives in.
+    home: Handle,
 }
 
 impl Link {
@@ -42,10 +43,21 @@ impl Link {
             address: Arc::new(Address::read(url, ca_file)?),
             wire: ArcSwapOption::empty(),
             connecting: Mutex::new(()),
-            office: Handle::current(),
+            home: Handle::current(),
         };
         link.ask::<()>(&redis::cmd("PING")).await?;
         Ok(link)
+    }
+
+    /// A link to the same place, whose connection lives in this runtime; it connects when it
+    /// is first used.
+    pub(super) fn in_this_runtime(&self) -> Self {
+        Self {
+            address: self.address.clone(),
+            wire: ArcSwapOption::empty(),
+            connecting: Mutex::new(()),
+            home: Handle::current(),
+        }
     }
 
     /// Sends a command that may be sent twice.
@@ -99,7 +111,7 @@ impl Link {
             return Ok(wire);
         }
         let address = self.address.clone();
-        let connected = self.office.spawn(async move { address.connect().await }).await;
+        let connected = self.home.spawn(async move { address.connect().await }).await;
         let ended = |_| RedisError::from((ErrorKind::Io, "the gateway is shutting down"));
         let wire = Arc::new(connected.map_err(ended)??);
         self.wire.store(Some(wire.clone()));

@@ -16,8 +16,10 @@ mod keys;
 mod ledger;
 mod link;
 mod places;
+mod policies;
 mod purses;
 mod records;
+mod renewal;
 mod replay;
 mod roster;
 mod scripts;
@@ -33,13 +35,14 @@ use jiff::Timestamp;
 
 use super::rate::Rates;
 use super::settings::SHORTEST_DEADLINE;
-use super::{Answer, Clock, Keep, StoreError};
-use crate::accounts::LeaseAsk;
+use super::{Answer, Clock, Keep, Store, StoreError};
+use crate::accounts::{LeaseAsk, Policy};
 use crate::telemetry::clock;
 pub(super) use address::{holds_password, no_store};
 use keys::FamilyKeys;
 use link::Link;
 use places::Places;
+use policies::Policies;
 use replay::Memory;
 use roster::Roster;
 use scripts::Scripts;
@@ -55,29 +58,40 @@ pub struct Options {
     pub keep: Keep,
     /// What TLS trusts instead of the system's authorities: a PEM file.
     pub ca_file: Option<PathBuf>,
+    /// The policy of pools without one of their own; the same on every gateway.
+    pub policy: Policy,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { clock: None, deadline: LeaseAsk::DEADLINE, keep: Keep::default(), ca_file: None }
+        Self {
+            clock: None,
+            deadline: LeaseAsk::DEADLINE,
+            keep: Keep::default(),
+            ca_file: None,
+            policy: Policy::default(),
+        }
     }
 }
 
 /// The store on Redis.
+#[derive(Clone)]
 pub struct RedisStore {
-    link: Link,
-    scripts: Scripts,
-    family_keys: FamilyKeys,
-    places: Places,
-    roster: Roster,
-    rates: Rates,
-    memory: Memory,
+    link: Arc<Link>,
+    scripts: Arc<Scripts>,
+    family_keys: Arc<FamilyKeys>,
+    places: Arc<Places>,
+    policies: Arc<Policies>,
+    roster: Arc<Roster>,
+    rates: Arc<Rates>,
+    memory: Arc<Memory>,
     options: Options,
 }
 
 impl RedisStore {
     /// Connects to a server, to the master that Sentinel names, or to a Cluster: the URL
-    /// says which. Call it in the runtime that lives longest: the connection lives there.
+    /// says which. Call it in the runtime that lives longest: the connection lives there
+    /// ([`Store::in_this_runtime`] has one of its own).
     ///
     /// # Errors
     /// `StoreError::Unusable` for a URL that is none, `StoreError::Unavailable` when no
@@ -85,13 +99,16 @@ impl RedisStore {
     pub async fn open(url: &str, options: Options) -> Answer<Self> {
         let deadline = options.deadline.max(SHORTEST_DEADLINE);
         Ok(Self {
-            link: Link::open(url, options.ca_file.as_deref()).await?,
-            scripts: Scripts::new(),
-            family_keys: FamilyKeys::default(),
-            places: Places::default(),
-            roster: Roster::default(),
-            rates: Rates::new(options.clock.clone().unwrap_or_else(|| Arc::new(clock::now))),
-            memory: Memory::default(),
+            link: Arc::new(Link::open(url, options.ca_file.as_deref()).await?),
+            scripts: Arc::new(Scripts::new()),
+            family_keys: Arc::default(),
+            places: Arc::default(),
+            policies: Arc::default(),
+            roster: Arc::default(),
+            rates: Arc::new(Rates::new(
+                options.clock.clone().unwrap_or_else(|| Arc::new(clock::now)),
+            )),
+            memory: Arc::default(),
             options: Options { deadline, ..options },
         })
     }
@@ -109,6 +126,12 @@ impl RedisStore {
         let (seconds, micros): (i64, i64) = self.link.ask(&redis::cmd("TIME")).await?;
         Timestamp::from_millisecond(seconds.saturating_mul(1000).saturating_add(micros / 1000))
             .map_err(|error| corrupt("time", error))
+    }
+}
+
+impl Store for RedisStore {
+    fn in_this_runtime(self: Arc<Self>) -> Arc<dyn Store> {
+        Arc::new(Self { link: Arc::new(self.link.in_this_runtime()), ..Self::clone(&self) })
     }
 }
 

@@ -30,7 +30,9 @@ scripts! {
     lease: "common.lua" "lease.lua";
     settle: "common.lua" "settle.lua";
     renew: "common.lua" "renew.lua";
-    sweep: "common.lua" "sweep.lua";
+    sweep: "common.lua" "order.lua" "sweep.lua";
+    reorder: "common.lua" "order.lua" "reorder.lua";
+    set_priority: "common.lua" "set_priority.lua";
     add_account: "common.lua" "add_account.lua";
     set_health: "common.lua" "set_health.lua";
     worsen: "common.lua" "worsen.lua";
@@ -51,6 +53,8 @@ scripts! {
     records: "records.lua";
     add_user: "add_user.lua";
     reindex_token: "reindex_token.lua";
+    claim: "claim.lua";
+    swap_fixed: "swap_fixed.lua";
 }
 
 /// A script and its hash.

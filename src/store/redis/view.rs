@@ -1,6 +1,8 @@
 //! Accounts as they are shown.
 
-use crate::accounts::{AccountState, Origin, Period, PoolId, Resets, Tokens, Window, WindowSpec};
+use crate::accounts::{
+    AccountState, Origin, Period, PoolId, Priority, Resets, Tokens, Window, WindowSpec,
+};
 use futures_util::future::try_join_all;
 
 use super::super::Answer;
@@ -17,11 +19,11 @@ type Packed = (String, String, i64, i64, i64, i64);
 
 const END_TOLD: i64 = 4;
 
-/// Fixed part, health, leased, last use, windows.
-type Shown = (String, Parts, i64, i64, Vec<Packed>);
+/// Fixed part, health, leased, last use, priority, windows.
+type Shown = (String, Parts, i64, i64, u8, Vec<Packed>);
 
 impl RedisStore {
-    async fn families_in(&self, pools: &[PoolId]) -> Answer<Vec<Family>> {
+    pub(super) async fn families_in(&self, pools: &[PoolId]) -> Answer<Vec<Family>> {
         let members = pools.iter().map(|&pool| async move {
             let set: Vec<String> =
                 self.link.ask(&redis::cmd("SMEMBERS").arg(platforms(pool)).take()).await?;
@@ -55,9 +57,10 @@ impl RedisStore {
     }
 }
 
-fn state((fixed, health, leased, used_at, windows): Shown) -> Answer<AccountState> {
+fn state((fixed, health, leased, used_at, priority, windows): Shown) -> Answer<AccountState> {
     Ok(AccountState {
         account: from_json("account", &fixed)?,
+        priority: Priority::try_from(priority).map_err(|error| corrupt("account", error))?,
         health: whole(health)?,
         windows: windows.into_iter().map(window).collect::<Answer<_>>()?,
         leased: Tokens(leased.unsigned_abs()),

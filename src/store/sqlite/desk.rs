@@ -18,6 +18,7 @@ use super::load::load;
 use super::retention::Retention;
 use super::statements::Statements;
 use super::waiters::{Committed, Waiter};
+use crate::accounts::Policy;
 use crate::telemetry::clock::Stopwatch;
 
 /// How many calls may wait for a commit; more wait for their turn.
@@ -37,6 +38,8 @@ pub(super) struct Desk {
     work: Condvar,
     room: Semaphore,
     clock: Clock,
+    /// The policy of pools without one of their own.
+    usual: Policy,
 }
 
 struct State {
@@ -60,7 +63,7 @@ pub(super) enum Then<T> {
 }
 
 impl Desk {
-    pub(super) fn new(books: Books, clock: Clock) -> Self {
+    pub(super) fn new(books: Books, clock: Clock, usual: Policy) -> Self {
         Self {
             state: Mutex::new(State {
                 books,
@@ -73,6 +76,7 @@ impl Desk {
             work: Condvar::new(),
             room: Semaphore::new(WAITING),
             clock,
+            usual,
         }
     }
 
@@ -205,13 +209,13 @@ impl Desk {
         let mut state = self.lock();
         state.fault = Some(why.clone());
         let waiters: Vec<_> = batch.into_iter().chain(std::mem::take(&mut state.waiters)).collect();
-        match load(conn, self.now()) {
+        match load(conn, self.now(), self.usual) {
             Ok(books) => {
                 state.books = books;
                 state.fault = None;
             }
             Err(error) => {
-                state.books = Books::default();
+                state.books = Books::new(self.usual);
                 state.fault = Some(reason(error).into());
                 if !state.closed {
                     _ = self.work.wait_timeout(state, AGAIN);

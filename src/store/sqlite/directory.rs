@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use jiff::civil::Date;
 
 use crate::accounts::{
-    AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, NewAccount, PlatformId, PoolId,
-    Record, Resets, TokenId, Total, User, UserId,
+    AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, NewAccount, PlatformId, Policy,
+    PoolId, Priority, Record, Resets, TokenId, Total, User, UserId,
 };
 
 use super::super::{Answer, Directory};
@@ -64,6 +64,18 @@ impl Directory for SqliteStore {
 
     async fn set_health(&self, account: AccountId, health: Health) -> Answer<Option<()>> {
         self.desk.write(|books, now| books.set_health(account, health, now)).await
+    }
+
+    async fn set_priority(&self, account: AccountId, priority: Priority) -> Answer<Option<()>> {
+        self.desk.write(|books, now| books.set_priority(account, priority, now)).await
+    }
+
+    async fn set_pool_policy(&self, pool: PoolId, policy: Option<Policy>) -> Answer<()> {
+        self.desk.write(|books, now| books.set_policy(pool, policy, now)).await
+    }
+
+    async fn pool_policy(&self, pool: PoolId) -> Answer<Option<Policy>> {
+        self.desk.read(|books, _| books.own_policy(pool))
     }
 
     async fn records_of(

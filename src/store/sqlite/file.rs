@@ -33,6 +33,8 @@ pub(super) fn open(path: &Path) -> Answer<Connection> {
             )));
         }
     }
+    conn.execute_batch(include_str!("policies.sql"))
+        .map_err(|error| unusable(error.to_string()))?;
     Ok(conn)
 }
 

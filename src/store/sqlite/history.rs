@@ -33,7 +33,8 @@ pub(super) fn records(
     }
     let mut find = conn
         .prepare_cached(
-            "SELECT * FROM records WHERE user = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
+            "SELECT records.*, bodies FROM records LEFT JOIN bodies ON record = seq
+             WHERE user = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
         )
         .map_err(failure)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -65,6 +66,9 @@ fn record(row: &Row<'_>) -> Answer<Record> {
         points: Points(get(row, 16)?),
         outcome: get(row, 17)?,
         attempts: rows::json("record", &get::<String>(row, 18)?)?,
+        bodies: get::<Option<String>>(row, 19)?
+            .map(|json| rows::json("bodies", &json))
+            .transpose()?,
     })
 }
 

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::accounts::{
-    Account, AccountId, GatewayTokenRow, Grant, Harm, LeaseAsk, LeaseId, LeaseKey, Record, Refusal,
-    Resets, Rest, Settlement, Told,
+    Account, AccountId, GatewayTokenRow, Grant, Harm, LeaseAsk, LeaseId, LeaseKey, Policy, PoolId,
+    Record, Refusal, Resets, Rest, Settlement, ShortKey, Told, later,
 };
 
 use super::super::{Answer, Ledger};
@@ -28,6 +28,10 @@ impl Ledger for SqliteStore {
 
     async fn account(&self, id: AccountId) -> Answer<Option<Arc<Account>>> {
         self.desk.read(|books, _| books.account(id).map(|entry| entry.fixed.clone()))
+    }
+
+    async fn policy(&self, pool: PoolId) -> Answer<Policy> {
+        self.desk.read(|books, _| books.policy(pool))
     }
 
     async fn lease(&self, ask: LeaseAsk<'_>) -> Answer<Result<Grant, Refusal>> {
@@ -86,6 +90,33 @@ impl Ledger for SqliteStore {
         self.desk
             .write(|books, now| batch.iter().for_each(|told| books.hear(told, now, resets)))
             .await
+    }
+
+    async fn claim_renewal(
+        &self,
+        account: AccountId,
+        claim: LeaseId,
+        life: Duration,
+    ) -> Answer<bool> {
+        // No file needs to know: a claim ends with the one process that can have it.
+        self.desk
+            .decide(|books, now| {
+                Then::Answer(books.claim_renewal(account, claim, later(now, life), now))
+            })
+            .await
+    }
+
+    async fn end_renewal(&self, account: AccountId, claim: LeaseId) -> Answer<()> {
+        self.desk
+            .decide(|books, _| {
+                books.end_renewal(account, claim);
+                Then::Answer(())
+            })
+            .await
+    }
+
+    async fn keep_short_key(&self, account: AccountId, key: ShortKey) -> Answer<bool> {
+        self.desk.write(|books, _| books.keep_short_key(account, key)).await
     }
 
     async fn record(&self, batch: Vec<Record>) -> Answer<()> {

@@ -7,19 +7,22 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::accounts::{
-    AccountId, ChargeKind, Grant, LeaseId, PoolId, Resets, Tokens, User, UserId, Window,
+    AccountId, ChargeKind, Grant, LeaseId, Policy, PoolId, Priority, Resets, Tokens, User, UserId,
+    Window,
 };
 
-use super::super::Answer;
+use super::super::{Answer, StoreError};
 use super::books::{Books, Charged, Counter, Entry, LATE, Ms, OpenLease};
 use super::file::failure;
 use super::rows;
 
 /// Reads everything that leases need; open leases with their deadlines, so that the
-/// next sweep charges what a killed gateway left behind.
-pub(super) fn load(conn: &Connection, now: Timestamp) -> Answer<Books> {
-    let mut books = Books::default();
+/// next sweep charges what a killed gateway left behind. `usual` is the policy of pools
+/// without one of their own.
+pub(super) fn load(conn: &Connection, now: Timestamp, usual: Policy) -> Answer<Books> {
+    let mut books = Books::new(usual);
     people(conn, &mut books)?;
+    policies(conn, &mut books, now)?;
     accounts(conn, &mut books, now)?;
     charges(conn, &mut books, now)?;
     leases(conn, &mut books, now)?;
@@ -65,6 +68,15 @@ fn people(conn: &Connection, books: &mut Books) -> Answer<()> {
     })
 }
 
+fn policies(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
+    each(conn, "SELECT pool, policy FROM policies", |row| {
+        let policy = get::<String>(row, 1)?.parse();
+        let policy = policy.map_err(|why| StoreError::Corrupt { what: "policy", why })?;
+        books.place_policy(PoolId(get(row, 0)?), Some(policy), now);
+        Ok(())
+    })
+}
+
 fn accounts(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
     let mut windows: HashMap<AccountId, Vec<Window>> = HashMap::new();
     let sql = "SELECT account, period, \"limit\", used, resets_at, origin, end_told FROM windows
@@ -81,9 +93,10 @@ fn accounts(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> 
         windows.entry(AccountId(get(row, 0)?)).or_default().push(window);
         Ok(())
     })?;
-    let sql = "SELECT a.id, a.row, h.health, u.last_used_at, u.turn FROM accounts a
+    let sql = "SELECT a.id, a.row, h.health, u.last_used_at, u.turn, p.priority FROM accounts a
                LEFT JOIN health h ON h.account = a.id
-               LEFT JOIN uses u ON u.account = a.id";
+               LEFT JOIN uses u ON u.account = a.id
+               LEFT JOIN priorities p ON p.account = a.id";
     each(conn, sql, |row| {
         let fixed = Arc::new(rows::json("account", &get::<String>(row, 1)?)?);
         let condition = match get::<Option<String>>(row, 2)? {
@@ -95,6 +108,10 @@ fn accounts(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> 
         let windows = windows.remove(&AccountId(get(row, 0)?)).unwrap_or_default();
         let mut entry = Entry::read(fixed, condition, windows, used_at);
         entry.turn = get::<Option<i64>>(row, 4)?.unwrap_or_default();
+        if let Some(priority) = get::<Option<u8>>(row, 5)? {
+            let corrupt = |why| StoreError::Corrupt { what: "priority", why };
+            entry.priority = Priority::try_from(priority).map_err(corrupt)?;
+        }
         books.place(entry, now);
         Ok(())
     })?;
@@ -162,18 +179,21 @@ fn leases(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
     let sql = "SELECT id, row, account, user, estimate, deadline, granted_at, remaining,
                candidates, ailing FROM leases ORDER BY row";
     each(conn, sql, |row| {
+        let grant = Grant {
+            account: AccountId(get(row, 2)?),
+            remaining: get(row, 7)?,
+            candidates: get(row, 8)?,
+            granted_at: rows::at("lease", get(row, 6)?)?,
+            ailing: false,
+            policy: None,
+            stayed: false,
+        };
         let lease = OpenLease {
             row: get(row, 1)?,
             user: UserId(get(row, 3)?),
             estimate: tokens(get(row, 4)?),
             deadline: get(row, 5)?,
-            grant: Grant {
-                account: AccountId(get(row, 2)?),
-                remaining: get(row, 7)?,
-                candidates: get(row, 8)?,
-                granted_at: rows::at("lease", get(row, 6)?)?,
-                ailing: get(row, 9)?,
-            },
+            grant: rows::with_reasons(grant, get(row, 9)?),
         };
         books.place_use(lease.row, &lease.grant, now);
         if !ended.contains(&lease.row) {

@@ -32,8 +32,8 @@ use rusqlite::Connection;
 
 use super::rate::Rates;
 use super::settings::SHORTEST_DEADLINE;
-use super::{Answer, Clock, Keep, StoreError};
-use crate::accounts::LeaseAsk;
+use super::{Answer, Clock, Keep, Store, StoreError};
+use crate::accounts::{LeaseAsk, Policy};
 use crate::telemetry::clock;
 use desk::Desk;
 use lock::Lock;
@@ -50,6 +50,8 @@ pub struct Options {
     pub keep: Keep,
     /// The file's greatest size in pages of 4 KB: a disk that is full sooner.
     pub max_pages: Option<u32>,
+    /// The policy of pools without one of their own.
+    pub policy: Policy,
 }
 
 impl Default for Options {
@@ -59,6 +61,7 @@ impl Default for Options {
             deadline: LeaseAsk::DEADLINE,
             keep: Keep::default(),
             max_pages: None,
+            policy: Policy::default(),
         }
     }
 }
@@ -87,10 +90,10 @@ impl SqliteStore {
         if let Some(pages) = options.max_pages {
             conn.pragma_update(None, "max_page_count", pages).map_err(file::failure)?;
         }
-        let books = load::load(&conn, (options.clock)())?;
+        let books = load::load(&conn, (options.clock)(), options.policy)?;
         let reader = Arc::new(Mutex::new(file::open_reader(&path)?));
         let rates = Rates::new(options.clock.clone());
-        let desk = Arc::new(Desk::new(books, options.clock));
+        let desk = Arc::new(Desk::new(books, options.clock, options.policy));
         let retention = Retention::new(options.keep);
         let writer = start_writer(desk.clone(), conn, retention)?;
         let deadline = options.deadline.max(SHORTEST_DEADLINE);
@@ -103,6 +106,12 @@ impl SqliteStore {
     /// `StoreError::Unusable` when that can't be read.
     pub fn holder(path: &Path) -> Answer<Option<String>> {
         lock::holder(&absolute(path)?)
+    }
+}
+
+impl Store for SqliteStore {
+    fn in_this_runtime(self: Arc<Self>) -> Arc<dyn Store> {
+        self
     }
 }
 

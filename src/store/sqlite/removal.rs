@@ -14,6 +14,7 @@ pub(super) fn remove(conn: &Connection, account: AccountId) -> Answer<()> {
         "DELETE FROM accounts WHERE id = ?",
         "DELETE FROM health WHERE account = ?",
         "DELETE FROM uses WHERE account = ?",
+        "DELETE FROM priorities WHERE account = ?",
         "DELETE FROM windows WHERE account = ?",
         "DELETE FROM blocks WHERE account = ?",
         "DELETE FROM leases WHERE account = ?",

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::accounts::{Billing, ChargeKind};
+use crate::accounts::{Billing, ChargeKind, Grant, Policy};
 
 use super::super::{Answer, StoreError};
 use super::books::Ms;
@@ -47,6 +47,18 @@ pub(super) fn billing(word: &str) -> Answer<Billing> {
         "points" => Ok(Billing::Points),
         other => Err(StoreError::Corrupt { what: "record", why: format!("billing {other}") }),
     }
+}
+
+/// What a grant says of its reasons, in bits: ailing, stayed, its policy's number and one.
+pub(super) fn reasons(grant: &Grant) -> i64 {
+    let policy = grant.policy.map_or(0, |policy| i64::from(policy.number()) + 1);
+    i64::from(grant.ailing) | i64::from(grant.stayed) << 1 | policy << 2
+}
+
+/// Reads that of a grant on an account.
+pub(super) fn with_reasons(grant: Grant, bits: i64) -> Grant {
+    let policy = u8::try_from((bits >> 2) - 1).ok().and_then(Policy::numbered);
+    Grant { ailing: bits & 1 != 0, stayed: bits & 2 != 0, policy, ..grant }
 }
 
 /// The ends of windows as text: milliseconds, `-` for a window that has none.

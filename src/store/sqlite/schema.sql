@@ -64,7 +64,8 @@ CREATE TABLE blocks (
 ) WITHOUT ROWID;
 
 -- Open leases, and those that ended since the last fold. The row number is counted by
--- the gateway, so that a lease ends without a search for its id.
+-- the gateway, so that a lease ends without a search for its id. `ailing`: in bits, whether
+-- the account was, and why it was chosen (`rows.rs`).
 CREATE TABLE leases (
   row INTEGER PRIMARY KEY,
   id BLOB NOT NULL,

@@ -122,7 +122,7 @@ impl<'conn> Statements<'conn> {
             lease.grant.granted_at.as_millisecond(),
             lease.grant.remaining,
             lease.grant.candidates,
-            lease.grant.ailing,
+            rows::reasons(&lease.grant),
         ];
         run(&mut self.lease, row)
     }
@@ -190,6 +190,10 @@ impl<'conn> Statements<'conn> {
             rows::to_json("record", &record.attempts)?,
         ];
         let number = self.record.insert(row).map_err(failure)?;
+        if let Some(bodies) = &record.bodies {
+            let bodies = rows::to_json("bodies", bodies)?;
+            self.once("INSERT INTO bodies VALUES (?, ?)", params![number, bodies])?;
+        }
         let mut accounts: Vec<i64> =
             record.attempts.iter().map(|attempt| attempt.account.0).collect();
         accounts.sort_unstable();
@@ -245,11 +249,26 @@ impl<'conn> Statements<'conn> {
             ),
             Note::Purse(note) => purses::write(self.conn, note),
             Note::Account(account) => self.account(account),
+            Note::Refreshed(account) => self.once(
+                "UPDATE accounts SET row = ? WHERE id = ?",
+                params![rows::to_json("account", &**account)?, account.id.0],
+            ),
             Note::Condition(id, condition) => self.once(
                 "INSERT OR REPLACE INTO health VALUES (?, ?)",
                 params![id.0, rows::to_json("health", condition)?],
             ),
             Note::Windows(id, windows) => self.windows(id.0, windows),
+            Note::Priority(id, priority) => self.once(
+                "INSERT OR REPLACE INTO priorities VALUES (?, ?)",
+                params![id.0, u8::from(*priority)],
+            ),
+            Note::Policy(pool, Some(policy)) => self.once(
+                "INSERT OR REPLACE INTO policies VALUES (?, ?)",
+                params![pool.0, policy.name()],
+            ),
+            Note::Policy(pool, None) => {
+                self.once("DELETE FROM policies WHERE pool = ?", params![pool.0])
+            }
             Note::Block { account, model, until } => self.once(
                 "INSERT OR REPLACE INTO blocks VALUES (?, ?, ?)",
                 params![account.0, &**model, until],

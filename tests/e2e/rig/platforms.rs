@@ -29,6 +29,9 @@ pub const KEYS: [(&str, [&str; 2]); 6] = [
     ("claude", ["sk-ant-first-account-0000000011", "sk-ant-second-account-000000012"]),
 ];
 
+/// Faces that are not their platform's usual one: platform, dialect, path of the base.
+pub const OTHER_FACES: [(&str, &str, &str); 1] = [("qwen", "dashscope", "/api/v1")];
+
 /// How a platform's books call a key.
 pub fn tail(key: &str) -> String {
     format!("…{}", &key[key.len() - 6..])
@@ -99,8 +102,12 @@ pub fn configured(simulator: &Simulator) -> String {
         let origin = simulator.origin(platform).unwrap();
         text += &format!("[platforms.{platform}]\nbase_url = \"{origin}{path}\"\n");
     }
-    let spark = simulator.origin("spark").unwrap().replace("http://", "ws://");
-    text += &format!("[platforms.spark.faces.spark_ws]\nbase_url = \"{spark}\"\n");
+    for (platform, face, path) in OTHER_FACES {
+        let origin = simulator.origin(platform).unwrap();
+        text += &format!("[platforms.{platform}.faces.{face}]\nbase_url = \"{origin}{path}\"\n");
+    }
+    let socket = simulator.origin("spark").unwrap().replacen("http", "ws", 1);
+    text += &format!("[platforms.spark.faces.spark_ws]\nbase_url = \"{socket}\"\n");
     text
 }
 

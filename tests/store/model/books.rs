@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use tributary::accounts::{
-    AccountId, Charge, ChargeKind, EARLY_TRY, Harm, Health, LeaseId, Refusal, Resets, Rest, Tokens,
-    Window, WindowSpec, WindowTold,
+    AccountId, Charge, ChargeKind, Conversation, EARLY_TRY, Harm, Health, LeaseId, Policy, Refusal,
+    Resets, Rest, Tokens, Window, WindowSpec, WindowTold,
 };
 
 pub struct Books {
@@ -13,6 +13,8 @@ pub struct Books {
     open: HashMap<LeaseId, Open>,
     estimates: HashMap<LeaseId, Estimate>,
     pub charges: Vec<(LeaseId, AccountId, ChargeKind, i64)>,
+    pub policies: [Policy; super::POOLS],
+    conversations: HashMap<(usize, u64), (AccountId, Timestamp)>,
     turn: u64,
 }
 
@@ -28,6 +30,7 @@ pub struct Account {
     pub leased: u64,
     open: u32,
     turn: u64,
+    priority: u8,
     blocks: HashMap<&'static str, Timestamp>,
 }
 
@@ -59,6 +62,8 @@ pub struct Granted {
     pub remaining: Option<i64>,
     pub candidates: u32,
     pub ailing: bool,
+    pub policy: Option<Policy>,
+    pub stayed: bool,
 }
 
 pub struct Ask<'a> {
@@ -67,9 +72,11 @@ pub struct Ask<'a> {
     pub model: &'static str,
     pub estimate: u64,
     pub only: Option<AccountId>,
+    pub conversation: Option<u64>,
     pub except: &'a [AccountId],
 }
 
+const FRESH: SignedDuration = SignedDuration::from_secs(Conversation::FRESH.as_secs() as i64);
 const DEADLINE: SignedDuration = SignedDuration::from_secs(120);
 
 impl Account {
@@ -120,6 +127,7 @@ impl Books {
             leased: 0,
             open: 0,
             turn: 0,
+            priority: 50,
             blocks: HashMap::new(),
         });
         Self {
@@ -127,6 +135,8 @@ impl Books {
             open: HashMap::new(),
             estimates: HashMap::new(),
             charges: Vec::new(),
+            policies: [Policy::MostRemaining; super::POOLS],
+            conversations: HashMap::new(),
             turn: 0,
         }
     }
@@ -168,7 +178,27 @@ impl Books {
         let fits =
             |account: &&Account| account.remaining().is_none_or(|rest| ask.estimate as i64 <= rest);
         let alone = |account: &&Account| account.open == 0 && account.remaining() > Some(0);
-        let best = takes().filter(fits).min_by_key(order);
+        let policy = self.policies[ask.pool];
+        let conversation = ask.conversation.filter(|_| policy == Policy::Sticky);
+        let bound = conversation.and_then(|number| {
+            let (account, at) = self.conversations.get(&(ask.pool, number))?;
+            (now.duration_since(*at) < FRESH).then_some(*account)
+        });
+        let has_some = |account: &&Account| account.remaining().is_none_or(|rest| rest > 0);
+        let picked = match policy {
+            _ if ask.only.is_some() => None,
+            Policy::MostRemaining => None,
+            Policy::Sticky => takes().filter(fits).find(|account| Some(account.id) == bound),
+            Policy::Priority => takes()
+                .filter(fits)
+                .filter(has_some)
+                .min_by_key(|account| (account.priority, order(account))),
+            Policy::RoundRobin => takes()
+                .filter(fits)
+                .filter(has_some)
+                .min_by_key(|account| (account.turn, order(account))),
+        };
+        let best = picked.or_else(|| takes().filter(fits).min_by_key(order));
         let chosen = best.or_else(|| takes().filter(alone).min_by_key(order));
         let Some(chosen) = chosen else {
             let all: Vec<&Account> = all().collect();
@@ -182,7 +212,12 @@ impl Books {
             remaining: chosen.remaining(),
             candidates,
             ailing: chosen.strikes > 0 || on_trial,
+            policy: ask.only.is_none().then_some(policy),
+            stayed: ask.only.is_none() && bound == Some(chosen.id),
         };
+        if let (None, Some(number)) = (ask.only, conversation) {
+            self.conversations.insert((ask.pool, number), (answer.account, now));
+        }
         self.turn += 1;
         let turn = self.turn;
         let account = self.account(answer.account);
@@ -198,6 +233,15 @@ impl Books {
         };
         self.open.insert(ask.id, open);
         Ok(answer)
+    }
+
+    pub fn set_priority(&mut self, id: AccountId, priority: u8) {
+        self.account(id).priority = priority;
+    }
+
+    /// The embedded store has them in memory alone.
+    pub fn forget_conversations(&mut self) {
+        self.conversations.clear();
     }
 
     pub fn is_open(&self, id: LeaseId) -> bool {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use tributary::accounts::{
-    AccountId, Charge, End, Harm, Health, LeaseId, Period, Rest, Scale, Tokens, Told, User,
+    AccountId, Charge, End, Harm, Health, LeaseId, Period, Policy, Rest, Scale, Tokens, Told, User,
     WindowSpec, WindowTold,
 };
 
@@ -31,6 +31,7 @@ enum Step {
         model: usize,
         estimate: u64,
         pin: Option<usize>,
+        conversation: Option<u64>,
         tried: Vec<usize>,
     },
     AskAgain {
@@ -70,6 +71,15 @@ enum Step {
         account: usize,
         model: usize,
         secs: u64,
+    },
+    /// A pool picks by another policy.
+    Policy {
+        pool: usize,
+        policy: Policy,
+    },
+    Priority {
+        account: usize,
+        priority: u8,
     },
     /// The gateway is killed, and another starts.
     Crash,
@@ -182,11 +192,14 @@ fn step() -> impl Strategy<Value = Step> {
         1 => stuck.prop_map(Hurt::Stuck),
     ];
     let pin = prop_oneof![4 => Just(None), 1 => one.clone().prop_map(Some)];
+    let conversation = prop_oneof![1 => Just(None), 3 => (0..5_u64).prop_map(Some)];
     let some = prop::collection::vec(one.clone(), 0..3);
     let pass = prop_oneof![4 => 1..60_u64, 2 => 60..400_u64, 1 => 3600..30_000_u64];
     prop_oneof![
-        12 => (0..POOLS, 0..MODELS.len(), 0..150_u64, pin, some.clone()).prop_map(
-            |(pool, model, estimate, pin, tried)| Step::Lease { pool, model, estimate, pin, tried }
+        12 => (0..POOLS, 0..MODELS.len(), 0..150_u64, pin, conversation, some.clone()).prop_map(
+            |(pool, model, estimate, pin, conversation, tried)| {
+                Step::Lease { pool, model, estimate, pin, conversation, tried }
+            }
         ),
         1 => one.clone().prop_map(|lease| Step::AskAgain { lease }),
         9 => (one.clone(), charge()).prop_map(|(lease, charge)| Step::Settle { lease, charge }),
@@ -199,6 +212,10 @@ fn step() -> impl Strategy<Value = Step> {
         ),
         1 => (one.clone(), told()).prop_map(|(account, told)| Step::Learn { account, told }),
         1 => one.clone().prop_map(|account| Step::Recover { account }),
+        1 => (0..POOLS, prop::sample::select(Policy::ALL.to_vec()))
+            .prop_map(|(pool, policy)| Step::Policy { pool, policy }),
+        1 => (one.clone(), 49..53_u8)
+            .prop_map(|(account, priority)| Step::Priority { account, priority }),
         1 => (one, 0..MODELS.len(), 1..4000_u64)
             .prop_map(|(account, model, secs)| Step::Block { account, model, secs }),
         1 => Just(Step::Crash),
@@ -243,12 +260,21 @@ impl Walk {
         self.books.tick(self.rig.now(), &self.rig.resets());
         let now = self.rig.now();
         match step {
-            Step::Lease { pool, model, estimate, pin, tried } => {
+            Step::Lease { pool, model, estimate, pin, conversation, tried } => {
                 let only = pin.map(|index| self.account(index));
                 let except: Vec<_> = tried.iter().map(|&index| self.account(index)).collect();
                 let id = fresh_id();
                 self.asked.push((id, *pool, *model, *estimate));
-                self.lease(id, *pool, *model, *estimate, only, &except).await?;
+                let ask = books::Ask {
+                    id,
+                    pool: *pool,
+                    model: MODELS[*model],
+                    estimate: *estimate,
+                    only,
+                    conversation: *conversation,
+                    except: &except,
+                };
+                self.lease(&ask).await?;
             }
             Step::AskAgain { lease } => {
                 let Some(held) = pick(&self.held, *lease) else { return Ok(()) };
@@ -258,7 +284,11 @@ impl Walk {
                 }
                 let &(_, pool, model, estimate) =
                     self.asked.iter().find(|asked| asked.0 == id).unwrap();
-                self.lease(id, pool, model, estimate, None, &[]).await?;
+                let model = MODELS[model];
+                let (only, conversation) = (None, None);
+                let except = &[];
+                let ask = books::Ask { id, pool, model, estimate, only, conversation, except };
+                self.lease(&ask).await?;
             }
             Step::Settle { lease, charge } => {
                 let Some(held) = pick(&self.held, *lease) else { return Ok(()) };
@@ -313,35 +343,44 @@ impl Walk {
                 let rest = Duration::from_secs(*secs).min(tributary::accounts::EARLY_TRY);
                 self.books.block(id, MODELS[*model], now + rest);
             }
+            Step::Policy { pool, policy } => {
+                self.rig.set_policy(&self.users[*pool], *policy).await;
+                self.books.policies[*pool] = *policy;
+            }
+            Step::Priority { account, priority } => {
+                let id = self.account(*account);
+                self.rig.set_priority(id, *priority).await;
+                self.books.set_priority(id, *priority);
+            }
             Step::Crash => {
-                self.rig.crash();
+                if self.rig.crash() {
+                    self.books.forget_conversations();
+                }
             }
         }
         Ok(())
     }
 
-    async fn lease(
-        &mut self,
-        id: LeaseId,
-        pool: usize,
-        model: usize,
-        estimate: u64,
-        only: Option<AccountId>,
-        except: &[AccountId],
-    ) -> Result<(), TestCaseError> {
-        let model = MODELS[model];
-        let mut ask = self.rig.ask(&self.users[pool], estimate).id(id).model(model).except(except);
-        if let Some(pin) = only {
+    async fn lease(&mut self, asked: &books::Ask<'_>) -> Result<(), TestCaseError> {
+        let user = &self.users[asked.pool];
+        let mut ask = self.rig.ask(user, asked.estimate).id(asked.id).model(asked.model);
+        ask = ask.except(asked.except);
+        if let Some(pin) = asked.only {
             ask = ask.only(pin);
         }
+        if let Some(conversation) = asked.conversation {
+            ask = ask.conversation(conversation);
+        }
         let answer = ask.answer().await;
-        let ask = books::Ask { id, pool, model, estimate, only, except };
-        let expected = self.books.lease(&ask, self.rig.now());
+        let id = asked.id;
+        let expected = self.books.lease(asked, self.rig.now());
         let answered = answer.clone().map(|held| Granted {
             account: held.grant.account,
             remaining: held.grant.remaining,
             candidates: held.grant.candidates.unwrap(),
             ailing: held.grant.ailing,
+            policy: held.grant.policy,
+            stayed: held.grant.stayed,
         });
         prop_assert_eq!(answered, expected);
         if let Ok(held) = answer

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tributary::accounts::{
-    AccountId, Grant, LeaseAsk, LeaseId, LeaseKey, PlatformId, Refusal, Tokens, User,
+    AccountId, Conversation, Grant, LeaseAsk, LeaseId, LeaseKey, PlatformId, Refusal, Tokens, User,
 };
 
 use super::Rig;
@@ -24,6 +24,7 @@ pub struct Ask<'a> {
     estimate: u64,
     only: Option<AccountId>,
     except: Vec<AccountId>,
+    conversation: Option<Conversation>,
 }
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -45,6 +46,7 @@ impl<'a> Ask<'a> {
             estimate,
             only: None,
             except: Vec::new(),
+            conversation: None,
         }
     }
 
@@ -73,6 +75,11 @@ impl<'a> Ask<'a> {
         self
     }
 
+    pub fn conversation(mut self, number: u64) -> Self {
+        self.conversation = Some(Conversation(number));
+        self
+    }
+
     pub async fn answer(self) -> Result<Held, Refusal> {
         let resets = self.rig.resets();
         let ask = LeaseAsk {
@@ -84,6 +91,7 @@ impl<'a> Ask<'a> {
             estimate: Tokens(self.estimate),
             only: self.only,
             except: &self.except,
+            conversation: self.conversation,
             resets: &resets,
         };
         let grant = self.rig.store.lease(ask).await.unwrap()?;

@@ -14,7 +14,8 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, MutexGuard};
 use tributary::accounts::{
     AccountId, AccountState, Charge, ChargeKind, ChargeRow, Harm, Health, LeaseId, LeaseKey,
-    NewAccount, Origin, Period, PlatformId, Resets, Rest, Settlement, Tokens, User, WindowSpec,
+    NewAccount, Origin, Period, PlatformId, Policy, Priority, Resets, Rest, Settlement, Tokens,
+    User, WindowSpec,
 };
 use tributary::store::{Clock, Keep, Store, redis, sqlite};
 use tributary::vault::SealedCredential;
@@ -111,14 +112,16 @@ impl Rig {
 
     /// What a gateway finds that starts after this one was killed: the files as they are,
     /// without anything that closing them would do.
-    pub fn crash(&mut self) {
-        let Home::Folder(folder) = &self.home else { return };
+    /// Answers whether there was one: a server is another process.
+    pub fn crash(&mut self) -> bool {
+        let Home::Folder(folder) = &self.home else { return false };
         let copy = tempfile::tempdir().unwrap();
         for name in ["test.db", "test.db-wal"] {
             std::fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
         }
         self.store = Arc::new(open_sqlite(&copy, &self.clock, Wish::default()));
         self.home = Home::Folder(copy);
+        true
     }
 
     /// On a store that the test opened itself.
@@ -200,6 +203,31 @@ impl Rig {
         self.account_with(user, "qwen", vec![day(limit)]).await
     }
 
+    /// The same with a priority.
+    pub async fn account_at(&self, user: &User, limit: u64, priority: u8) -> AccountId {
+        let new = self.new_account(user, "qwen", vec![day(limit)]).await;
+        let id = new.id;
+        let priority = Priority::try_from(priority).unwrap();
+        self.store.add_account(NewAccount { priority, ..new }).await.unwrap();
+        id
+    }
+
+    /// A user whose pool has a policy of its own.
+    pub async fn user_with(&self, policy: Policy) -> User {
+        let user = self.user().await;
+        self.set_policy(&user, policy).await;
+        user
+    }
+
+    pub async fn set_policy(&self, user: &User, policy: Policy) {
+        self.store.set_pool_policy(user.pool, Some(policy)).await.unwrap();
+    }
+
+    pub async fn set_priority(&self, id: AccountId, priority: u8) {
+        let priority = Priority::try_from(priority).unwrap();
+        self.store.set_priority(id, priority).await.unwrap().unwrap();
+    }
+
     pub async fn account_with(
         &self,
         user: &User,
@@ -226,6 +254,7 @@ impl Rig {
             name: self.fresh_name(),
             dialect: None,
             windows,
+            priority: Priority::default(),
             sealed: SealedCredential { wrapped_key: "wrapped".into(), body: "sealed".into() },
             generation: 1,
             expires_at: None,

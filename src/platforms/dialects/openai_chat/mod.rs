@@ -4,8 +4,8 @@
 //! picked out on the way. Everything that a platform does otherwise is an entry of
 //! its catalogue, applied by small rules; this code names no platform.
 
-mod answer;
-mod request;
+pub(super) mod answer;
+pub(super) mod request;
 
 use std::sync::Arc;
 
@@ -37,15 +37,23 @@ pub(super) fn begin(attempt: &Attempt<'_>) -> Begun {
         streamed: ask.wants_stream(),
         usage_asked: ask.wants_usage(),
         legacy: built.legacy,
+        form: face.answer.form,
+        read: answer::read,
+        counts_along: false,
     };
-    let stream = Stream::new(&context);
     let request = UpstreamRequest {
         url: reach.url.clone(),
         body: built.body,
         streams: built.streams,
         headers: face.headers.clone(),
     };
-    Ok((Box::new(OpenaiChat { context, stream, whole: None }), request))
+    Ok((translate(context), request))
+}
+
+/// The translation of an answer that is read so.
+pub(super) fn translate(context: Context) -> Box<dyn Translation> {
+    let stream = Stream::new(&context);
+    Box::new(OpenaiChat { context, stream, whole: None })
 }
 
 impl Translation for OpenaiChat {

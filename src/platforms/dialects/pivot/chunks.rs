@@ -29,12 +29,23 @@ impl Chunks {
         self.out.split()
     }
 
-    fn chunk(&mut self, choice: u32, delta: impl FnOnce(&mut BytesMut), reason: Option<&str>) {
+    fn chunk(
+        &mut self,
+        choice: u32,
+        delta: impl FnOnce(&mut BytesMut),
+        logprobs: Option<&str>,
+        reason: Option<&str>,
+    ) {
         self.out.put_slice(self.head.as_bytes());
         self.out.put_slice(b"{\"index\":");
         put_number(&mut self.out, choice as usize);
         self.out.put_slice(b",\"delta\":{");
         delta(&mut self.out);
+        if let Some(entries) = logprobs {
+            self.out.put_slice(b"},\"logprobs\":{\"content\":[");
+            self.out.put_slice(entries.as_bytes());
+            self.out.put_slice(b"],\"refusal\":null");
+        }
         self.out.put_slice(b"},\"finish_reason\":");
         match reason {
             Some(reason) => put_text(&mut self.out, reason),
@@ -61,11 +72,11 @@ impl Sink for Chunks {
     }
 
     fn open(&mut self, choice: u32) {
-        self.chunk(choice, |out| out.put_slice(br#""role":"assistant","content":"""#), None);
+        self.chunk(choice, |out| out.put_slice(br#""role":"assistant","content":"""#), None, None);
     }
 
     fn add(&mut self, choice: u32, delta: Delta<'_>) {
-        let legacy = self.legacy;
+        let (legacy, logprobs) = (self.legacy, delta.logprobs);
         // The old form knows one call.
         let calls = if legacy { delta.calls.iter().find(|call| call.index == 0) } else { None };
         let says = [&delta.reasoning, &delta.content, &delta.refusal, &delta.thinking_blocks];
@@ -97,11 +108,11 @@ impl Sink for Chunks {
                 put_calls(out, &delta.calls);
             }
         };
-        self.chunk(choice, write, None);
+        self.chunk(choice, write, logprobs, None);
     }
 
     fn finish(&mut self, choice: u32, reason: &str) {
-        self.chunk(choice, |_| {}, Some(reason));
+        self.chunk(choice, |_| {}, None, Some(reason));
     }
 
     fn end(&mut self, usage: Option<&UsageReport>) {

@@ -30,6 +30,8 @@ struct Choice {
     calls: Vec<Call>,
     /// A JSON list, or nothing.
     thinking_blocks: String,
+    /// A JSON list's entries.
+    logprobs: String,
     finish: String,
 }
 
@@ -125,7 +127,15 @@ impl Choice {
             out.push_str(",\"thinking_blocks\":");
             out.push_str(&self.thinking_blocks);
         }
-        out.push_str("},\"logprobs\":null,\"finish_reason\":");
+        out.push_str("},\"logprobs\":");
+        if self.logprobs.is_empty() {
+            out.push_str("null");
+        } else {
+            out.push_str("{\"content\":[");
+            out.push_str(&self.logprobs);
+            out.push_str("],\"refusal\":null}");
+        }
+        out.push_str(",\"finish_reason\":");
         write_text(out, &self.finish);
         out.push('}');
     }
@@ -162,11 +172,18 @@ impl Sink for Draft {
         let text = |text: &Option<Cow<'_, str>>| text.as_deref().map_or(0, str::len);
         let calls = delta.calls.iter().map(|call| call.arguments.len() + 64).sum::<usize>();
         self.size += text(&delta.content) + text(&delta.reasoning) + calls;
+        self.size += delta.logprobs.map_or(0, str::len);
         let choice = self.choice(choice);
         choice.content.push_str(inside(delta.content.as_deref().unwrap_or_default()));
         choice.reasoning.push_str(inside(delta.reasoning.as_deref().unwrap_or_default()));
         choice.refusal.push_str(inside(delta.refusal.as_deref().unwrap_or_default()));
         choice.thinking_blocks.push_str(delta.thinking_blocks.as_deref().unwrap_or_default());
+        if let Some(entries) = delta.logprobs {
+            if !choice.logprobs.is_empty() {
+                choice.logprobs.push(',');
+            }
+            choice.logprobs.push_str(entries);
+        }
         for call in delta.calls {
             if let Some((id, name)) = call.opens {
                 let name = inside(name).to_owned();

@@ -13,6 +13,8 @@ pub(crate) struct Delta<'a> {
     pub(crate) calls: Vec<CallStep<'a>>,
     /// A JSON list: thinking that the platform wants back with the calls' results.
     pub(crate) thinking_blocks: Option<Cow<'a, str>>,
+    /// Tokens and their log probabilities: a JSON list's entries, without its brackets.
+    pub(crate) logprobs: Option<&'a str>,
 }
 
 /// One tool delta in the front's form.

@@ -28,11 +28,13 @@ local function claim_slot()
       call('HINCRBY', BLOCKS, '\0n', 1)
       live = nil
       call('ZUNIONSTORE', SLOTS[index], 1, Q)
+      call('ZUNIONSTORE', PLACE_SLOTS[index], 1, PLACES)
       local prefix = model .. '\0'
       for _, entry in ipairs(call('ZRANGE', BLOCK_ENDS, 0, -1)) do
         if string.sub(entry, 1, #prefix) == prefix then
           local s = load(string.sub(entry, #prefix + 1))
           if s and s.was.member then call('ZREM', SLOTS[index], s.was.member) end
+          if s then move_place(PLACE_SLOTS[index], s.was.place, '') end
         end
       end
       return
@@ -44,6 +46,7 @@ local count, slot = call('HINCRBY', BLOCKS, model, 1), slot_of(model)
 if slot then
   local s = load(id)
   if s.was.member then call('ZREM', SLOTS[slot], s.was.member) end
+  move_place(PLACE_SLOTS[slot], s.was.place, '')
 elseif count >= MANY then
   claim_slot()
 end

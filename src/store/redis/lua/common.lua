@@ -1,7 +1,8 @@
 -- What every script of a family shares: one pool on one platform, one slot.
 --
 -- KEYS are the same in every call, all declared, so that a script never meets a key
--- of another slot. ARGV: the time in ms (0: the server's), how many zones, each zone's
+-- of another slot. ARGV: the time in ms (0: the server's), the policy of pools without one
+-- of their own, how many zones, each zone's
 -- name and three resets around the caller's time, then the script's own arguments.
 --
 -- Numbers are tokens and milliseconds, below 2^53. They never become text by `..`,
@@ -16,6 +17,9 @@ local CHARGES, BLOCKS, BLOCK_ENDS, TURN = KEYS[10], KEYS[11], KEYS[12], KEYS[13]
 local REASONS, FIXED, NAMES, EARLY = KEYS[14], KEYS[15], KEYS[16], KEYS[17]
 local SLOTS = { KEYS[18], KEYS[19], KEYS[20], KEYS[21] }
 local PLATFORMS = KEYS[22]
+-- The order of the pool's policy, and each slot's; the pool's policies; conversations.
+local PLACES, POLICY, BOUND, BOUND_TIMES = KEYS[23], KEYS[28], KEYS[29], KEYS[30]
+local PLACE_SLOTS = { KEYS[24], KEYS[25], KEYS[26], KEYS[27] }
 
 local call, format = redis.call, string.format
 local pack, unpack_ = cmsgpack.pack, cmsgpack.unpack
@@ -37,12 +41,12 @@ if now == 0 then
 end
 
 local zones = {}
-local zone_count = number(ARGV[2])
+local zone_count = number(ARGV[3])
 for i = 0, zone_count - 1 do
-  zones[ARGV[3 + 4 * i]] = 4 + 4 * i
+  zones[ARGV[4 + 4 * i]] = 5 + 4 * i
 end
 -- The script's own arguments begin after this one.
-local base = 2 + 4 * zone_count
+local base = 3 + 4 * zone_count
 
 local function next_reset(zone)
   local place = zones[zone]
@@ -57,12 +61,33 @@ end
 -- An account is packed as: health, end of its pause, whether it rests for its quota,
 -- tokens leased, open leases, turn of its last lease, time of its last lease, timer as
 -- written, when one request may try it (0: not before the pause ends), failures in a row,
--- when the last was counted, the lease that tries it or ''; then for each window: a day's
+-- when the last was counted, the lease that tries it or '', its priority, its place in the
+-- policy's order as written or ''; then for each window: a day's
 -- zone or the seconds of one that begins with its first use, limit (-1: none), used, end
 -- (0: not begun), where the limit comes from (and 4 more if the end was told).
 local ST, UNTIL, QUOTA, LEASED, OPEN, LAST, USED_AT, TIMER = 1, 2, 3, 4, 5, 6, 7, 8
 local TRY, STRIKES, STRUCK, TRIAL = 9, 10, 11, 12
-local FIRST_WINDOW, STRIDE = 13, 5
+local PRIORITY, PLACE = 13, 14
+local FIRST_WINDOW, STRIDE = 15, 5
+local USUAL_PRIORITY = 50
+
+-- The pool's policy, and that which the order PLACES is complete for. The hash holds the
+-- pool's own, and by the family's first key what its order is for.
+local MOST_REMAINING, BY_PRIORITY, ROUND_ROBIN, STICKY = 0, 1, 2, 3
+local policy, placed
+local function policy_of_pool()
+  if not policy then
+    local own = call('HMGET', POLICY, 'policy', A)
+    policy, placed = number(own[1] or ARGV[2]), tonumber(own[2] or MOST_REMAINING)
+  end
+  return policy
+end
+
+-- The policy whose order is kept in PLACES, if there is one.
+local function order_of_pool()
+  local is = policy_of_pool()
+  return (is == BY_PRIORITY or is == ROUND_ROBIN) and is or MOST_REMAINING
+end
 
 -- Most left first: the score is what is left, negated. Among equals, text order: the
 -- fewest leases in flight, then the longest unused.
@@ -72,6 +97,40 @@ end
 
 local function id_of(m)
   return string.sub(m, 22)
+end
+
+-- How much is left, by powers of two, as `size_class`.
+local function size_class(tokens)
+  local class = 8
+  while class < 20 and tokens >= 2 ^ (class + 1) do class = class + 1 end
+  return class
+end
+
+-- A place in the policy's order is a class, the score, and a text within it: what is left,
+-- turned round, open leases and turn; the turn comes first in a round. Then the account.
+local MOST = 2 ^ 53
+local function place(s, rest)
+  local order = order_of_pool()
+  if order == MOST_REMAINING or (rest and rest <= 0) then return '' end
+  local poor, rank = format('%017.0f', MOST - math.min(rest or MOST, MOST)), nil
+  if order == BY_PRIORITY then
+    rank = poor .. format('%06d%015d', s[OPEN], s[LAST])
+    return format('%d ', s[PRIORITY]) .. rank .. s.id
+  end
+  rank = format('%015d', s[LAST]) .. poor .. format('%06d', s[OPEN])
+  return format('%d ', size_class(rest or MOST)) .. rank .. s.id
+end
+
+-- Of a place's text: the account, and in a round what is left.
+local function id_of_place(text) return string.sub(text, 39) end
+local function rest_of_place(text) return MOST - tonumber(string.sub(text, 16, 32)) end
+
+local function move_place(set, was, is)
+  if was ~= '' then call('ZREM', set, string.match(was, ' (.*)$')) end
+  if is ~= '' then
+    local class, text = string.match(is, '^(%d+) (.*)$')
+    call('ZADD', set, class, text)
+  end
 end
 
 -- The tightest window's rest; nil without any limit.
@@ -117,7 +176,7 @@ end
 
 -- Where an account is found: what `put` compares.
 local function standing(s)
-  local p = {}
+  local p = { place = '' }
   if is_ready(s) then
     local left = left_of(s)
     local rest = left and left - s[LEASED]
@@ -128,6 +187,7 @@ local function standing(s)
     if s[TRIAL] == '' then
       p.member = member(s)
       p.score = rest and format('%.0f', -rest) or '-inf'
+      p.place = place(s, rest)
       p.idle = s[OPEN] == 0 and (not rest or rest > 0)
       p.leased_out = left and left > 0 and rest <= 0
     else
@@ -150,7 +210,13 @@ local function load(id)
   if not raw then return nil end
   local s = unpack_(raw)
   s.id = id
+  -- Written before there were priorities.
+  if (#s - FIRST_WINDOW + 1) % STRIDE ~= 0 then
+    table.insert(s, PRIORITY, USUAL_PRIORITY)
+    table.insert(s, PLACE, '')
+  end
   s.was = standing(s)
+  s.was.place = s[PLACE]
   s.was.timer = s[TIMER]
   return s
 end
@@ -196,7 +262,7 @@ local function live_slots()
 end
 
 local function free_slot(index, model)
-  call('DEL', SLOTS[index])
+  call('DEL', SLOTS[index], PLACE_SLOTS[index])
   call('HDEL', BLOCKS, '\0m' .. model, '\0s' .. index)
   if call('HINCRBY', BLOCKS, '\0n', -1) <= 0 then call('HDEL', BLOCKS, '\0n') end
   live = nil
@@ -217,6 +283,9 @@ local function put_in_slots(id, was, is)
       belongs = not is_blocked(model, id)
     end
     if belongs and is.member then call('ZADD', slot, is.score, is.member) end
+    if was.place ~= '' or (belongs and is.place ~= '') then
+      move_place(PLACE_SLOTS[index], was.place, belongs and is.place or '')
+    end
   end
 end
 
@@ -229,7 +298,10 @@ local function put(s)
   if is.member and (was.member ~= is.member or was.score ~= is.score) then
     call('ZADD', Q, is.score, is.member)
   end
-  if was.member ~= is.member or was.score ~= is.score then put_in_slots(s.id, was, is) end
+  if was.place ~= is.place then move_place(PLACES, was.place, is.place) end
+  if was.member ~= is.member or was.score ~= is.score or was.place ~= is.place then
+    put_in_slots(s.id, was, is)
+  end
   if was.idle and (not is.idle or was.member ~= is.member) then
     call('ZREM', IDLE, was.member)
   end
@@ -270,6 +342,7 @@ local function put(s)
     end
   end
   s[TIMER] = is.timer
+  s[PLACE] = is.place
   s.was = is
   call('HSET', A, s.id, packed(s))
 end
@@ -330,7 +403,10 @@ local function unblock(most)
     local slot = release(model)
     if slot then
       local s = load(id)
-      if s and s.was.member then call('ZADD', SLOTS[slot], s.was.score, s.was.member) end
+      if s and s.was.member then
+        call('ZADD', SLOTS[slot], s.was.score, s.was.member)
+        move_place(PLACE_SLOTS[slot], '', s.was.place)
+      end
     end
   end
   return #ended

@@ -1,7 +1,8 @@
 -- Grants a lease, or says why not.
 --
 -- Arguments: id, user, model, estimate, how long it lives in ms, the pinned account or
--- '', then the accounts tried already.
+-- '', the conversation or '', how long a silent one is remembered in ms, and how many are,
+-- then the accounts tried already.
 --
 -- Costs the same whether the family has ten accounts or ten thousand: one due timer is
 -- handled, the top of a sorted set is taken. A model that is blocked on many has a set of
@@ -10,15 +11,16 @@
 local id, user, model = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3]
 local estimate, lives = number(ARGV[base + 4]), number(ARGV[base + 5])
 local only = ARGV[base + 6]
-local tried, tried_count = {}, #ARGV - base - 6
-for i = base + 7, #ARGV do tried[ARGV[i]] = true end
+local conversation, fresh, kept = ARGV[base + 7], number(ARGV[base + 8]), number(ARGV[base + 9])
+local tried, tried_count = {}, #ARGV - base - 9
+for i = base + 10, #ARGV do tried[ARGV[i]] = true end
 -- How deep to look for one that was not tried: each tried one hides at most one.
 local deep = tried_count
 
 local open = call('HGET', LEASES, id)
 if open then
   local l = unpack_(open)
-  if l[2] then return { 'granted', l[1], l[4], l[5], l[6], l[7] } end
+  if l[2] then return { 'granted', l[1], l[4], l[5], l[6], l[7], l[8] or '', l[9] or 0 } end
 end
 -- One that has ended, perhaps before it came here, is not granted again: nobody would end
 -- it. An estimate that its deadline charged is kept under the id of its lease, which has ended.
@@ -88,20 +90,96 @@ local function pinned()
   return s
 end
 
--- The account with the most left, if the request fits.
-local function best_that_fits()
-  local s
-  if only ~= '' then
-    s = pinned()
-  else
-    local account = first_of(Q)
-    s = account and load(account)
+local is_bound = only == '' and conversation ~= '' and policy_of_pool() == STICKY
+
+-- The account that the request's conversation is on.
+local function bound()
+  local at = call('ZSCORE', BOUND_TIMES, conversation)
+  return at and tonumber(at) > now - fresh and call('HGET', BOUND, conversation)
+end
+
+-- Whether an account may be taken.
+local function takes(account)
+  return not tried[account] and not (blocks and is_blocked(model, account))
+end
+
+-- The first account of a class of the policy's order, or of the first class from that one
+-- on: its place's text, and its class.
+local function first_of_class(order, from, to)
+  local deep, skip = deep + 1, 0
+  while true do
+    local page = call('ZRANGEBYSCORE', order, from, to, 'WITHSCORES', 'LIMIT', skip, deep)
+    for i = 1, #page, 2 do
+      if takes(id_of_place(page[i])) then return page[i], tonumber(page[i + 1]) end
+    end
+    if #page < 2 * deep then return nil end
+    skip, deep = skip + deep, PAGE
   end
-  if not s then return nil end
+end
+
+-- The account with the smallest priority that fits: the best of each class is looked at.
+local function first_by_priority(order)
+  local from = '-inf'
+  while true do
+    local text, class = first_of_class(order, from, '+inf')
+    if not text then return nil end
+    local left = MOST - tonumber(string.sub(text, 1, 17))
+    if estimate <= left then return id_of_place(text) end
+    from = '(' .. class
+  end
+end
+
+-- The longest unused account that fits. All of a class above the request's fit; of its own
+-- some are looked at.
+local function next_in_round(order)
+  local DEEP, class = 64, size_class(estimate)
+  local best
+  for _, text in ipairs(call('ZRANGEBYSCORE', order, class, class, 'LIMIT', 0, DEEP)) do
+    if estimate <= rest_of_place(text) and takes(id_of_place(text)) then
+      best = text
+      break
+    end
+  end
+  while true do
+    local text, next_class = first_of_class(order, '(' .. class, '+inf')
+    if not text then break end
+    if not best or text < best then best = text end
+    class = next_class
+  end
+  return best and id_of_place(best)
+end
+
+-- The account that the pool's policy picks.
+local function picked()
+  if is_bound then
+    local account = bound()
+    return account and takes(account) and account
+  end
+  local order = order_of_pool()
+  -- After a change the order is complete once a sweep has seen every account.
+  if order == MOST_REMAINING or order ~= placed then return nil end
+  local places = slot and PLACE_SLOTS[slot] or PLACES
+  if order == BY_PRIORITY then return first_by_priority(places) end
+  return next_in_round(places)
+end
+
+-- An account that may be leased, if the request fits.
+local function if_it_fits(s)
+  if not s or not s.was.member then return nil end
   -- A window may have ended since the account was ranked.
   roll(s)
   local rest = rest_of(s)
   return (not rest or estimate <= rest) and s or nil
+end
+
+-- The account that the policy picks, if the request fits; else the one with the most left.
+local function best_that_fits()
+  if only ~= '' then return if_it_fits(pinned()) end
+  local account = picked()
+  local s = account and if_it_fits(load(account))
+  if s then return s end
+  account = first_of(Q)
+  return account and if_it_fits(load(account))
 end
 
 -- The account with the most left of those that nobody uses: one request may overdraw it.
@@ -160,10 +238,19 @@ if s then
   local ailing = (s[STRIKES] > 0 or s[ST] == TRYING) and 1 or 0
   if s[ST] == TRYING then s[TRIAL] = id end
   put(s)
-  local answer = { s.id, estimate, user, remaining, candidates, granted_at, ailing }
+  local by, stayed = only == '' and policy_of_pool() or '', 0
+  if is_bound then
+    stayed = bound() == s.id and 1 or 0
+    call('HSET', BOUND, conversation, s.id)
+    call('ZADD', BOUND_TIMES, now, conversation)
+    if call('ZCARD', BOUND_TIMES) > kept then
+      call('HDEL', BOUND, call('ZPOPMIN', BOUND_TIMES)[1])
+    end
+  end
+  local answer = { s.id, estimate, user, remaining, candidates, granted_at, ailing, by, stayed }
   call('HSET', LEASES, id, pack(answer))
   call('ZADD', DEADLINES, now + lives, 'l' .. id)
-  return { 'granted', s.id, remaining, candidates, granted_at, ailing }
+  return { 'granted', s.id, remaining, candidates, granted_at, ailing, by, stayed }
 end
 
 -- Why nothing was chosen. Tokens that are only leased come back soonest, so busy comes

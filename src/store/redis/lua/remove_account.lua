@@ -8,8 +8,9 @@ if s then
   if s.was.member then
     call('ZREM', Q, s.was.member)
     call('ZREM', IDLE, s.was.member)
-    put_in_slots(id, s.was, {})
+    put_in_slots(id, s.was, { place = '' })
   end
+  move_place(PLACES, s.was.place, '')
   for _, set in ipairs({ OUT_OF_HAND, TIMERS, EARLY, RESTING, STUCK }) do call('ZREM', set, id) end
 end
 for _, hash in ipairs({ A, REASONS, FIXED }) do call('HDEL', hash, id) end

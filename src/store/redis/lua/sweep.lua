@@ -1,12 +1,14 @@
 -- What time does: deadlines, resets, ended pauses and blocks, old charges.
 --
 -- Arguments: the most of each to handle, how long a late exact figure is waited for in
--- ms, how long charges are kept, and how many of an account. Answers how many leases were charged,
+-- ms, how long charges are kept, how many of an account, and how long a silent conversation
+-- is remembered. Answers how many leases were charged,
 -- and whether more is due.
 
 local most, late = number(ARGV[base + 1]), number(ARGV[base + 2])
 local oldest = now - number(ARGV[base + 3])
 local most_charges = number(ARGV[base + 4]) * math.max(1, call('HLEN', A))
+local silent = now - number(ARGV[base + 5])
 
 local charged = 0
 local due = call('ZRANGEBYSCORE', DEADLINES, '-inf', now, 'LIMIT', 0, most)
@@ -34,6 +36,14 @@ local woken = wake(most)
 
 local ended = unblock(most)
 
+local unplaced = reorder(most)
+
+local gone = call('ZRANGEBYSCORE', BOUND_TIMES, '-inf', silent, 'LIMIT', 0, most)
+if #gone > 0 then
+  call('ZREM', BOUND_TIMES, unpack(gone))
+  call('HDEL', BOUND, unpack(gone))
+end
+
 -- Charges lie in the order they were made: a look at the first tells whether any is old.
 local function is_old(entry)
   return entry and tonumber(string.match(entry[2][2], '(%S+)$')) < oldest
@@ -53,5 +63,6 @@ local over = call('XLEN', CHARGES) - most_charges
 if over > 100 then call('XTRIM', CHARGES, 'MAXLEN', '~', most_charges, 'LIMIT', 5000) end
 local trims = is_old(first)
 
-local more = (#due == most or woken == most or ended == most or trims) and 1 or 0
+local full = #due == most or woken == most or ended == most or #gone == most
+local more = (full or unplaced or trims) and 1 or 0
 return { charged, more }

@@ -2,7 +2,7 @@
 --
 -- Arguments: ids. Answers for each: fixed part, its health in parts (status, end of its
 -- pause, whether it is for its quota, when one request may try it, reason), tokens leased,
--- time of its last lease, and the windows as they are packed.
+-- time of its last lease, priority, and the windows as they are packed.
 
 local shown = {}
 for i = base + 1, #ARGV do
@@ -22,7 +22,7 @@ for i = base + 1, #ARGV do
       local period = kind == 'day' and s[w] or format('%.0f', s[w])
       windows[#windows + 1] = { kind, period, s[w + 1], s[w + 2], s[w + 3], s[w + 4] }
     end
-    shown[#shown + 1] = { fixed, health, s[LEASED], s[USED_AT], windows }
+    shown[#shown + 1] = { fixed, health, s[LEASED], s[USED_AT], s[PRIORITY], windows }
   end
 end
 return shown

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::accounts::AccountId;
 
 use super::Ms;
-use super::family::Rank;
+use super::family::{Rank, Spot};
+use super::policies::Place;
 
 /// So many blocks of a model are worth an order of its own.
 const MANY: usize = 32;
@@ -20,7 +21,29 @@ const ORDERS: usize = 4;
 pub(super) struct Blocks {
     by_model: HashMap<Box<str>, BTreeMap<AccountId, Ms>>,
     ends: BTreeSet<(Ms, Box<str>, AccountId)>,
-    orders: HashMap<Box<str>, BTreeSet<Rank>>,
+    orders: HashMap<Box<str>, Order>,
+}
+
+/// The accounts that a model is not blocked on, as the family has them.
+#[derive(Default)]
+pub(super) struct Order {
+    pub(super) ranks: BTreeSet<Rank>,
+    pub(super) places: BTreeSet<Place>,
+}
+
+impl Order {
+    /// Answers whether it was there.
+    fn remove(&mut self, spot: Spot) -> bool {
+        if let Some(place) = spot.place {
+            self.places.remove(&place);
+        }
+        spot.rank.is_some_and(|rank| self.ranks.remove(&rank))
+    }
+
+    fn add(&mut self, spot: Spot) {
+        self.ranks.extend(spot.rank);
+        self.places.extend(spot.place);
+    }
 }
 
 /// A block that has ended.
@@ -30,15 +53,15 @@ pub(super) struct Ended {
 }
 
 impl Blocks {
-    /// Blocks a model on an account that stands at `rank`, unless a longer block stands;
-    /// answers whether it did. `ready` is the family's order.
+    /// Blocks a model on an account that stands at `spot`, unless a longer block stands;
+    /// answers whether it did. `ready` and `places` are the family's orders.
     pub(super) fn add(
         &mut self,
         account: AccountId,
-        rank: Option<Rank>,
+        spot: Spot,
         model: &str,
         until: Ms,
-        ready: &BTreeSet<Rank>,
+        (ready, places): (&BTreeSet<Rank>, &BTreeSet<Place>),
     ) -> bool {
         let accounts = self.by_model.entry(model.into()).or_default();
         match accounts.get(&account) {
@@ -49,10 +72,13 @@ impl Blocks {
         accounts.insert(account, until);
         self.ends.insert((until, model.into(), account));
         if let Some(order) = self.orders.get_mut(model) {
-            rank.map(|rank| order.remove(&rank));
+            order.remove(spot);
         } else if accounts.len() >= MANY && self.orders.len() < ORDERS {
-            let free = ready.iter().filter(|rank| !accounts.contains_key(&rank.account));
-            self.orders.insert(model.into(), free.copied().collect());
+            let is_free = |account| !accounts.contains_key(&account);
+            let ranks = ready.iter().copied().filter(|rank| is_free(rank.account));
+            let places = places.iter().copied().filter(|place| is_free(place.account()));
+            let order = Order { ranks: ranks.collect(), places: places.collect() };
+            self.orders.insert(model.into(), order);
         }
         true
     }
@@ -62,8 +88,8 @@ impl Blocks {
         if self.by_model.is_empty() { None } else { self.by_model.get(model) }
     }
 
-    /// The order of accounts for a model that is blocked on many.
-    pub(super) fn order(&self, model: &str) -> Option<&BTreeSet<Rank>> {
+    /// The orders of accounts for a model that is blocked on many.
+    pub(super) fn order(&self, model: &str) -> Option<&Order> {
         if self.orders.is_empty() { None } else { self.orders.get(model) }
     }
 
@@ -72,9 +98,9 @@ impl Blocks {
         self.ends.first().is_some_and(|&(end, ..)| end <= now)
     }
 
-    /// Forgets an account that stands at `rank`.
-    pub(super) fn remove(&mut self, account: AccountId, rank: Option<Rank>) {
-        self.shift(account, rank, None);
+    /// Forgets an account that stands at `spot`.
+    pub(super) fn remove(&mut self, account: AccountId, spot: Spot) {
+        self.shift(account, spot, Spot::default());
         self.ends.retain(|&(_, _, blocked)| blocked != account);
         self.by_model.retain(|_, accounts| {
             accounts.remove(&account);
@@ -99,24 +125,24 @@ impl Blocks {
     }
 
     /// Puts an account whose block has ended back into its model's order.
-    pub(super) fn readmit(&mut self, rank: Option<Rank>, model: &str) {
+    pub(super) fn readmit(&mut self, spot: Spot, model: &str) {
         if let Some(order) = self.orders.get_mut(model) {
-            order.extend(rank);
+            order.add(spot);
         }
     }
 
     /// Moves an account in the orders.
-    pub(super) fn shift(&mut self, account: AccountId, old: Option<Rank>, new: Option<Rank>) {
+    pub(super) fn shift(&mut self, account: AccountId, old: Spot, new: Spot) {
         if old == new {
             return;
         }
         for (model, order) in &mut self.orders {
-            let belongs = match old {
-                Some(old) => order.remove(&old),
+            let belongs = match old.rank {
+                Some(_) => order.remove(old),
                 None => !self.by_model.get(model).is_some_and(|all| all.contains_key(&account)),
             };
             if belongs {
-                order.extend(new);
+                order.add(new);
             }
         }
     }

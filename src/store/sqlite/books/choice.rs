@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::accounts::{AccountId, LeaseAsk, Refusal};
+use crate::accounts::{AccountId, LeaseAsk, Policy, Refusal};
 
 use super::family::{Family, Rank};
-use super::{Books, Ms};
+use super::{Books, Ms, policies};
 
 /// What an account must be to be chosen for one request.
 struct Sieve<'a> {
@@ -43,22 +43,59 @@ impl Books {
         Some((Sieve { ask, blocks, now: now.as_millisecond() }, family))
     }
 
-    /// The account with the most left, if the request fits.
+    /// The account that the pool's policy picks, if the request fits; else the one with the
+    /// most left, if it fits there.
     pub(super) fn best_that_fits(
         &mut self,
         ask: &LeaseAsk<'_>,
         now: Timestamp,
     ) -> Option<AccountId> {
+        let picked = match self.policy(ask.pool) {
+            _ if ask.only.is_some() => None,
+            Policy::MostRemaining => None,
+            Policy::Sticky => self.bound(ask, now),
+            Policy::Priority | Policy::RoundRobin => self.picked(ask, now),
+        };
+        let fits = picked.and_then(|id| self.if_it_fits(id, ask, now));
+        fits.or_else(|| self.if_it_fits(self.first(ask, now)?, ask, now))
+    }
+
+    /// The account that the request's conversation is on, if it may be leased.
+    fn bound(&self, ask: &LeaseAsk<'_>, now: Timestamp) -> Option<AccountId> {
         let (sieve, family) = self.sieve(ask, now)?;
-        let best = match ask.only {
+        let account = family.bindings.find(ask.conversation?, sieve.now)?;
+        let entry = self.accounts.get(&account).filter(|entry| sieve.takes(entry.id()))?;
+        entry.standing.spot().rank.map(|rank| rank.account)
+    }
+
+    /// The account that the policy's own order picks.
+    fn picked(&self, ask: &LeaseAsk<'_>, now: Timestamp) -> Option<AccountId> {
+        let (sieve, family) = self.sieve(ask, now)?;
+        let order = family.blocks.order(ask.model).map_or(&family.places, |order| &order.places);
+        policies::pick(family.policy, order, ask.estimate.signed(), |id| sieve.takes(id))
+    }
+
+    /// The account with the most left, or the pinned one.
+    fn first(&self, ask: &LeaseAsk<'_>, now: Timestamp) -> Option<AccountId> {
+        let (sieve, family) = self.sieve(ask, now)?;
+        let first = match ask.only {
             Some(_) => self.pinned(&sieve, family)?,
             None => {
-                let order = family.blocks.order(ask.model).unwrap_or(&family.ready);
+                let order = family.blocks.order(ask.model);
+                let order = order.map_or(&family.ready, |order| &order.ranks);
                 order.iter().find(|rank| sieve.takes(rank.account))?
             }
-        }
-        .account;
-        let entry = self.accounts.get_mut(&best)?;
+        };
+        Some(first.account)
+    }
+
+    fn if_it_fits(
+        &mut self,
+        id: AccountId,
+        ask: &LeaseAsk<'_>,
+        now: Timestamp,
+    ) -> Option<AccountId> {
+        let entry = self.accounts.get_mut(&id)?;
         // A window may have ended since the account was ranked.
         entry.roll(now, ask.resets);
         let fits = entry.remaining().is_none_or(|rest| ask.estimate.signed() <= rest);
@@ -73,7 +110,7 @@ impl Books {
             Some(_) => self.pinned(&sieve, family).filter(|rank| family.idle.contains(rank)),
             None => match family.blocks.order(ask.model) {
                 Some(order) => {
-                    order.iter().find(|rank| rank.is_idle() && sieve.takes(rank.account))
+                    order.ranks.iter().find(|rank| rank.is_idle() && sieve.takes(rank.account))
                 }
                 None => family.idle.iter().find(|rank| sieve.takes(rank.account)),
             },

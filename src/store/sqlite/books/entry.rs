@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::accounts::{
-    Account, AccountId, AccountState, Condition, Health, NewAccount, Resets, Tokens, Window,
+    Account, AccountId, AccountState, Condition, Health, NewAccount, Priority, Resets, Tokens,
+    Window,
 };
 
 use super::family::Standing;
@@ -16,6 +17,7 @@ pub(in super::super) struct Entry {
     pub(in super::super) fixed: Arc<Account>,
     pub(in super::super) condition: Condition,
     pub(in super::super) windows: Vec<Window>,
+    pub(in super::super) priority: Priority,
     pub(in super::super) last_used_at: Option<Timestamp>,
     /// The row of its last lease; 0: none.
     pub(in super::super) turn: i64,
@@ -29,6 +31,7 @@ pub(in super::super) struct Entry {
 impl Entry {
     pub(in super::super) fn bound(new: NewAccount, now: Timestamp) -> Self {
         let windows = new.windows.into_iter().map(Window::from).collect();
+        let priority = new.priority;
         let fixed = Account {
             id: new.id,
             pool: new.pool,
@@ -40,8 +43,10 @@ impl Entry {
             generation: new.generation,
             expires_at: new.expires_at,
             created_at: now,
+            short_key: None,
         };
-        Self::read(Arc::new(fixed), Condition::default(), windows, None)
+        let entry = Self::read(Arc::new(fixed), Condition::default(), windows, None);
+        Self { priority, ..entry }
     }
 
     /// An account as the file holds it; leases are added one by one.
@@ -55,6 +60,7 @@ impl Entry {
             fixed,
             condition,
             windows,
+            priority: Priority::default(),
             last_used_at,
             turn: 0,
             leased: Tokens::ZERO,
@@ -148,6 +154,7 @@ impl Entry {
         let health = &self.condition.health;
         AccountState {
             account: (*self.fixed).clone(),
+            priority: self.priority,
             health: if health.is_ready(now) { Health::Active } else { health.clone() },
             windows,
             leased: self.leased,

@@ -5,18 +5,20 @@ use std::collections::{BTreeSet, HashSet};
 
 use jiff::Timestamp;
 
-use crate::accounts::{AccountId, Health};
+use crate::accounts::{AccountId, Health, Policy};
 
+use super::bindings::Bindings;
 use super::blocks::Blocks;
+use super::policies::Place;
 use super::{Entry, Ms};
 
 /// An account's place in the order: most left, then fewest leases in flight, then
 /// longest unused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
-    rest: Reverse<i64>,
-    open: u32,
-    turn: i64,
+    pub(super) rest: Reverse<i64>,
+    pub(super) open: u32,
+    pub(super) turn: i64,
     pub(super) account: AccountId,
 }
 
@@ -32,11 +34,21 @@ impl Rank {
     }
 }
 
+/// An account's places in the orders that it is picked from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Spot {
+    /// By most left.
+    pub(super) rank: Option<Rank>,
+    /// By its pool's policy.
+    pub(super) place: Option<Place>,
+}
+
 /// Where an account is found in its family. Each field is its entry in the set of
 /// that name, so moving an account is a comparison of two standings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Standing {
     pub(super) ready: Option<Rank>,
+    place: Option<Place>,
     idle: Option<Rank>,
     leased_out: Option<AccountId>,
     timer: Option<(Ms, AccountId)>,
@@ -46,6 +58,11 @@ pub(super) struct Standing {
 }
 
 impl Standing {
+    /// Its places in the orders.
+    pub(super) fn spot(&self) -> Spot {
+        Spot { rank: self.ready, place: self.place }
+    }
+
     /// When it returns by itself.
     pub(super) fn returns_at(&self) -> Option<Ms> {
         self.timer.map(|(at, _)| at)
@@ -84,16 +101,23 @@ pub(super) struct Family {
     pub(super) resting: BTreeSet<(Ms, AccountId)>,
     /// Those that need a person.
     pub(super) stuck: BTreeSet<AccountId>,
+    /// Of the ready, those with something left, in the order of the pool's policy.
+    pub(super) places: BTreeSet<Place>,
+    pub(super) policy: Policy,
+    pub(super) bindings: Bindings,
     pub(super) blocks: Blocks,
 }
 
 impl Family {
     /// Moves an account to where it belongs.
     pub(super) fn stand(&mut self, entry: &mut Entry, now: Timestamp) {
-        let standing = standing(entry, now);
+        let mut standing = standing(entry, now);
+        standing.place =
+            standing.ready.and_then(|rank| Place::of(self.policy, entry.priority, rank));
         let old = std::mem::replace(&mut entry.standing, standing);
         shift(&mut self.ready, old.ready, standing.ready);
-        self.blocks.shift(entry.id(), old.ready, standing.ready);
+        shift(&mut self.places, old.place, standing.place);
+        self.blocks.shift(entry.id(), old.spot(), standing.spot());
         shift(&mut self.idle, old.idle, standing.idle);
         shift(&mut self.leased_out, old.leased_out, standing.leased_out);
         shift(&mut self.timers, old.timer, standing.timer);
@@ -108,13 +132,14 @@ impl Family {
         self.members.remove(&id);
         self.names.remove(&entry.fixed.name);
         shift(&mut self.ready, old.ready, None);
+        shift(&mut self.places, old.place, None);
         shift(&mut self.idle, old.idle, None);
         shift(&mut self.leased_out, old.leased_out, None);
         shift(&mut self.timers, old.timer, None);
         shift(&mut self.early, old.early, None);
         shift(&mut self.resting, old.resting, None);
         shift(&mut self.stuck, old.stuck, None);
-        self.blocks.remove(id, old.ready);
+        self.blocks.remove(id, old.spot());
     }
 
     /// Whether time has something to do here.

@@ -101,7 +101,8 @@ impl Books {
         let Some(entry) = self.accounts.get(&id) else { return false };
         let family = family_of(&mut self.pools, entry);
         family.is_some_and(|family| {
-            family.blocks.add(id, entry.standing.ready, model, until, &family.ready)
+            let orders = (&family.ready, &family.places);
+            family.blocks.add(id, entry.standing.spot(), model, until, orders)
         })
     }
 

@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
-use crate::accounts::{AccountId, Grant, LeaseAsk, LeaseId, LeaseKey, Refusal, Tokens, UserId};
+use crate::accounts::{
+    AccountId, Grant, LeaseAsk, LeaseId, LeaseKey, Policy, Refusal, Tokens, UserId,
+};
 
 use super::{Books, Ms, Note, family_of};
 
@@ -60,12 +62,19 @@ impl Books {
         let entry = self.accounts.get_mut(&id)?;
         let family = family_of(&mut self.pools, entry)?;
         let ailing = entry.condition.is_ailing(now);
+        let policy = ask.only.is_none().then_some(family.policy);
+        let conversation = ask.conversation.filter(|_| policy == Some(Policy::Sticky));
+        let stayed = conversation.is_some_and(|conversation| {
+            family.bindings.bind(conversation, id, now.as_millisecond()) == Some(id)
+        });
         let grant = Grant {
             account: id,
             remaining: entry.remaining(),
             candidates,
             granted_at: now,
             ailing,
+            policy,
+            stayed,
         };
         self.last_lease += 1;
         entry.turn = self.last_lease;

@@ -9,6 +9,7 @@
 //! (one pool on one platform). A model that is blocked on many accounts has an order of its
 //! own ([`blocks`]); past those of a model that is blocked on a few a lease walks.
 
+mod bindings;
 mod blocks;
 mod choice;
 mod entry;
@@ -18,7 +19,9 @@ mod health;
 mod lease;
 mod notes;
 mod people;
+mod policies;
 mod purses;
+mod renewal;
 mod settle;
 mod sweep;
 
@@ -27,7 +30,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::accounts::{
-    AccountId, AccountState, Condition, LeaseId, NewAccount, PlatformId, PoolId, Resets, Tokens,
+    AccountId, AccountState, Condition, LeaseId, NewAccount, PlatformId, Policy, PoolId, Resets,
+    Tokens,
 };
 
 use super::super::{Answer, StoreError};
@@ -52,6 +56,10 @@ pub(super) type Ms = i64;
 pub(super) struct Books {
     accounts: IdMap<AccountId, Entry>,
     pools: IdMap<PoolId, BTreeMap<PlatformId, Family>>,
+    /// The policies of pools that have one of their own.
+    policies: IdMap<PoolId, Policy>,
+    /// The policy of all others.
+    usual: Policy,
     leases: IdMap<LeaseId, OpenLease>,
     deadlines: BTreeSet<(Ms, LeaseId)>,
     /// Estimates of deadlines that a late exact figure may still replace.
@@ -61,6 +69,8 @@ pub(super) struct Books {
     last_lease: i64,
     pub(super) people: People,
     pub(super) purses: Purses,
+    /// Who makes an account's next short-lived key, and until when nobody else may.
+    renewals: IdMap<AccountId, (LeaseId, Timestamp)>,
     /// When old rows are deleted next.
     forget_at: Ms,
     rows: Vec<Note>,
@@ -68,6 +78,11 @@ pub(super) struct Books {
 }
 
 impl Books {
+    /// Books without a row, of a store whose pools have this policy unless they have their own.
+    pub(super) fn new(usual: Policy) -> Self {
+        Self { usual, ..Self::default() }
+    }
+
     pub(super) fn add_account(&mut self, new: NewAccount, now: Timestamp) -> Answer<()> {
         let family = self.pools.get(&new.pool).and_then(|all| all.get(&new.platform));
         if family.is_some_and(|family| family.names.contains(&new.name)) {
@@ -81,6 +96,7 @@ impl Books {
         self.rows.push(Note::Condition(entry.fixed.id, Condition::default()));
         // A verb that writes the windows of an account in use must fold in the same commit.
         self.rows.push(Note::Windows(entry.fixed.id, entry.windows.clone()));
+        self.rows.push(Note::Priority(entry.fixed.id, entry.priority));
         self.place(entry, now);
         Ok(())
     }
@@ -88,7 +104,9 @@ impl Books {
     /// Puts an account into its family; also what loading does.
     pub(super) fn place(&mut self, mut entry: Entry, now: Timestamp) {
         let (pool, platform) = (entry.fixed.pool, entry.fixed.platform.clone());
+        let policy = self.policy(pool);
         let family = self.pools.entry(pool).or_default().entry(platform).or_default();
+        family.policy = policy;
         self.last_lease = self.last_lease.max(entry.turn);
         family.members.insert(entry.fixed.id);
         family.names.insert(entry.fixed.name.clone());
@@ -102,6 +120,7 @@ impl Books {
         if let Some(family) = family_of(&mut self.pools, &entry) {
             family.remove(&entry);
         }
+        self.renewals.remove(&id);
         self.rows.push(Note::Removed(id));
         // Charges that are not folded yet would be replayed without their account.
         self.let_fold();

@@ -10,7 +10,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::accounts::{
-    Account, AccountId, Condition, GatewayTokenRow, LeaseId, Record, User, Window,
+    Account, AccountId, Condition, GatewayTokenRow, LeaseId, Policy, PoolId, Priority, Record,
+    User, Window,
 };
 
 use super::{Books, Charged, Counter, Entry, Ms, OpenLease, PurseNote};
@@ -26,7 +27,12 @@ pub(in super::super) enum Note {
     /// How often a key of the ring has sealed.
     Seals(Box<str>, u64),
     Account(Arc<Account>),
+    /// Its fixed part has another short-lived key.
+    Refreshed(Arc<Account>),
     Removed(AccountId),
+    Priority(AccountId, Priority),
+    /// A pool's own policy; `None`: it has none any more.
+    Policy(PoolId, Option<Policy>),
     Condition(AccountId, Condition),
     Windows(AccountId, Vec<Window>),
     Block {

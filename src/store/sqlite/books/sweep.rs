@@ -1,6 +1,6 @@
 //! What time does: deadlines, resets, ended pauses and blocks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -32,6 +32,9 @@ impl Books {
         if now.as_millisecond() >= self.forget_at {
             self.forget_at = now.as_millisecond() + FORGET_EVERY_MS;
             self.rows.push(Note::Forget { now: now.as_millisecond() });
+        }
+        for family in self.pools.values_mut().flat_map(BTreeMap::values_mut) {
+            family.bindings.forget(now.as_millisecond());
         }
         self.wake_all(now, resets);
         charged
@@ -111,8 +114,9 @@ impl Books {
             && let Some(Ended { account, model }) = family.blocks.pop_due(now.as_millisecond())
         {
             ended += 1;
-            let rank = self.accounts.get(&account).and_then(|entry| entry.standing.ready);
-            family.blocks.readmit(rank, &model);
+            let entry = self.accounts.get(&account);
+            let spot = entry.map(|entry| entry.standing.spot()).unwrap_or_default();
+            family.blocks.readmit(spot, &model);
             self.rows.push(Note::Unblock { account, model });
         }
         ended

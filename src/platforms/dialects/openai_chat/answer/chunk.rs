@@ -15,23 +15,35 @@ use crate::platforms::rules::AnswerRules;
 
 /// What a chunk says.
 #[derive(Debug, Default)]
-pub(super) struct Chunk<'a> {
-    pub(super) id: Option<Cow<'a, str>>,
-    pub(super) created: Option<i64>,
-    pub(super) model: Option<Cow<'a, str>>,
-    pub(super) choices: Vec<ChoiceDelta<'a>>,
-    pub(super) usage: Option<UsageReport>,
+pub(crate) struct Chunk<'a> {
+    pub(crate) id: Option<Cow<'a, str>>,
+    pub(crate) created: Option<i64>,
+    pub(crate) model: Option<Cow<'a, str>>,
+    pub(crate) choices: Vec<ChoiceDelta<'a>>,
+    pub(crate) usage: Option<UsageReport>,
 }
 
 /// What a chunk adds to one choice. Texts are JSON strings, quotes included, never empty.
 #[derive(Debug, Default)]
-pub(super) struct ChoiceDelta<'a> {
+pub(crate) struct ChoiceDelta<'a> {
     pub(super) index: u32,
     pub(super) reasoning: Option<Cow<'a, str>>,
     pub(super) content: Option<Cow<'a, str>>,
     pub(super) calls: Vec<CallDelta<'a>>,
-    pub(super) finish: Option<Cow<'a, str>>,
+    /// A JSON list's entries, without its brackets.
+    pub(super) logprobs: Option<&'a str>,
+    pub(crate) finish: Option<Cow<'a, str>>,
     pub(super) mark: Mark,
+}
+
+impl<'a> ChoiceDelta<'a> {
+    /// What adds nothing but a text, a JSON string, or ends the only choice.
+    pub(crate) fn plain(
+        content: Option<Cow<'a, str>>,
+        finish: Option<Cow<'a, str>>,
+    ) -> ChoiceDelta<'a> {
+        ChoiceDelta { content, finish, ..ChoiceDelta::default() }
+    }
 }
 
 /// What a chunk adds to one tool call.
@@ -83,8 +95,9 @@ struct Marked<'a> {
     choices: Option<Vec<Object<'a>>>,
 }
 
+/// A choice as it came; read by [`read_choices`].
 #[derive(Deserialize)]
-struct Choice<'a> {
+pub(crate) struct Choice<'a> {
     #[serde(borrow)]
     index: Raw<'a>,
     #[serde(borrow)]
@@ -92,6 +105,8 @@ struct Choice<'a> {
     /// In whole answers.
     #[serde(borrow)]
     message: Option<Delta<'a>>,
+    #[serde(borrow)]
+    logprobs: Raw<'a>,
     #[serde(borrow)]
     finish_reason: Raw<'a>,
 }
@@ -133,8 +148,7 @@ impl<'a> Chunk<'a> {
     /// Reads a chunk, or a whole answer, whose choices have `message` for `delta`.
     pub(super) fn read(text: &'a str, rules: &AnswerRules) -> serde_json::Result<Chunk<'a>> {
         let top: Top<'a> = serde_json::from_str(text)?;
-        let choices = top.choices.unwrap_or_default();
-        let mut choices: Vec<ChoiceDelta<'a>> = choices.into_iter().map(read_choice).collect();
+        let mut choices = read_choices(top.choices.unwrap_or_default());
         if may_be_marked(text, rules) {
             let marked: Marked<'_> = serde_json::from_str(text)?;
             for (choice, marked) in choices.iter_mut().zip(marked.choices.unwrap_or_default()) {
@@ -151,15 +165,22 @@ impl<'a> Chunk<'a> {
     }
 }
 
-fn read_choice(choice: Choice<'_>) -> ChoiceDelta<'_> {
+/// What choices add, of a chunk or (with `message`) of a whole answer.
+pub(crate) fn read_choices(choices: Vec<Choice<'_>>) -> Vec<ChoiceDelta<'_>> {
+    (0..).zip(choices).map(|(place, choice)| read_choice(place, choice)).collect()
+}
+
+/// A choice without a number has that of its place.
+fn read_choice(place: u32, choice: Choice<'_>) -> ChoiceDelta<'_> {
     let mut read = ChoiceDelta {
-        index: choice.index.and_then(number).unwrap_or(0),
+        index: choice.index.and_then(number).unwrap_or(place),
+        logprobs: choice.logprobs.and_then(logprobs),
         finish: choice.finish_reason.and_then(word),
         ..ChoiceDelta::default()
     };
     if let Some(delta) = choice.delta.or(choice.message) {
-        read.content = delta.content.and_then(text);
-        read.reasoning = delta.reasoning_content.or(delta.reasoning).and_then(text);
+        read.content = delta.content.and_then(read_content);
+        read.reasoning = delta.reasoning_content.or(delta.reasoning).and_then(read_content);
         read.calls = delta.tool_calls.map(|json| read_calls(json.get())).unwrap_or_default();
     }
     read
@@ -203,7 +224,7 @@ fn arguments(json: &RawValue) -> Option<Cow<'_, str>> {
 }
 
 /// A text that is not empty, as a JSON string; a list of text parts becomes one text.
-fn text(json: &RawValue) -> Option<Cow<'_, str>> {
+pub(crate) fn read_content(json: &RawValue) -> Option<Cow<'_, str>> {
     match json.get() {
         "\"\"" => None,
         text if text.starts_with('"') => Some(Cow::Borrowed(text)),
@@ -222,6 +243,18 @@ fn joined_parts(json: &str) -> Option<String> {
         joined.push_str(&part.get("text").and_then(read_text).unwrap_or_default());
     }
     Some(joined)
+}
+
+/// The entries of `{"content":[…]}`, if there are any.
+fn logprobs(json: &RawValue) -> Option<&str> {
+    #[derive(Deserialize)]
+    struct Logprobs<'a> {
+        #[serde(borrow)]
+        content: Raw<'a>,
+    }
+    let read: Logprobs<'_> = serde_json::from_str(json.get()).ok()?;
+    let entries = read.content?.get().strip_prefix('[')?.strip_suffix(']')?.trim();
+    (!entries.is_empty()).then_some(entries)
 }
 
 fn word(json: &RawValue) -> Option<Cow<'_, str>> {

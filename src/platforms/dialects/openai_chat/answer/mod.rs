@@ -13,38 +13,73 @@ mod whole;
 
 use std::sync::Arc;
 
+pub(crate) use chunk::{Choice, ChoiceDelta, Chunk, read_choices, read_content};
 pub(super) use stream::Stream;
 pub(super) use whole::whole;
 
+use self::facts::Facts;
 use crate::front::{ByteCensus, Produced, Usage, UsageReport};
 use crate::platforms::failure::{Said, inside};
+use crate::platforms::rules::Form;
 use crate::platforms::{Face, Model, Platform, PlatformError};
 
 /// What holds for one attempt.
-pub(super) struct Context {
-    pub(super) platform: Arc<Platform>,
-    pub(super) face: Arc<Face>,
-    pub(super) model: Arc<Model>,
+pub(crate) struct Context {
+    pub(crate) platform: Arc<Platform>,
+    pub(crate) face: Arc<Face>,
+    pub(crate) model: Arc<Model>,
     /// Our clock, in Unix seconds.
-    pub(super) created: i64,
+    pub(crate) created: i64,
     /// The caller wants a stream.
-    pub(super) streamed: bool,
+    pub(crate) streamed: bool,
     /// The caller wants usage at the stream's end.
-    pub(super) usage_asked: bool,
+    pub(crate) usage_asked: bool,
     /// The caller speaks of `functions`.
-    pub(super) legacy: bool,
+    pub(crate) legacy: bool,
+    /// How much goes on as it came.
+    pub(crate) form: Form,
+    /// Reads what is written anew.
+    pub(crate) read: Read,
+    /// Usage runs along with the answer: it is the platform's last word at its end alone.
+    pub(crate) counts_along: bool,
+}
+
+/// Reads an event or a whole answer as what it adds. Another envelope around the same
+/// answer is another reader.
+pub(crate) type Read = for<'a> fn(Came<'a>, &Context) -> Result<Chunk<'a>, PlatformError>;
+
+/// What a platform sent at once.
+#[derive(Clone, Copy)]
+pub(crate) struct Came<'a> {
+    /// The event's data, or the body.
+    pub(crate) data: &'a [u8],
+    /// The whole event, its comments too, or the body.
+    pub(crate) block: &'a [u8],
+}
+
+/// Reads a chunk in the front's form, or a whole answer.
+pub(super) fn read<'a>(came: Came<'a>, context: &Context) -> Result<Chunk<'a>, PlatformError> {
+    let text = std::str::from_utf8(came.data).map_err(|_| context.unreadable())?;
+    let chunk = Chunk::read(text, &context.face.answer);
+    let says_nothing = chunk.as_ref().map_or(true, |chunk| chunk.choices.is_empty());
+    if (says_nothing || Facts::of(came.data).error)
+        && let Some(said) = Said::find(came.data)
+    {
+        return Err(context.said(said));
+    }
+    chunk.map_err(|_| context.unreadable())
 }
 
 /// What was counted on the way.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
-    pub(super) usage: Option<UsageReport>,
-    pub(super) produced: Produced,
+pub(crate) struct Tally {
+    pub(crate) usage: Option<UsageReport>,
+    pub(crate) produced: Produced,
 }
 
 impl Tally {
     /// The platform's count, if it can be believed.
-    pub(super) fn usage(&self, face: &Face) -> Option<Usage> {
+    pub(crate) fn usage(&self, face: &Face) -> Option<Usage> {
         let usage = self.usage?.usage();
         let wrote = self.produced.census() != ByteCensus::NOTHING;
         let doubtful = face.answer.zero_output_is_unknown && usage.output == 0 && wrote;
@@ -53,11 +88,11 @@ impl Tally {
 }
 
 impl Context {
-    fn said(&self, said: Said) -> PlatformError {
+    pub(crate) fn said(&self, said: Said) -> PlatformError {
         inside(&self.platform, &self.face, said)
     }
 
-    fn unreadable(&self) -> PlatformError {
+    pub(crate) fn unreadable(&self) -> PlatformError {
         PlatformError::fault(format!("{} sent what is no JSON", self.platform.id))
     }
 

@@ -39,16 +39,12 @@ impl Rebuilt {
     /// Takes one chunk.
     pub(super) fn chunk(
         &mut self,
-        text: &str,
+        chunk: Chunk<'_>,
         context: &Context,
         tally: &mut Tally,
         sink: &mut impl Sink,
     ) -> Result<(), PlatformError> {
         let rules = &context.face.answer;
-        let chunk = Chunk::read(text, rules).map_err(|_| context.unreadable())?;
-        if let Some(usage) = chunk.usage {
-            tally.usage = Some(usage);
-        }
         for delta in &chunk.choices {
             if delta
                 .finish
@@ -64,25 +60,28 @@ impl Rebuilt {
         for delta in chunk.choices {
             self.choice(delta, context, tally, sink);
         }
+        let is_last = !context.counts_along || self.choices.iter().all(|choice| choice.finished);
+        if let Some(usage) = chunk.usage.filter(|_| is_last) {
+            tally.usage = Some(usage);
+        }
         Ok(())
     }
 
     /// Takes a whole answer, in which every choice counts, an empty one too.
     pub(super) fn whole(
         &mut self,
-        text: &str,
+        chunk: Chunk<'_>,
         context: &Context,
         tally: &mut Tally,
         sink: &mut impl Sink,
     ) -> Result<(), PlatformError> {
-        let chunk = Chunk::read(text, &context.face.answer).map_err(|_| context.unreadable())?;
         self.begin(&chunk, context, sink);
         for delta in &chunk.choices {
             if delta.index < MOST_CHOICES {
                 self.open(delta.index, sink);
             }
         }
-        self.chunk(text, context, tally, sink)
+        self.chunk(chunk, context, tally, sink)
     }
 
     /// The answer ended, in the way that `said` tells.
@@ -172,9 +171,11 @@ impl Rebuilt {
                 reasoning: delta.reasoning,
                 content: delta.content,
                 calls,
+                logprobs: delta.logprobs,
                 ..Delta::default()
             };
-            if added.reasoning.is_some() || added.content.is_some() || !added.calls.is_empty() {
+            let says = added.reasoning.is_some() || added.content.is_some();
+            if says || !added.calls.is_empty() || added.logprobs.is_some() {
                 add_text(&added, &mut tally.produced);
                 sink.add(choice.index, added);
             }

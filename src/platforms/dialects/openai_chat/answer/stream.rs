@@ -2,14 +2,12 @@
 
 use bytes::Bytes;
 
-use super::facts::Facts;
 use super::outbox::Outbox;
 use super::passed::{Passed, is_done};
 use super::rebuilt::{Ending, Rebuilt};
-use super::{Context, Tally};
+use super::{Came, Context, Tally};
 use crate::front::sse::{Event, Splitter, events};
 use crate::platforms::dialects::pivot::{Chunks, Draft, Sink};
-use crate::platforms::failure::Said;
 use crate::platforms::rules::Form;
 use crate::platforms::{Fed, PlatformError, StreamEnd};
 
@@ -39,7 +37,7 @@ enum Step {
 
 impl Stream {
     pub(in super::super) fn new(context: &Context) -> Stream {
-        let form = context.face.answer.form;
+        let form = context.form;
         let way = if !context.streamed {
             Way::Gathered(Rebuilt::default(), Draft::default())
         } else if form == Form::Rebuilt || context.legacy {
@@ -116,7 +114,7 @@ impl Stream {
             if event.data.is_empty() {
                 continue;
             }
-            match self.event(&event, context, &mut out) {
+            match self.event(&event, run, context, &mut out) {
                 Ok(Step::On) => {}
                 Ok(Step::Done) => return self.done(out.finish()),
                 Err(error) => return self.fail(out.finish(), error),
@@ -128,6 +126,7 @@ impl Stream {
     fn event(
         &mut self,
         event: &Event<'_>,
+        run: &[u8],
         context: &Context,
         out: &mut Outbox<'_>,
     ) -> Result<Step, PlatformError> {
@@ -136,15 +135,17 @@ impl Stream {
             return Ok(Step::Done);
         }
         let tally = &mut self.tally;
+        let block = run.get(event.place.clone()).unwrap_or_default();
+        let came = Came { data: &event.data, block };
         let result = match &mut self.way {
             Way::Passed(passed) => passed.event(event, context, tally, out),
             Way::Rebuilt(rebuilt, chunks) => {
-                let result = rebuild(event, rebuilt, context, tally, chunks);
+                let result = rebuild(came, rebuilt, context, tally, chunks);
                 out.put(&chunks.take());
                 result
             }
             Way::Gathered(rebuilt, draft) => {
-                let result = rebuild(event, rebuilt, context, tally, draft);
+                let result = rebuild(came, rebuilt, context, tally, draft);
                 if draft.size() > MOST_GATHERED {
                     return Err(PlatformError::fault("the answer is longer than 64 MiB"));
                 }
@@ -194,18 +195,12 @@ impl Stream {
 }
 
 fn rebuild(
-    event: &Event<'_>,
+    came: Came<'_>,
     rebuilt: &mut Rebuilt,
     context: &Context,
     tally: &mut Tally,
     sink: &mut impl Sink,
 ) -> Result<(), PlatformError> {
-    let facts = Facts::of(&event.data);
-    if (facts.error || !facts.choices)
-        && let Some(said) = Said::find(&event.data)
-    {
-        return Err(context.said(said));
-    }
-    let text = std::str::from_utf8(&event.data).map_err(|_| context.unreadable())?;
-    rebuilt.chunk(text, context, tally, sink)
+    let chunk = (context.read)(came, context)?;
+    rebuilt.chunk(chunk, context, tally, sink)
 }

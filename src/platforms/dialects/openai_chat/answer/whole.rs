@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::facts::add_text;
 use super::rebuilt::{Ending, Rebuilt};
-use super::{Context, Tally, tidy};
+use super::{Came, Context, Tally, tidy};
 use crate::front::UsageReport;
 use crate::front::object::{Object, text_to_json};
 use crate::platforms::dialects::pivot::Draft;
@@ -14,6 +14,9 @@ use crate::platforms::{Answer, PlatformError};
 
 /// Brings a whole answer into the front's form.
 pub(in super::super) fn whole(body: Bytes, context: &Context) -> Result<Answer, PlatformError> {
+    if context.form == Form::Rebuilt || context.legacy {
+        return rebuilt(&body, context);
+    }
     let unreadable = || context.unreadable();
     let text = std::str::from_utf8(&body).map_err(|_| unreadable())?;
     let top = Object::parse(text).map_err(|_| unreadable())?;
@@ -26,11 +29,8 @@ pub(in super::super) fn whole(body: Bytes, context: &Context) -> Result<Answer, 
     if choices.is_none_or(|choices| matches!(choices, "[]" | "{}")) {
         return Err(context.silent());
     }
-    if context.face.answer.form == Form::Rebuilt || context.legacy {
-        return rebuilt(text, context);
-    }
     let tally = tally(&top, &body);
-    let body = match context.face.answer.form {
+    let body = match context.form {
         Form::Tidied => tidied(top, context)?,
         Form::Passed | Form::Rebuilt => body.clone(),
     };
@@ -65,10 +65,11 @@ fn tidied(mut top: Object<'_>, context: &Context) -> Result<Bytes, PlatformError
     Ok(top.to_json().into())
 }
 
-fn rebuilt(text: &str, context: &Context) -> Result<Answer, PlatformError> {
+fn rebuilt(body: &[u8], context: &Context) -> Result<Answer, PlatformError> {
     let (mut rebuilt, mut draft, mut tally) =
         (Rebuilt::default(), Draft::default(), Tally::default());
-    rebuilt.whole(text, context, &mut tally, &mut draft)?;
+    let chunk = (context.read)(Came { data: body, block: body }, context)?;
+    rebuilt.whole(chunk, context, &mut tally, &mut draft)?;
     rebuilt.end(Ending::Whole, context, &tally, &mut draft)?;
     Ok(Answer {
         body: draft.write(context.legacy),

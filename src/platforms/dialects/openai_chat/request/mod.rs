@@ -48,15 +48,29 @@ pub(super) fn build(
         let body = splice::splice(ask, &model.upstream);
         return Ok(Built { body, streams: ask.wants_stream(), legacy: false });
     }
-    put_right(face, model, reach, ask)
+    let right = put_right(face, model, reach, ask)?;
+    let Right { mut fields, streams, legacy } = right;
+    ask_for_usage(&mut fields, &face.request, streams);
+    Ok(Built { body: fields.to_json().into(), streams, legacy })
 }
 
-fn put_right(
-    face: &Face,
+/// A request that every rule was applied to.
+pub(crate) struct Right<'a> {
+    pub(crate) fields: Object<'a>,
+    pub(crate) streams: bool,
+    pub(crate) legacy: bool,
+}
+
+/// Applies every rule of the face to the caller's request.
+///
+/// # Errors
+/// What can't be read, with its field.
+pub(crate) fn put_right<'a>(
+    face: &'a Face,
     model: &Model,
-    reach: &Reach,
-    ask: &ChatRequest,
-) -> Result<Built, BadRequest> {
+    reach: &'a Reach,
+    ask: &'a ChatRequest,
+) -> Result<Right<'a>, BadRequest> {
     let (rules, traits) = (&face.request, &reach.traits);
     let mut json = "[]";
     let noted = ask.fields().inspect(|field| {
@@ -83,11 +97,10 @@ fn put_right(
             Some(StreamsOnly::WhenThinking) => thinking.is_on,
             None => false,
         };
-    ask_for_usage(&mut draft.fields, rules, streams);
     if let Some(json) = draft.messages.to_json() {
         draft.fields.set("messages", json);
     }
-    Ok(Built { body: draft.fields.to_json().into(), streams, legacy })
+    Ok(Right { fields: draft.fields, streams, legacy })
 }
 
 fn ask_for_usage(fields: &mut Object<'_>, rules: &RequestRules, streams: bool) {

@@ -7,29 +7,40 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit, Mac};
 use http::Uri;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
-use sha2::Sha256;
 use url::form_urlencoded::Serializer;
 use zeroize::Zeroizing;
 
+use super::hmac_sha256;
 use crate::front::object::{Object, text_to_json};
+use crate::platforms::UpstreamRequest;
 
 /// What signs.
-pub(super) struct Keys<'a> {
-    pub(super) app_id: &'a str,
-    pub(super) api_key: &'a str,
-    pub(super) api_secret: &'a str,
+pub(in crate::platforms) struct Keys<'a> {
+    pub(in crate::platforms) app_id: &'a str,
+    pub(in crate::platforms) api_key: &'a str,
+    pub(in crate::platforms) api_secret: &'a str,
 }
 
 impl Keys<'_> {
-    /// The address, signed at this time; nothing where the address has no host.
-    pub(super) fn sign(&self, url: &Uri, at: Timestamp) -> Option<Uri> {
+    /// Signs a request's address at this time, and names the app in its frame; nothing where
+    /// the address has no host, or the body is no frame.
+    pub(in crate::platforms) fn sign(
+        &self,
+        request: &mut UpstreamRequest,
+        at: Timestamp,
+    ) -> Option<()> {
+        request.url = self.address(&request.url, at)?;
+        request.body = self.name_app(&request.body)?;
+        Some(())
+    }
+
+    fn address(&self, url: &Uri, at: Timestamp) -> Option<Uri> {
         let host = url.authority()?.as_str();
         let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok()?;
-        let signature = self.signature(host, &date, url.path())?;
+        let signature = self.signature(host, &date, url.path());
         let proof = Zeroizing::new(format!(
             r#"api_key="{}", algorithm="hmac-sha256", headers="host date request-line", signature="{signature}""#,
             self.api_key
@@ -43,15 +54,13 @@ impl Keys<'_> {
         format!("{scheme}://{host}{}?{query}", url.path()).parse().ok()
     }
 
-    fn signature(&self, host: &str, date: &str, path: &str) -> Option<String> {
+    fn signature(&self, host: &str, date: &str, path: &str) -> String {
         let text = format!("host: {host}\ndate: {date}\nGET {path} HTTP/1.1");
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.api_secret.as_bytes()).ok()?;
-        mac.update(text.as_bytes());
-        Some(STANDARD.encode(mac.finalize().into_bytes()))
+        STANDARD.encode(hmac_sha256(self.api_secret.as_bytes(), text.as_bytes()))
     }
 
     /// The request frame with the app that it is for; nothing where it is no frame.
-    pub(super) fn name_app(&self, frame: &Bytes) -> Option<Bytes> {
+    fn name_app(&self, frame: &Bytes) -> Option<Bytes> {
         let mut frame = Object::parse(std::str::from_utf8(frame).ok()?).ok()?;
         let mut header = Object::default();
         header.set("app_id", text_to_json(self.app_id));
@@ -86,21 +95,21 @@ mod tests {
                       cz0iaG9zdCBkYXRlIHJlcXVlc3QtbGluZSIsIHNpZ25hdHVyZT0iUk5sSnJZaDREOEhOSi8rdHVl\
                       V1VxYXFCZndTU2g4UFJtcVVxZDBabWppVT0i&date=Mon%2C+21+Sep+2026+14%3A13%3A20+\
                       GMT&host=spark-api.xf-yun.com";
-        assert_eq!(KEYS.sign(&url, at).unwrap().to_string(), signed);
+        assert_eq!(KEYS.address(&url, at).unwrap().to_string(), signed);
     }
 
     #[test]
     fn the_signature_is_the_one_that_the_vendor_publishes() {
         let keys = Keys { api_secret: "MjlmNzkzNmZkMDQ2OTc0ZDdmNGE2ZTZi", ..KEYS };
         let date = "Fri, 05 May 2023 10:43:39 GMT";
-        let signature = keys.signature("spark-api.xf-yun.com", date, "/v1.1/chat").unwrap();
+        let signature = keys.signature("spark-api.xf-yun.com", date, "/v1.1/chat");
         assert_eq!(signature, "z5gHdu3pxVV4ADMyk467wOWDQ9q6BQzR3nfMTjc/DaQ=");
     }
 
     #[test]
     fn a_port_is_part_of_the_host_that_is_signed() {
         let url = "ws://127.0.0.1:8080/v1.1/chat".parse().unwrap();
-        let signed = KEYS.sign(&url, Timestamp::UNIX_EPOCH).unwrap().to_string();
+        let signed = KEYS.address(&url, Timestamp::UNIX_EPOCH).unwrap().to_string();
         assert!(signed.ends_with("&host=127.0.0.1%3A8080"), "{signed}");
     }
 

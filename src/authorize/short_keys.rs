@@ -1,0 +1,279 @@
+//! Short-lived keys: made once for all who need one, and renewed before their end.
+//!
+//! In one process one task makes an account's key and others wait for it; of several
+//! gateways the one with the claim does. The task is nobody's request: a caller who hangs
+//! up breaks nothing off. Should its gateway die, the claim ends by its time. A key of too
+//! many costs nothing but itself, so nothing is fenced further.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::task::TaskTracker;
+use zeroize::Zeroizing;
+
+use super::fetch::{KeyError, fetch};
+use super::open::open;
+use crate::accounts::{Account, AccountId, LeaseId, PlatformId, ShortKey};
+use crate::platforms::{Credential, Face, Issued, Platform, Secret};
+use crate::store::{Store, StoreError};
+use crate::telemetry::clock::{self, Stopwatch};
+use crate::upstream::Client;
+use crate::vault::{Plain, Vault};
+
+/// The field that a short-lived key's seal is bound to.
+const FIELD: &str = "short_key";
+/// A claim lasts longer than a request for a key.
+const CLAIM: Duration = Duration::from_secs(30);
+/// As long as another's key is waited for, and how often is looked.
+const PATIENCE: Duration = Duration::from_secs(25);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// Who comes so soon after a failure is told of it: it would fail the same way.
+const FAILED_LATELY: Duration = Duration::from_secs(2);
+/// A key that ends sooner is not sent: it would end on its way.
+const MARGIN: SignedDuration = SignedDuration::from_secs(10);
+
+/// The short-lived keys of all accounts.
+pub struct ShortKeys {
+    store: Arc<dyn Store>,
+    vault: Arc<Vault>,
+    turns: Mutex<HashMap<Owner, Arc<Turn>>>,
+    /// Keys of the operator's own credentials, which lie in no store.
+    operators: Mutex<HashMap<Owner, ShortKey>>,
+}
+
+/// Whose key it is: an account's, or that of the operator's credential of a number.
+type Owner = (AccountId, PlatformId, u64);
+
+/// Whose turn it is to make one key in this process, and how the last try failed.
+type Turn = tokio::sync::Mutex<Option<(Stopwatch, KeyError)>>;
+
+/// Who asks for a key.
+#[derive(Clone)]
+pub struct Asking {
+    /// What the issuer is asked with.
+    pub client: Client,
+    /// Where tasks live that outlast their request.
+    pub tasks: TaskTracker,
+    /// The account's platform.
+    pub platform: Arc<Platform>,
+    /// Its face there.
+    pub face: Arc<Face>,
+    /// The account.
+    pub account: Arc<Account>,
+    /// A key that ends no later than this was refused.
+    pub refused: Option<Timestamp>,
+}
+
+impl ShortKeys {
+    /// The keys of a store's accounts.
+    pub fn new(store: Arc<dyn Store>, vault: Arc<Vault>) -> Self {
+        Self { store, vault, turns: Mutex::default(), operators: Mutex::default() }
+    }
+
+    /// The account's short-lived key, and when it ends: the one that is there, or a new one.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub async fn key(self: &Arc<Self>, asking: &Asking) -> Result<(Secret, Timestamp), KeyError> {
+        let there = self
+            .there(&asking.account, asking.refused)
+            .and_then(|key| Some((self.open(&asking.account, &key)?, key)));
+        let now = clock::now();
+        match there {
+            Some((key, short)) if now < short.renew_at => Ok((key, short.ends_at)),
+            Some((key, short)) => {
+                // It still lives: nobody waits for the next one.
+                let (keys, asking) = (self.clone(), asking.clone());
+                let tasks = asking.tasks.clone();
+                tasks.spawn(async move {
+                    if let Err(error) = keys.make(&asking, true).await {
+                        let (account, platform) = (asking.account.id.0, &asking.platform.id);
+                        tracing::warn!(account, %platform, %error, "no new short-lived key");
+                    }
+                });
+                Ok((key, short.ends_at))
+            }
+            None => {
+                let (keys, own) = (self.clone(), asking.clone());
+                let made = asking.tasks.spawn(async move { keys.make(&own, false).await }).await;
+                let lost = |_| KeyError::Unkept("the gateway is shutting down".into());
+                let (account, short) = made.map_err(lost)??;
+                let key = self.open(&account, &short);
+                let key = key.ok_or_else(|| unkept("a key that was just sealed does not open"))?;
+                Ok((key, short.ends_at))
+            }
+        }
+    }
+
+    /// The key that is there, if it can be sent.
+    fn there(&self, account: &Account, refused: Option<Timestamp>) -> Option<ShortKey> {
+        let key = if account.id == AccountId::OPERATOR {
+            let own = self.operators.lock().unwrap_or_else(PoisonError::into_inner);
+            own.get(&owner(account)).cloned()
+        } else {
+            account.own_short_key().cloned()
+        };
+        key.filter(|key| {
+            key.ends_at.duration_since(clock::now()) > MARGIN
+                && refused.is_none_or(|refused| key.ends_at > refused)
+        })
+    }
+
+    /// A key whose wrapping left the ring is as good as none.
+    fn open(&self, account: &Account, key: &ShortKey) -> Option<Secret> {
+        let plain = self.vault.open_credential(&account.place(FIELD), &key.sealed).ok()?;
+        let text = std::str::from_utf8(plain.expose_secret()).ok()?;
+        Some(Zeroizing::new(text.to_owned()))
+    }
+
+    /// Makes the next key, or waits for whoever does. `early`: the last one still lives, so
+    /// whoever makes it already is left to it.
+    async fn make(
+        &self,
+        asking: &Asking,
+        early: bool,
+    ) -> Result<(Arc<Account>, ShortKey), KeyError> {
+        let turn = self.turn(&asking.account);
+        let mut turn = match turn.try_lock() {
+            Ok(turn) => turn,
+            Err(_) if early => return Err(unkept("it is being made")),
+            Err(_) => turn.lock().await,
+        };
+        if let Some((since, error)) = &*turn
+            && since.elapsed() < FAILED_LATELY
+        {
+            return Err(error.clone());
+        }
+        let made = self.make_or_wait(asking, early).await;
+        *turn = made.as_ref().err().map(|error| (Stopwatch::start(), error.clone()));
+        made
+    }
+
+    async fn make_or_wait(
+        &self,
+        asking: &Asking,
+        early: bool,
+    ) -> Result<(Arc<Account>, ShortKey), KeyError> {
+        let id = asking.account.id;
+        if id == AccountId::OPERATOR {
+            return match self.fresh(&asking.account, asking, early) {
+                Some(key) => Ok((asking.account.clone(), key)),
+                None => self.fetch(asking, asking.account.clone()).await,
+            };
+        }
+        let claim = LeaseId(u128::from(random()?) << 64 | u128::from(random()?));
+        let since = Stopwatch::start();
+        loop {
+            let claimed = self.store.claim_renewal(id, claim, CLAIM).await.map_err(store)?;
+            let account = self.store.account(id).await.map_err(store)?;
+            let account = account.ok_or_else(|| unkept("the account was removed"))?;
+            let fresh = self.fresh(&account, asking, early);
+            if claimed || fresh.is_some() {
+                let made = match fresh {
+                    Some(key) => Ok((account, key)),
+                    None => self.fetch(asking, account).await,
+                };
+                if claimed && let Err(error) = self.store.end_renewal(id, claim).await {
+                    tracing::debug!(%error, "a claim ends by its time");
+                }
+                return made;
+            }
+            if early || since.elapsed() >= PATIENCE {
+                return Err(unkept("another gateway has not made it yet"));
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// A key that somebody else made meanwhile.
+    fn fresh(&self, account: &Account, asking: &Asking, early: bool) -> Option<ShortKey> {
+        let key = self.there(account, asking.refused)?;
+        let opens = self.open(account, &key).is_some();
+        (opens && !(early && key.renew_at <= clock::now())).then_some(key)
+    }
+
+    async fn fetch(
+        &self,
+        asking: &Asking,
+        account: Arc<Account>,
+    ) -> Result<(Arc<Account>, ShortKey), KeyError> {
+        let credential: Credential =
+            open(&self.vault, &account).map_err(|error| KeyError::Unkept(error.to_string()))?;
+        let Asking { client, platform, face, .. } = asking;
+        let issuer = credential.issuer(face).ok_or_else(|| unkept("nobody issues such keys"))?;
+        let asked_at = clock::now();
+        let issued = fetch(client, platform, face, issuer, &credential).await?;
+        let key = self.seal(&account, issued, asked_at).await?;
+        if account.id == AccountId::OPERATOR {
+            let mut own = self.operators.lock().unwrap_or_else(PoisonError::into_inner);
+            own.insert(owner(&account), key.clone());
+        } else {
+            // One that ends later may have come meanwhile: this one is good all the same.
+            self.store.keep_short_key(account.id, key.clone()).await.map_err(store)?;
+        }
+        Ok((account, key))
+    }
+
+    async fn seal(
+        &self,
+        account: &Account,
+        issued: Issued,
+        asked_at: Timestamp,
+    ) -> Result<ShortKey, KeyError> {
+        let seals = self.store.count_seal(self.vault.sealing_kid().as_str()).await;
+        let worn = |error: crate::vault::SealError| KeyError::Unkept(error.to_string());
+        if let Some(worn) = self.vault.may_seal(seals.map_err(store)?).map_err(worn)? {
+            tracing::warn!("{worn}");
+        }
+        let plain = Plain::from(issued.key.as_bytes().to_vec());
+        let sealed = self.vault.seal_credential(&account.place(FIELD), &plain).map_err(worn)?;
+        let lead = lead(issued.ends_at.duration_since(asked_at));
+        let renew_at = issued.ends_at.checked_sub(lead).unwrap_or(issued.ends_at);
+        Ok(ShortKey { sealed, generation: account.generation, renew_at, ends_at: issued.ends_at })
+    }
+
+    fn turn(&self, account: &Account) -> Arc<Turn> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.entry(owner(account)).or_default().clone()
+    }
+}
+
+fn owner(account: &Account) -> Owner {
+    let generation = if account.id == AccountId::OPERATOR { account.generation } else { 0 };
+    (account.id, account.platform.clone(), generation)
+}
+
+/// How long before its end a key is renewed: a tenth of its life, five minutes at least,
+/// but half of its life at most.
+fn lead(life: SignedDuration) -> SignedDuration {
+    (life / 10).max(SignedDuration::from_mins(5)).min(life / 2)
+}
+
+fn random() -> Result<u64, KeyError> {
+    getrandom::u64().map_err(|error| KeyError::Unkept(error.to_string()))
+}
+
+fn store(error: StoreError) -> KeyError {
+    KeyError::Unkept(error.to_string())
+}
+
+fn unkept(why: &str) -> KeyError {
+    KeyError::Unkept(why.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_renewed_well_before_its_end() {
+        let seconds = SignedDuration::from_secs;
+        for (life, before) in
+            [(60, 30), (300, 150), (1800, 300), (3600, 360), (30 * 86_400, 3 * 86_400)]
+        {
+            assert_eq!(lead(seconds(life)), seconds(before), "{life}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+-- Tables that a file of this version may lack, because they came later.
+
+-- The policies of pools that have one of their own.
+CREATE TABLE IF NOT EXISTS policies (pool INTEGER PRIMARY KEY, policy TEXT NOT NULL);
+
+-- Where accounts come in pools that go by priority.
+CREATE TABLE IF NOT EXISTS priorities (account INTEGER PRIMARY KEY, priority INTEGER NOT NULL);
+
+-- Sealed requests and answers of records, as JSON, where they are kept: gone with their record.
+CREATE TABLE IF NOT EXISTS bodies (record INTEGER PRIMARY KEY, bodies TEXT NOT NULL);
+CREATE TRIGGER IF NOT EXISTS bodies_go AFTER DELETE ON records
+  BEGIN DELETE FROM bodies WHERE record = old.seq; END;
+CREATE TRIGGER IF NOT EXISTS bodies_are_forgotten AFTER UPDATE ON records
+  BEGIN DELETE FROM bodies WHERE record = old.seq; END;
