@@ -212,6 +212,7 @@ async fn token(store: &dyn Store, vault: &Vault, user: &User) -> String {
         points: Spending::Never,
         requests_per_minute: None,
         tokens_per_day: None,
+        keep_bodies: false,
     };
     let index = vault.token_index(&token).to_string();
     let mac = vault.mac(MacPurpose::Row, &token_mac_parts(&index, &grant));

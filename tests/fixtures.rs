@@ -23,11 +23,15 @@ use serde_json::{Value, json};
 use tributary::front::ChatRequest;
 use tributary::front::sse::events;
 use tributary::platforms::{
-    Catalogue, Credential, DialectName, Exchange, PlatformError, Reader, StreamEnd,
+    Catalogue, Credential, DialectName, Exchange, Face, Kind, PlatformError, Reader, StreamEnd,
 };
 
-/// What the cases of a face that is not its platform's usual one begin with.
-const FACES: [(&str, DialectName); 1] = [("dashscope_", DialectName::Dashscope)];
+/// What the cases of a face that is not its platform's usual one begin with, and whose they are.
+const FACES: [(&str, DialectName, Kind); 3] = [
+    ("dashscope_", DialectName::Dashscope, Kind::Key),
+    ("responses_", DialectName::OpenaiResponses, Kind::Key),
+    ("siwc_", DialectName::OpenaiResponses, Kind::Oauth),
+];
 
 /// The clock of every example.
 const CREATED: i64 = 1_790_000_000;
@@ -67,8 +71,8 @@ impl Case {
 
     fn begin(&self, catalogue: &Catalogue, ask: &ChatRequest) -> (Exchange, Value) {
         let platform = catalogue.platform(&self.platform).expect("the platform is built in");
-        let (_, dialect) = self.short();
-        let face = platform.face(dialect).expect("it has the face");
+        let (.., dialect, kind) = self.short();
+        let face = Face::of(platform.face(dialect).expect("it has the face"), kind);
         let name = ask.model().unwrap_or_default();
         let hop = catalogue.resolve_on(platform, name);
         let model = match hop.successor_of {
@@ -88,16 +92,16 @@ impl Case {
         (exchange, body)
     }
 
-    /// Its name without its face's prefix, and that face.
-    fn short(&self) -> (&str, Option<DialectName>) {
+    /// Its name without its face's prefix, that prefix, that face, and the credential's kind.
+    fn short(&self) -> (&str, Option<&'static str>, Option<DialectName>, Kind) {
         let name = self.name.split('/').next_back().unwrap_or_default();
-        let face = FACES
-            .iter()
-            .find_map(|(prefix, dialect)| Some((name.strip_prefix(prefix)?, Some(*dialect))));
+        let face = FACES.iter().find_map(|(prefix, dialect, kind)| {
+            Some((name.strip_prefix(prefix)?, Some(*prefix), Some(*dialect), *kind))
+        });
         let usual = || match name.strip_prefix("http_") {
-            Some(short) => (short, None),
-            None if self.platform == "spark" => (name, Some(DialectName::SparkWs)),
-            None => (name, None),
+            Some(short) => (short, Some("http_"), None, Kind::Key),
+            None if self.platform == "spark" => (name, None, Some(DialectName::SparkWs), Kind::Key),
+            None => (name, None, None, Kind::Key),
         };
         face.unwrap_or_else(usual)
     }
@@ -246,8 +250,8 @@ fn every_example_goes_through_both_ways() {
     let catalogue = catalogue();
     let (mut wrong, mut matrix) = (Vec::new(), BTreeMap::<String, BTreeSet<String>>::new());
     for case in cases() {
-        let (short, dialect) = case.short();
-        let face = dialect.map_or(case.platform.as_str(), |dialect| dialect.as_str());
+        let (short, prefix, ..) = case.short();
+        let face = prefix.map_or(case.platform.as_str(), |prefix| prefix.trim_end_matches('_'));
         matrix.entry(short.to_owned()).or_default().insert(face.to_owned());
         let ask = case.ask();
         let (_, request) = case.begin(&catalogue, &ask);

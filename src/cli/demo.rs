@@ -163,6 +163,10 @@ fn point_at(simulator: &Simulator, config: &mut Config) -> Result<(), Failure> {
     Ok(())
 }
 
+fn table_in<'a>(table: &'a mut toml::Table, name: &str) -> Option<&'a mut toml::Table> {
+    table.entry(name).or_insert_with(|| toml::Table::new().into()).as_table_mut()
+}
+
 /// The simulated platform issues its own short-lived keys.
 fn issuers(face: &Face, origin: &str) -> Option<toml::Table> {
     let row = |row: &CredentialSpec| {
@@ -178,10 +182,6 @@ fn issuers(face: &Face, origin: &str) -> Option<toml::Table> {
     let mut table = toml::Table::new();
     table.insert("also".into(), rows.clone().into());
     (!rows.is_empty()).then_some(table)
-}
-
-fn table_in<'a>(table: &'a mut toml::Table, name: &str) -> Option<&'a mut toml::Table> {
-    table.entry(name).or_insert_with(|| toml::Table::new().into()).as_table_mut()
 }
 
 /// A user with two accounts on each platform and a new token. A store that has some of

@@ -141,7 +141,7 @@ impl Gateway {
         call: &mut Call,
         tried: &mut Tried,
     ) -> Next {
-        let next = failure.next();
+        let next = failure.next(hop);
         let used = call.use_of(&mut failure).await;
         let now = clock::now();
         let granted_at = call.attempt_failed(&failure, &used);

@@ -40,6 +40,8 @@ pub(super) struct Ask {
     pub obfuscate: bool,
     /// Spark: calls come as a list.
     pub calls_as_list: bool,
+    /// OpenAI: a stream's last event does not repeat the output.
+    pub bare_end: bool,
     /// DashScope: the form of the answer.
     pub native: Native,
     pub prompt_tokens: u64,
@@ -156,6 +158,7 @@ impl Ask {
             include_usage: stream_option(body, "include_usage").unwrap_or(false),
             obfuscate: stream_option(body, "include_obfuscation").unwrap_or(true),
             calls_as_list: flag(body, "tool_calls_switch").unwrap_or(false),
+            bare_end: false,
             logprobs: flag(body, "logprobs")
                 .unwrap_or(false)
                 .then(|| body.get("top_logprobs").and_then(Value::as_u64).unwrap_or(0)),

@@ -3,6 +3,8 @@
 //! The pieces are the same for every platform; how each is written, and which
 //! are left out, is for its `wire` file.
 
+use std::cell::Cell;
+
 use super::ask::Ask;
 use super::think::{Answer, Call as ToolCall};
 use super::tokens;
@@ -19,6 +21,8 @@ pub(super) struct Reply {
     pub created: u64,
     pub answers: Vec<Answer>,
     pub usage: Usage,
+    /// How many events were written, where a platform numbers them.
+    pub events: Cell<u64>,
 }
 
 /// What an answer is billed.

@@ -3,6 +3,7 @@
 //! credential -> faults -> checks -> answer. The order is the platforms': a bad key
 //! is refused before a bad body.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -137,7 +138,8 @@ pub(super) fn reply(
     wire.headers(&asked, &mut headers);
     let Asked { unique, id, .. } = asked;
     let stream = ask.stream;
-    let reply = Reply { ask, unique, id, created: clock::now_s(), answers, usage };
+    let events = Cell::new(0);
+    let reply = Reply { ask, unique, id, created: clock::now_s(), answers, usage, events };
     let (kind, body) = if stream {
         (wire.stream_type(), AnswerBody::stream(wire, reply, entry, manner))
     } else {

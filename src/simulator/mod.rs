@@ -8,6 +8,7 @@
 //! | platform | chat | keys of the form |
 //! | --- | --- | --- |
 //! | `openai` | `/v1/chat/completions` | `sk-…` |
+//! | | `/v1/responses` | `sk-…`, or a person's token `eyJ…` |
 //! | `qwen` | `/compatible-mode/v1/chat/completions` | `sk-…`, `st-…` |
 //! | | `/api/v1/services/aigc/{text,multimodal}-generation/generation` | |
 //! | `glm` | `/api/paas/v4/chat/completions` | `ID.SECRET` (32 hex, 16), or a JWT of it |

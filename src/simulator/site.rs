@@ -24,7 +24,7 @@ pub(super) struct Faces(Vec<Site>);
 
 /// Every platform, by its wire formats.
 const ALL: [&[&dyn Wire]; 6] = [
-    &[&wire::openai::OpenAi],
+    &[&wire::openai::OpenAi, &wire::responses::Responses],
     &[&wire::qwen::Qwen, &wire::dashscope::DashScope],
     &[&wire::glm::Glm],
     &[&wire::ernie::Ernie],

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tributary::accounts::{Record, User};
 
 use crate::both;
-use crate::rig::{Answer, KEYS, OTHER_FACES, Rig, ask};
+use crate::rig::{Answer, Grants, KEYS, OTHER_FACES, Rig, ask};
 
 /// A face, with what is asked of it.
 struct Face {
@@ -17,19 +17,33 @@ struct Face {
     sees: Option<&'static str>,
     /// Where the two models' requests go.
     paths: [&'static str; 2],
+    /// Code and field of a refused content.
+    filtered: &'static str,
 }
 
-const FACES: [Face; 1] = [Face {
-    platform: "qwen",
-    dialect: "dashscope",
-    model: "qwen-plus",
-    header: Some(("x-dashscope-sse", "enable")),
-    sees: Some("qwen3-vl-plus"),
-    paths: [
-        "/api/v1/services/aigc/text-generation/generation",
-        "/api/v1/services/aigc/multimodal-generation/generation",
-    ],
-}];
+const FACES: [Face; 2] = [
+    Face {
+        platform: "openai",
+        dialect: "openai_responses",
+        model: "gpt-5.4-mini",
+        header: None,
+        sees: Some("gpt-5.4-mini"),
+        paths: ["/v1/responses"; 2],
+        filtered: "invalid_prompt",
+    },
+    Face {
+        platform: "qwen",
+        dialect: "dashscope",
+        model: "qwen-plus",
+        header: Some(("x-dashscope-sse", "enable")),
+        sees: Some("qwen3-vl-plus"),
+        paths: [
+            "/api/v1/services/aigc/text-generation/generation",
+            "/api/v1/services/aigc/multimodal-generation/generation",
+        ],
+        filtered: "content_filter param=messages",
+    },
+];
 
 /// A red pixel.
 const PIXEL: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
@@ -44,7 +58,8 @@ struct Caller<'r> {
 
 impl<'r> Caller<'r> {
     async fn of(rig: &'r Rig, face: &'static Face) -> Self {
-        let (user, token) = rig.stranger().await;
+        let user = rig.store.add_user(face.dialect).await.unwrap();
+        let (_, token) = rig.token(&user, Grants::default()).await;
         let (_, keys) = KEYS.iter().find(|(name, _)| *name == face.platform).unwrap();
         for (number, key) in keys.iter().enumerate() {
             let name = format!("native-{number}");
@@ -195,7 +210,7 @@ both! {
                 let mut body = ask(face.model, "repeat: here");
                 body["stream"] = json!(streamed);
                 let answer = caller.chat(body).await;
-                assert_eq!(answer.row(), "400 invalid_request_error content_filter param=messages");
+                assert_eq!(answer.row(), format!("400 invalid_request_error {}", face.filtered));
             }
             caller.fault(json!({"kind": "error_mid_stream", "after_events": 2})).await;
             let answer = caller.chat_streamed(ask(face.model, "say 50 words")).await;
@@ -214,7 +229,7 @@ both! {
             caller.fault(json!({"kind": "split", "bytes": 1})).await;
             let answer = caller.chat_streamed(ask(face.model, "repeat: 你好🙂")).await;
             assert_eq!(answer.content(), "你好🙂");
-            caller.fault(json!({"kind": "cut", "after_bytes": 2000})).await;
+            caller.fault(json!({"kind": "cut", "after_bytes": 4000})).await;
             let answer = caller.chat_streamed(ask(face.model, "say 500 words")).await;
             let events = answer.events();
             assert!(events.last().unwrap().contains("upstream_error"), "{events:?}");

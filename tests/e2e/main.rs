@@ -29,6 +29,7 @@ mod points;
 mod policies;
 mod regression;
 mod replicas;
+mod responses;
 mod rotation;
 mod server;
 mod spark_ws;

@@ -150,7 +150,7 @@ async fn short_lived(
 /// WebSocket, which the request would follow.
 fn probe(platform: &Platform, face: &Face) -> Option<UpstreamRequest> {
     let url = match face.dialect {
-        DialectName::OpenaiChat | DialectName::AnthropicMessages => {
+        DialectName::OpenaiChat | DialectName::OpenaiResponses | DialectName::AnthropicMessages => {
             let base = face.base_url.to_string();
             format!("{}/models", base.trim_end_matches('/')).parse().ok()?
         }

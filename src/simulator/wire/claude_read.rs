@@ -42,6 +42,7 @@ pub(super) fn read(body: &Body, model: &'static Model) -> Result<Ask, Complaint>
         announces: false,
         obfuscate: false,
         calls_as_list: false,
+        bare_end: false,
         native: Native::default(),
         prompt_tokens: spent + tools.iter().map(Tool::tokens).sum::<u64>() + tokens::PER_MESSAGE,
         image_tokens: images as u64 * tokens::PER_IMAGE,

@@ -19,6 +19,9 @@ mod openai_check;
 mod openai_errors;
 pub(super) mod qwen;
 mod qwen_errors;
+pub(super) mod responses;
+mod responses_items;
+mod responses_read;
 pub(super) mod spark;
 pub(super) mod spark_ws;
 

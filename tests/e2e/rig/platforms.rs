@@ -30,7 +30,8 @@ pub const KEYS: [(&str, [&str; 2]); 6] = [
 ];
 
 /// Faces that are not their platform's usual one: platform, dialect, path of the base.
-pub const OTHER_FACES: [(&str, &str, &str); 1] = [("qwen", "dashscope", "/api/v1")];
+pub const OTHER_FACES: [(&str, &str, &str); 2] =
+    [("openai", "openai_responses", "/v1"), ("qwen", "dashscope", "/api/v1")];
 
 /// How a platform's books call a key.
 pub fn tail(key: &str) -> String {

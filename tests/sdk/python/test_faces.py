@@ -7,6 +7,7 @@ from harness.words import user
 
 # Where a face's requests go, and a usual face's don't.
 PATHS = {
+    "openai_responses": "/v1/responses",
     "dashscope": "/api/v1/services/aigc/text-generation/generation",
     "spark_ws": "/v4.0/chat",
 }

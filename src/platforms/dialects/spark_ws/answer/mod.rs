@@ -14,7 +14,9 @@ use self::frame::{Frame, Frames, Text};
 use super::Context;
 use crate::front::object::text_to_json;
 use crate::front::{ByteCensus, Produced, Usage, UsageReport};
-use crate::platforms::dialects::pivot::{CallStep, Chunks, Delta, Draft, Sink, answer_id, inside};
+use crate::platforms::dialects::pivot::{
+    CallStep, Chunks, Delta, Draft, Sink, answer_id, in_callers_words, inside,
+};
 use crate::platforms::{ErrorClass, Fed, PlatformError, StreamEnd};
 
 /// No frame is near this long, nor what is left of one.
@@ -178,8 +180,8 @@ impl Stream {
             return Ok(Step::On);
         }
         self.open(context);
-        let called = if context.legacy { "function_call" } else { "tool_calls" };
-        self.close(if self.calls > 0 { called } else { "stop" });
+        let finish = if self.calls > 0 { "tool_calls" } else { "stop" };
+        self.close(in_callers_words(finish, context.legacy));
         Ok(Step::Done)
     }
 

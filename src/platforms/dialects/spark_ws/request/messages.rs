@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use crate::front::BadRequest;
 use crate::front::object::{Object, elements, read_text, text_to_json};
-use crate::platforms::dialects::pivot::{messages_to_tools, part_text, read_messages};
+use crate::platforms::dialects::pivot::{messages_to_tools, part_text, parts, read_messages};
 use crate::platforms::rules::RequestRules;
 
 /// A conversation in Spark's form.
@@ -126,30 +126,24 @@ impl Conversation {
         may_show: bool,
     ) -> Result<Option<String>, BadRequest> {
         let Some(json) = message.given("content") else { return Ok(None) };
-        let param = format!("messages[{at}].content");
-        let wrong = |param: &str, what: &str| {
-            BadRequest::field(param.to_owned(), format!("Invalid '{param}': {what}."))
-        };
         if let Some(text) = read_text(json) {
             return Ok(Some(text.into_owned()));
         }
-        let parts = elements(json).map_err(|_| wrong(&param, "expected a text, or parts"))?;
+        let parts = parts(at, json)?;
         let mut texts = Vec::with_capacity(parts.len());
-        for (number, json) in parts.into_iter().enumerate() {
-            let place = format!("{param}[{number}]");
-            let part = Object::parse(json).map_err(|_| wrong(&place, "expected an object"))?;
-            if let Some(text) = part_text(&part) {
+        for (place, part) in &parts {
+            if let Some(text) = part_text(part) {
                 texts.push(text.into_owned());
                 continue;
             }
             if part.get("type") != Some("\"image_url\"") || !self.sees || !may_show {
-                return Err(wrong(&place, "expected a text part"));
+                return Err(place.wrong("expected a text part"));
             }
-            let picture = picture(&part).ok_or_else(|| {
-                wrong(&place, "Spark takes a jpg or png as a Base64 data URL, and no address")
+            let picture = picture(part).ok_or_else(|| {
+                place.wrong("Spark takes a jpg or png as a Base64 data URL, and no address")
             })?;
             if self.picture.replace(picture).is_some() {
-                return Err(wrong(&place, "Spark is shown one picture a conversation"));
+                return Err(place.wrong("Spark is shown one picture a conversation"));
             }
         }
         Ok(Some(texts.join(&self.between.1)))

@@ -206,3 +206,36 @@ fn a_question_without_content_or_of_other_parts_is_refused() {
     assert_eq!(at(json!({"role": "king", "content": "?"})), "messages[0].role");
     assert_eq!(at(json!({"role": "system", "content": "alone"})), "messages");
 }
+
+#[test]
+fn a_model_that_sees_is_shown_one_picture_before_the_conversation() {
+    let more = "[[platforms.spark.models]]\nname = 'seer'\nsees = true";
+    let catalogue = Catalogue::load(&more.parse().unwrap()).unwrap();
+    let spark = catalogue.platform("spark").unwrap();
+    let face = spark.face(Some(DialectName::SparkWs)).unwrap();
+    let ask = |parts: Value| {
+        let body = json!({"model": "seer", "messages": [{"role": "user", "content": parts}]});
+        let ask = ChatRequest::parse(body.to_string().into()).unwrap();
+        Exchange::begin(spark, face, spark.model("seer").unwrap(), &ask, 0)
+    };
+    let text = || json!({"type": "text", "text": "这是什么?"});
+    let picture = |url: &str| json!({"type": "image_url", "image_url": {"url": url}});
+    let (_, request) = ask(json!([text(), picture("data:image/png;base64,AAAA")])).unwrap();
+    let frame: Value = serde_json::from_slice(&request.body).unwrap();
+    assert_eq!(
+        frame["payload"]["message"]["text"],
+        json!([
+            {"role": "user", "content": "AAAA", "content_type": "image"},
+            {"role": "user", "content": "这是什么?", "content_type": "text"},
+        ])
+    );
+    let png = || picture("data:image/png;base64,AAAA");
+    for refused in [
+        json!([text(), picture("https://example.org/a.png")]),
+        json!([text(), picture("data:image/gif;base64,AAAA")]),
+    ] {
+        assert_eq!(ask(refused).err().unwrap().param.unwrap(), "messages[0].content[1]");
+    }
+    let two = ask(json!([png(), png()])).err().unwrap();
+    assert_eq!(two.param.unwrap(), "messages[0].content[1]");
+}
