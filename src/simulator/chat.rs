@@ -22,7 +22,7 @@ use super::ledger::Entry;
 use super::login::{self, Login};
 use super::site::Site;
 use super::think;
-use super::wire::{Asked, Refusal, Route};
+use super::wire::{Asked, Refusal, Route, Wire};
 
 /// The connection is to be closed without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -79,9 +79,9 @@ pub(super) async fn answer(
 
 /// What stands before a request's body.
 #[derive(Clone, Copy)]
-struct Head<'a> {
-    path: &'a str,
-    headers: &'a HeaderMap,
+pub(super) struct Head<'a> {
+    pub path: &'a str,
+    pub headers: &'a HeaderMap,
 }
 
 async fn chat(
@@ -102,7 +102,7 @@ async fn chat(
         return Ok(refusal(site, &asked, replaced, Some(entry), met.manner));
     }
     let ask = match parsed {
-        Ok(body) => read(site, head, &asked.model, body),
+        Ok(body) => read(site.wire, head, &asked.model, body),
         Err(_) => Err(Complaint::NotJson),
     };
     let ask = match ask {
@@ -114,31 +114,36 @@ async fn chat(
     };
     let mut manner = met.manner;
     manner.delay_chunk_ms += pace(ask.question());
-    Ok(reply(site, asked, ask, entry, manner))
+    Ok(reply(site.wire, asked, ask, entry, manner))
 }
 
-fn read(site: &Site, head: Head<'_>, name: &str, body: Body) -> Result<Ask, Complaint> {
-    site.wire.admits(head.headers, &body)?;
+pub(super) fn read(
+    wire: &dyn Wire,
+    head: Head<'_>,
+    name: &str,
+    body: Body,
+) -> Result<Ask, Complaint> {
+    wire.admits(head.headers, &body)?;
     if name.is_empty() {
         return Err(Complaint::invalid("model", super::complaint::Rule::Missing));
     }
-    let model = site.wire.model(head.path, name)?;
-    let body = site.wire.unfold(head.headers, body)?;
-    let ask = site.wire.read(&body, model)?;
+    let model = wire.model(head.path, name)?;
+    let body = wire.unfold(head.headers, body)?;
+    let ask = wire.read(&body, model)?;
     if ask.prompt_tokens > model.context {
         return Err(Complaint::TooLong { prompt: ask.prompt_tokens, limit: model.context });
     }
     Ok(ask)
 }
 
-fn reply(
-    site: &Site,
+pub(super) fn reply(
+    wire: &'static dyn Wire,
     asked: Asked,
     ask: Ask,
     entry: Entry,
     manner: Manner,
 ) -> Response<AnswerBody> {
-    let spacing = site.wire.spacing();
+    let spacing = wire.spacing();
     let answers: Vec<_> = (0..ask.n).map(|n| think::answer(&ask, n, spacing)).collect();
     let usage = Usage {
         prompt: ask.prompt_tokens,
@@ -150,16 +155,16 @@ fn reply(
     entry.answered(200);
     entry.read(usage.prompt);
     let mut headers = HeaderMap::new();
-    site.wire.headers(&asked, &mut headers);
+    wire.headers(&asked, &mut headers);
     let Asked { unique, id, .. } = asked;
     let stream = ask.stream;
     let events = Cell::new(0);
     let reply = Reply { ask, unique, id, created: clock::now_s(), answers, usage, events };
     let (kind, body) = if stream {
-        (site.wire.stream_type(), AnswerBody::stream(site.wire, reply, entry, manner))
+        (wire.stream_type(), AnswerBody::stream(wire, reply, entry, manner))
     } else {
         entry.wrote(usage.completion);
-        let whole = site.wire.whole(&reply).to_string();
+        let whole = wire.whole(&reply).to_string();
         ("application/json", AnswerBody::whole(whole, Some(entry), manner))
     };
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -220,7 +225,7 @@ async fn instead(
 }
 
 /// An answer that was not thought about: an error, a list of models.
-fn refusal(
+pub(super) fn refusal(
     site: &Site,
     asked: &Asked,
     refused: Refusal,
@@ -257,13 +262,13 @@ fn refusal(
 }
 
 /// What the ledger calls a credential: its last six characters.
-fn credential(key: &str) -> String {
+pub(super) fn credential(key: &str) -> String {
     let start = key.char_indices().rev().nth(5).map_or(0, |(at, _)| at);
     format!("…{}", &key[start..])
 }
 
 /// A key as platforms print it: its prefix, stars, its last four characters.
-fn masked(key: &str) -> String {
+pub(super) fn masked(key: &str) -> String {
     let chars: Vec<char> = key.chars().collect();
     if chars.len() <= 12 {
         return "*".repeat(chars.len());
@@ -274,7 +279,7 @@ fn masked(key: &str) -> String {
 }
 
 /// `pace N ms` in the user's text: a delay before each event.
-fn pace(question: &str) -> u64 {
+pub(super) fn pace(question: &str) -> u64 {
     let after = question.split_once("pace ").map_or("", |(_, after)| after);
     let mut words = after.split_whitespace();
     let ms = words.next().and_then(|ms| ms.parse::<u64>().ok());

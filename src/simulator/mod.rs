@@ -14,6 +14,7 @@
 //! | `glm` | `/api/paas/v4/chat/completions` | `ID.SECRET` (32 hex, 16), or a JWT of it |
 //! | `ernie` | `/v2/chat/completions` | `bce-v3/ALTAK-…/…` |
 //! | `spark` | `/v1/chat/completions`, `spark-x`: `/v2/…` | 16 characters or more |
+//! | `spark` | WebSockets: `/v1.1/chat` and so on | 32 hex, with app id and secret (`wire/spark_ws.rs`) |
 //! | `claude` | `/v1/messages` | `sk-ant-…` |
 //!
 //! `qwen` and `ernie` make short-lived keys too (`issuer.rs`), and every platform has logins
@@ -53,6 +54,7 @@ mod proof;
 mod requests;
 mod serve;
 mod site;
+mod socket;
 mod think;
 mod tokens;
 mod wire;

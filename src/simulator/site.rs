@@ -7,7 +7,7 @@ use super::faults::Faults;
 use super::issuer::Issued;
 use super::ledger::Ledger;
 use super::requests::Requests;
-use super::wire::{Asked, Wire};
+use super::wire::{Asked, Socket, Wire};
 use super::{clock, wire};
 
 /// A platform in one of its wire formats.
@@ -34,6 +34,9 @@ const ALL: [&[&dyn Wire]; 6] = [
     &[&wire::claude::Claude],
 ];
 
+/// Faces over WebSocket, which share their platform's books and faults.
+const SOCKETS: [&dyn Socket; 1] = [&wire::spark_ws::SparkWs];
+
 impl Faces {
     /// Every platform, with empty books.
     pub(super) fn all() -> impl Iterator<Item = Faces> {
@@ -59,6 +62,11 @@ impl Faces {
     /// The platform in its usual wire format.
     pub(super) fn usual(&self) -> &Site {
         self.0.first().expect("a platform has a wire format")
+    }
+
+    /// Its face over WebSocket, if it has one.
+    pub(super) fn socket(&self) -> Option<&'static dyn Socket> {
+        SOCKETS.iter().find(|wire| wire.platform() == self.usual().wire.platform()).copied()
     }
 
     /// The platform in the wire format that a path belongs to.

@@ -37,5 +37,6 @@ mod responses;
 mod rotation;
 mod schemes;
 mod server;
+mod spark_ws;
 mod stall;
 mod token_limits;

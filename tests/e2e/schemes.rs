@@ -8,7 +8,7 @@ use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tributary::accounts::{AccountId, Health, LeaseId, ShortKey, Tokens};
-use tributary::platforms::{Credential, Secret};
+use tributary::platforms::{Credential, Secret, UpstreamRequest};
 use tributary::telemetry::clock::{self, Stopwatch};
 
 use crate::both;
@@ -356,13 +356,18 @@ both! {
 
 #[test]
 fn no_header_map_prints_a_proof() {
-    let mut headers = HeaderMap::new();
     let catalogue = tributary::platforms::Catalogue::load(&toml::Table::new()).unwrap();
     for (platform, file) in [("glm", ZHIPU), ("openai", "sk-a-key-that-is-long")] {
         let face = catalogue.platform(platform).unwrap().face(None).unwrap();
         let credential = Credential::parse(face, file).unwrap();
-        credential.prove(face, clock::now(), &mut headers).unwrap();
-        let printed = format!("{headers:?}");
+        let mut request = UpstreamRequest {
+            url: face.base_url.clone(),
+            body: "{}".into(),
+            streams: false,
+            headers: HeaderMap::new(),
+        };
+        credential.prove(face, clock::now(), &mut request).unwrap();
+        let printed = format!("{request:?}");
         assert!(!printed.contains("sk-a-key") && !printed.contains("eyJ"), "{printed}");
     }
 }

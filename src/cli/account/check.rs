@@ -1,6 +1,6 @@
 //! `tributary account check`: open the credential and try it where that is free.
 //!
-//! What is asked is the platform's list of models. It spends no token and refreshes
+//! What is asked is the platform's list of models, or a WebSocket's handshake. It spends no token and refreshes
 //! nothing; if the platform takes it, an account is active again and its pause over, unless
 //! a person switched it off. A refusal is read as any other answer of the platform is.
 
@@ -15,7 +15,7 @@ use crate::accounts::{AccountState, Health, Window};
 use crate::authorize::{KeyError, fetch, open};
 use crate::cli::{Desk, Failure, print};
 use crate::platforms::{
-    Credential, DialectName, ErrorClass, Face, LimitsTold, Platform, understand,
+    Credential, DialectName, ErrorClass, Face, LimitsTold, Platform, UpstreamRequest, understand,
 };
 use crate::telemetry::clock;
 use crate::upstream::Client;
@@ -107,14 +107,10 @@ async fn examine(desk: &Desk, vault: &Vault, state: &AccountState) -> Result<Fin
         let fix = "Add it to gateway.toml.";
         return Ok(Finding { verdict: Verdict::Unknown, saw, fix });
     };
-    let lists_models = matches!(
-        face.dialect,
-        DialectName::OpenaiChat | DialectName::OpenaiResponses | DialectName::AnthropicMessages
-    );
-    if !lists_models {
+    let Some(probe) = probe(platform, face) else {
         let saw = "the credential opens; this platform offers no check that costs nothing".into();
         return Ok(Finding { verdict: Verdict::Unknown, saw, fix: "Send it a request." });
-    }
+    };
     let client = Client::new(&desk.config.settings.upstream)
         .map_err(|why| Failure::other(why, "See [upstream]."))?;
     if let Some(end) = account.expires_at
@@ -123,7 +119,7 @@ async fn examine(desk: &Desk, vault: &Vault, state: &AccountState) -> Result<Fin
         return Ok(Finding::of(Verdict::Expired, format!("its login ended at {end}")));
     }
     Ok(match short_lived(&client, platform, face, credential).await {
-        Ok(credential) => ask(&client, platform, face, credential).await,
+        Ok(credential) => ask(&client, platform, face, credential, probe).await,
         Err(finding) => *finding,
     })
 }
@@ -150,31 +146,45 @@ async fn short_lived(
     Err(Box::new(Finding::of(verdict(status, error.class), saw)))
 }
 
-/// Asks for the list of models.
-async fn ask(client: &Client, platform: &Platform, face: &Face, credential: Credential) -> Finding {
-    let unreachable = |saw: String| Finding::of(Verdict::Unreachable, saw);
-    let url = format!("{}/models", face.base_url.to_string().trim_end_matches('/'));
-    let mut request = match Request::get(url).body(Full::<Bytes>::default()) {
-        Ok(request) => request,
-        Err(error) => return unreachable(error.to_string()),
+/// What a face is asked that costs nothing: the list of models, or the handshake of a
+/// WebSocket, which the request would follow.
+fn probe(platform: &Platform, face: &Face) -> Option<UpstreamRequest> {
+    let url = match face.dialect {
+        DialectName::OpenaiChat | DialectName::OpenaiResponses | DialectName::AnthropicMessages => {
+            let base = face.base_url.to_string();
+            format!("{}/models", base.trim_end_matches('/')).parse().ok()?
+        }
+        DialectName::SparkWs => platform.models.first()?.reach(face.dialect)?.url.clone(),
+        _ => return None,
     };
-    request.headers_mut().extend(face.headers.clone());
-    if !platform.may_be_sent_to(request.uri()) {
+    Some(UpstreamRequest { url, body: "{}".into(), streams: true, headers: face.headers.clone() })
+}
+
+async fn ask(
+    client: &Client,
+    platform: &Platform,
+    face: &Face,
+    credential: Credential,
+    mut probe: UpstreamRequest,
+) -> Finding {
+    let unreachable = |saw: String| Finding::of(Verdict::Unreachable, saw);
+    if !platform.may_be_sent_to(&probe.url) {
         return unreachable("the address is not among the platform's api_origins".into());
     }
-    let proof = match credential.prove(face, clock::now(), request.headers_mut()) {
+    let proof = match credential.prove(face, clock::now(), &mut probe) {
         Ok(proof) => proof,
         Err(error) => {
             let fix = "Bind the account anew.";
             return Finding { verdict: Verdict::Expired, saw: error.to_string(), fix };
         }
     };
-    let reply = match client.open_stream(request).await {
-        Ok(reply) => reply,
+    let mut request = Request::new(Full::<Bytes>::default());
+    *request.uri_mut() = probe.url;
+    *request.headers_mut() = probe.headers;
+    let (status, headers, body) = match client.knock(request).await {
+        Ok(told) => told,
         Err(failure) => return unreachable(failure.to_string()),
     };
-    let (status, headers) = (reply.status, reply.headers);
-    let body = client.glance(reply.body).await;
     if status.is_success() {
         let told = LimitsTold::read(face, &headers);
         let saw = format!("{} answers {status}", platform.name);
@@ -186,10 +196,12 @@ async fn ask(client: &Client, platform: &Platform, face: &Face, credential: Cred
     let said = mask(std::str::from_utf8(&body).unwrap_or_default(), &proof.secrets());
     let error = understand(platform, face, status, &headers, said.as_bytes());
     let words: String = error.message.chars().take(300).collect();
-    Finding::of(
-        verdict(status, error.class),
-        format!("{} answers {status}: {words}", platform.name),
-    )
+    let saw = format!("{} answers {status}: {words}", platform.name);
+    if error.of_our_clock {
+        let fix = "Set this machine's clock; the account is not to blame.";
+        return Finding { verdict: Verdict::Unreachable, saw, fix };
+    }
+    Finding::of(verdict(status, error.class), saw)
 }
 
 /// What a refusal of the list of models means.

@@ -23,7 +23,9 @@ pub(super) mod responses;
 mod responses_items;
 mod responses_read;
 pub(super) mod spark;
+pub(super) mod spark_ws;
 
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -147,6 +149,21 @@ pub(super) trait Wire: Send + Sync {
     }
 }
 
+/// A face over WebSocket, whose handshake proves who asks.
+pub(super) trait Socket: Wire {
+    /// The model that a path is for.
+    fn model_at(&self, path: &str) -> Option<&'static Model>;
+
+    /// The key that a handshake claims to be of.
+    fn claims(&self, head: &Parts) -> Option<String>;
+
+    /// Checks a handshake's proof at this time, in seconds since 1970.
+    fn prove(&self, head: &Parts, now_s: i64) -> Result<(), Refusal>;
+
+    /// Checks that a request is of whoever proved himself.
+    fn names_app(&self, key: &str, frame: &Body) -> Result<(), Complaint>;
+}
+
 /// What a path asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Route<'a> {
@@ -181,7 +198,7 @@ pub(super) struct Asked {
 }
 
 /// An error in a platform's words.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Refusal {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,

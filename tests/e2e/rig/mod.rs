@@ -41,7 +41,7 @@ pub use answer::{Answer, Stream};
 pub use crowd::Crowd;
 pub use fleet::{Fleet, PLATFORM};
 pub use people::Grants;
-pub use platforms::{KEYS, OTHER_FACES, configured, credential, tail};
+pub use platforms::{KEYS, OTHER_FACES, configured, credential, spark_app, tail};
 pub use redis_server::{Memory, Server};
 pub use redis_sets::{Cluster, Process, Watched, cli, free_ports, info, until};
 pub use skew::Skew;

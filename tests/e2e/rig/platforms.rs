@@ -1,9 +1,11 @@
 //! The simulated platforms: their keys, faults and books.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tributary::platforms::{Catalogue, Credential};
 use tributary::relay::{OperatorKey, OperatorKeys};
 use tributary::simulator::Simulator;
@@ -34,6 +36,13 @@ pub const OTHER_FACES: [(&str, &str, &str); 2] =
 /// How a platform's books call a key.
 pub fn tail(key: &str) -> String {
     format!("…{}", &key[key.len() - 6..])
+}
+
+/// The key file of a simulated Spark app, for its WebSocket; the key is 32 hexadecimal digits.
+pub fn spark_app(api_key: &str) -> String {
+    let secret = STANDARD.encode(api_key.chars().rev().collect::<String>());
+    let (app, secret) = (json!(api_key[..8]), json!(secret));
+    json!({"app_id": app, "api_key": api_key, "api_secret": secret}).to_string()
 }
 
 /// What the user's first or second account on a platform is called in its books.
@@ -98,6 +107,8 @@ pub fn configured(simulator: &Simulator) -> String {
         let origin = simulator.origin(platform).unwrap();
         text += &format!("[platforms.{platform}.faces.{face}]\nbase_url = \"{origin}{path}\"\n");
     }
+    let socket = simulator.origin("spark").unwrap().replacen("http", "ws", 1);
+    text += &format!("[platforms.spark.faces.spark_ws]\nbase_url = \"{socket}\"\n");
     text + &issuers(&simulator.origin("ernie").unwrap())
 }
 
