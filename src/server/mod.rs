@@ -1,12 +1,13 @@
 //! Listeners, HTTP versions, limits, graceful drain, and the one route table.
 
 mod connection;
+mod dispatch;
 mod listen;
 mod routes;
 mod run;
 mod settings;
 mod stall;
 
-pub use routes::{Handler, ROUTES, Role, Route};
+pub use routes::{CallerHandler, Handler, OperatorHandler, ROUTES, Role, Route};
 pub use run::{Addresses, Running, start};
 pub use settings::{OperatorSettings, Settings};

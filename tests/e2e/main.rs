@@ -10,6 +10,7 @@ mod rig;
 #[path = "../cli/rig.rs"]
 mod shell;
 
+mod accounts;
 mod audit;
 mod books;
 mod crash;

@@ -243,7 +243,8 @@ impl Rig {
 
     async fn open(&self, request: Builder, body: impl Into<Bytes>) -> http::Response<Incoming> {
         let mut request = request.body(Full::new(body.into())).unwrap();
-        let uri = format!("http://{}{}", self.running.addresses.public, request.uri().path());
+        let path = request.uri().path_and_query().unwrap();
+        let uri = format!("http://{}{path}", self.running.addresses.public);
         *request.uri_mut() = uri.parse().unwrap();
         self.client.request(request).await.unwrap()
     }
