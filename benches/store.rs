@@ -4,7 +4,8 @@
 //! process used a request (all its threads), and the pace. On Redis the server's own CPU
 //! is not in it. Settlements and records travel in batches behind the answer, as they do
 //! in the gateway: what 64 tasks finish goes to the store up to 64 at a time. Then what a
-//! lease costs as accounts grow ([`latency`]); `-- latency` measures that alone.
+//! lease costs as accounts grow, under each policy ([`latency`]); `-- latency` measures that
+//! alone, `-- latency sticky` under one.
 
 #![allow(clippy::unwrap_used, reason = "a bench says what is wrong by panicking")]
 
@@ -24,6 +25,8 @@ use tributary::store::{Settings, Store, open};
 use tributary::telemetry::clock::{self, Stopwatch};
 use tributary::vault::SealedCredential;
 
+/// What each account may use a day.
+const LIMIT: u64 = 1_000_000_000;
 const TASKS: usize = 64;
 const REQUESTS: u64 = 100_000;
 const BATCH: usize = 64;
@@ -39,7 +42,12 @@ fn main() {
         let url = url.clone().unwrap_or(file);
         runtime.block_on(measure(&url, accounts));
     }
-    runtime.block_on(latency::measure(url.as_deref()));
+    let named = |policy: &Policy| std::env::args().any(|arg| arg == policy.name());
+    let mut policies: Vec<Policy> = Policy::ALL.into_iter().filter(named).collect();
+    if policies.is_empty() {
+        policies = Policy::ALL.into();
+    }
+    runtime.block_on(latency::measure(url.as_deref(), &policies));
 }
 
 async fn measure(url: &str, accounts: usize) {
@@ -81,10 +89,10 @@ async fn bind_one(store: &dyn Store, user: &User, index: usize) {
         dialect: None,
         windows: vec![WindowSpec {
             period: Period::Day { zone: "Asia/Shanghai".into() },
-            limit: Some(Tokens(1_000_000_000)),
+            limit: Some(Tokens(LIMIT)),
             origin: Origin::Catalogue,
         }],
-        priority: Priority::default(),
+        priority: Priority::try_from((index % 100) as u8).unwrap(),
         sealed: SealedCredential { wrapped_key: "k".repeat(80), body: "c".repeat(300) },
         generation: 1,
         expires_at: None,
@@ -186,6 +194,7 @@ fn record(key: &LeaseKey) -> Record {
             points: Points::ZERO,
             took_ms: 890,
         }],
+        bodies: None,
     }
 }
 

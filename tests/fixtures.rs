@@ -22,10 +22,16 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use tributary::front::ChatRequest;
 use tributary::front::sse::events;
-use tributary::platforms::{Catalogue, DialectName, Exchange, PlatformError, Reader, StreamEnd};
+use tributary::platforms::{
+    Catalogue, DialectName, Exchange, Face, Kind, PlatformError, Reader, StreamEnd,
+};
 
-/// What the cases of a face that is not its platform's usual one begin with.
-const FACES: [(&str, DialectName); 1] = [("dashscope_", DialectName::Dashscope)];
+/// What the cases of a face that is not its platform's usual one begin with, and whose they are.
+const FACES: [(&str, DialectName, Kind); 3] = [
+    ("dashscope_", DialectName::Dashscope, Kind::Key),
+    ("responses_", DialectName::OpenaiResponses, Kind::Key),
+    ("siwc_", DialectName::OpenaiResponses, Kind::Oauth),
+];
 
 /// The clock of every example.
 const CREATED: i64 = 1_790_000_000;
@@ -62,8 +68,8 @@ impl Case {
 
     fn begin(&self, catalogue: &Catalogue, ask: &ChatRequest) -> (Exchange, Value) {
         let platform = catalogue.platform(&self.platform).expect("the platform is built in");
-        let (_, dialect) = self.short();
-        let face = platform.face(dialect).expect("it has the face");
+        let (.., dialect, kind) = self.short();
+        let face = Face::of(platform.face(dialect).expect("it has the face"), kind);
         let name = ask.model().unwrap_or_default();
         let hop = catalogue.resolve_on(platform, name);
         let model = match hop.successor_of {
@@ -78,13 +84,13 @@ impl Case {
         (exchange, body)
     }
 
-    /// Its name without its face's prefix, and that face.
-    fn short(&self) -> (&str, Option<DialectName>) {
+    /// Its name without its face's prefix, that prefix, that face, and the credential's kind.
+    fn short(&self) -> (&str, Option<&'static str>, Option<DialectName>, Kind) {
         let name = self.name.split('/').next_back().unwrap_or_default();
-        let face = FACES
-            .iter()
-            .find_map(|(prefix, dialect)| Some((name.strip_prefix(prefix)?, Some(*dialect))));
-        face.unwrap_or((name.trim_start_matches("http_"), None))
+        let face = FACES.iter().find_map(|(prefix, dialect, kind)| {
+            Some((name.strip_prefix(prefix)?, Some(*prefix), Some(*dialect), *kind))
+        });
+        face.unwrap_or((name.trim_start_matches("http_"), None, None, Kind::Key))
     }
 
     /// Runs the platform's answer through the dialect, a stream in these pieces.
@@ -226,8 +232,8 @@ fn every_example_goes_through_both_ways() {
     let catalogue = catalogue();
     let (mut wrong, mut matrix) = (Vec::new(), BTreeMap::<String, BTreeSet<String>>::new());
     for case in cases() {
-        let (short, dialect) = case.short();
-        let face = dialect.map_or(case.platform.as_str(), |dialect| dialect.as_str());
+        let (short, prefix, ..) = case.short();
+        let face = prefix.map_or(case.platform.as_str(), |prefix| prefix.trim_end_matches('_'));
         matrix.entry(short.to_owned()).or_default().insert(face.to_owned());
         let ask = case.ask();
         let (_, request) = case.begin(&catalogue, &ask);

@@ -1,5 +1,5 @@
 //! What one lease costs with ten accounts and with ten thousand, when it is easy and when
-//! much happens at once.
+//! much happens at once, under each policy.
 //!
 //! On Redis: the mean time of the script, by the server's own statistics. Embedded: CPU of
 //! this process, commit included, for leases asked one after the other. The mean of the
@@ -12,13 +12,13 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tributary::accounts::{
-    AccountId, Charge, Health, LeaseAsk, LeaseId, LeaseKey, PlatformId, Resets, Rest, Settlement,
-    Tokens, User,
+    AccountId, Charge, Conversation, Health, LeaseAsk, LeaseId, LeaseKey, PlatformId, Policy,
+    Resets, Rest, Settlement, Tokens, User,
 };
 use tributary::store::{Clock, Store, redis, sqlite};
 use tributary::telemetry::clock;
 
-use super::{bind, cpu_ns};
+use super::{LIMIT, bind, cpu_ns};
 
 const SIZES: [usize; 3] = [10, 1_000, 10_000];
 const LEASES: u64 = 400;
@@ -35,24 +35,34 @@ enum Case {
     HalfCooling,
     /// Nine in ten are blocked for the model.
     MostBlocked,
+    /// Nine in ten have less left than the next request asks for.
+    MostNearlySpent,
 }
 
-const CASES: [(&str, Case); 4] = [
+const CASES: [(&str, Case); 5] = [
     ("normal", Case::Normal),
     ("all windows reset at once", Case::MassReset),
     ("half cooling", Case::HalfCooling),
     ("90 % blocked for the model", Case::MostBlocked),
+    ("90 % nearly used up", Case::MostNearlySpent),
 ];
 
-/// Prints a line for each case, us a lease.
-pub async fn measure(url: Option<&str>) {
-    println!("\nus a lease{:>26}{:>9}{:>9}   most : least", "10", "1,000", "10,000");
+/// Prints a line for each case under each policy, us a lease.
+pub async fn measure(url: Option<&str>, policies: &[Policy]) {
+    for &policy in policies {
+        measure_policy(url, policy).await;
+    }
+}
+
+async fn measure_policy(url: Option<&str>, policy: Policy) {
+    let head = format!("us a lease, {policy}");
+    println!("\n{head:<28}{:>8}{:>9}{:>9}   most : least", "10", "1,000", "10,000");
     for (name, case) in CASES {
         let mut line = Vec::new();
         for size in SIZES {
             let mut least = f64::MAX;
             for _ in 0..RUNS {
-                least = least.min(run(url, case, size).await);
+                least = least.min(run(url, policy, case, size).await);
             }
             line.push(least);
         }
@@ -63,7 +73,7 @@ pub async fn measure(url: Option<&str>) {
     }
 }
 
-async fn run(url: Option<&str>, case: Case, size: usize) -> f64 {
+async fn run(url: Option<&str>, policy: Policy, case: Case, size: usize) -> f64 {
     let now = Arc::new(AtomicI64::new(clock::now_ms()));
     let tells: Clock = {
         let now = now.clone();
@@ -81,6 +91,7 @@ async fn run(url: Option<&str>, case: Case, size: usize) -> f64 {
         }
     };
     let user = store.add_user(&format!("latency {}", getrandom::u64().unwrap())).await.unwrap();
+    store.set_pool_policy(user.pool, Some(policy)).await.unwrap();
     bind(&*store, &user, size).await;
     let resets = || {
         let now = Timestamp::from_millisecond(now.load(Ordering::SeqCst)).unwrap();
@@ -89,7 +100,7 @@ async fn run(url: Option<&str>, case: Case, size: usize) -> f64 {
     let states = store.accounts_in(&[user.pool], &resets()).await.unwrap();
     let accounts: Vec<AccountId> = states.iter().map(|state| state.account.id).collect();
     use_each(&*store, &user, &accounts, &resets()).await;
-    happen(&*store, case, &accounts, &now).await;
+    happen(&*store, case, &user, &accounts, &now).await;
 
     let mut server = match url {
         Some(url) => Some(Server::reset(url).await),
@@ -97,7 +108,7 @@ async fn run(url: Option<&str>, case: Case, size: usize) -> f64 {
     };
     let cpu = cpu_ns();
     for _ in 0..LEASES {
-        lease(&*store, &user, &resets()).await;
+        lease(&*store, &user, None, &resets()).await;
     }
     match &mut server {
         Some(server) => server.us_a_script().await,
@@ -108,14 +119,20 @@ async fn run(url: Option<&str>, case: Case, size: usize) -> f64 {
 /// Uses something of every window, so that each will reset.
 async fn use_each(store: &dyn Store, user: &User, accounts: &[AccountId], resets: &Resets) {
     for some in accounts.chunks(64) {
-        let keys = join_all(some.iter().map(|_| lease(store, user, resets))).await;
+        let keys = join_all(some.iter().map(|&id| lease(store, user, Some(id), resets))).await;
         let charge = Charge::Exact(Tokens(900));
         let batch = keys.into_iter().map(|lease| Settlement { lease, charge }).collect();
         store.settle(batch, resets).await.unwrap();
     }
 }
 
-async fn happen(store: &dyn Store, case: Case, accounts: &[AccountId], now: &AtomicI64) {
+async fn happen(
+    store: &dyn Store,
+    case: Case,
+    user: &User,
+    accounts: &[AccountId],
+    now: &AtomicI64,
+) {
     let at = Timestamp::from_millisecond(now.load(Ordering::SeqCst)).unwrap();
     match case {
         Case::Normal => {}
@@ -135,6 +152,16 @@ async fn happen(store: &dyn Store, case: Case, accounts: &[AccountId], now: &Ato
                 join_all(cool).await.into_iter().for_each(|done| _ = done.unwrap());
             }
         }
+        Case::MostNearlySpent => {
+            let resets = Resets::after(at, [ZONE]);
+            let charge = Charge::Exact(Tokens(LIMIT - 1400));
+            for some in accounts[..accounts.len() * 9 / 10].chunks(64) {
+                let keys = some.iter().map(|&id| lease(store, user, Some(id), &resets));
+                let keys = join_all(keys).await.into_iter();
+                let batch = keys.map(|lease| Settlement { lease, charge }).collect();
+                store.settle(batch, &resets).await.unwrap();
+            }
+        }
         Case::MostBlocked => {
             let rest = Rest::after(Duration::from_secs(1800));
             for some in accounts[..accounts.len() * 9 / 10].chunks(64) {
@@ -145,7 +172,12 @@ async fn happen(store: &dyn Store, case: Case, accounts: &[AccountId], now: &Ato
     }
 }
 
-async fn lease(store: &dyn Store, user: &User, resets: &Resets) -> LeaseKey {
+async fn lease(
+    store: &dyn Store,
+    user: &User,
+    only: Option<AccountId>,
+    resets: &Resets,
+) -> LeaseKey {
     let platform = PlatformId::from("qwen");
     let id = LeaseId(u128::from(getrandom::u64().unwrap()) << 64 | 7);
     let ask = LeaseAsk {
@@ -155,9 +187,10 @@ async fn lease(store: &dyn Store, user: &User, resets: &Resets) -> LeaseKey {
         platform: &platform,
         model: MODEL,
         estimate: Tokens(1000),
-        only: None,
+        only,
         except: &[],
-        conversation: None,
+        // Read where the pool is sticky.
+        conversation: Some(Conversation(getrandom::u64().unwrap() % 5000)),
         resets,
     };
     let grant = store.lease(ask).await.unwrap().unwrap();

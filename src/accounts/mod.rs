@@ -27,7 +27,7 @@ pub use lease::{Charge, Grant, LeaseAsk, LeaseKey, Refusal, Settlement};
 pub use people::{GatewayTokenRow, Scope, Spending, TokenGrant, User};
 pub use points::{EntryKind, NoPoints, Points, PointsEntry};
 pub use policy::{Conversation, Policy, Priority, size_class};
-pub use record::{Attempt, Billing, Record};
+pub use record::{Attempt, Billing, KeptBodies, Record};
 pub use report::{By, Report, csv};
 pub use tokens::Tokens;
 pub use told::{End, Told, WindowTold};

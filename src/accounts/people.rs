@@ -79,6 +79,9 @@ pub struct TokenGrant {
     /// How many tokens it may use a day (UTC).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens_per_day: Option<Tokens>,
+    /// Whether requests and answers are kept with its records, sealed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep_bodies: bool,
 }
 
 /// A gateway token as it lies in the store: by its keyed index, never its secret.
@@ -136,10 +139,12 @@ mod tests {
             points: Spending::Never,
             requests_per_minute: NonZeroU32::new(1),
             tokens_per_day: Some(Tokens(2)),
+            keep_bodies: true,
             ..grant
         };
         let text = serde_json::to_string(&limited).unwrap();
-        let limits = r#","points":"never","requests_per_minute":1,"tokens_per_day":2}"#;
+        let limits =
+            r#","points":"never","requests_per_minute":1,"tokens_per_day":2,"keep_bodies":true}"#;
         assert!(text.ends_with(limits), "{text}");
     }
 }

@@ -88,6 +88,20 @@ pub struct Record {
     pub outcome: String,
     /// Every attempt, in order.
     pub attempts: Vec<Attempt>,
+    /// What was said, where the caller's token keeps that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bodies: Option<KeptBodies>,
+}
+
+/// A call's request and answer, each sealed to its record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptBodies {
+    /// The request's body.
+    pub request: String,
+    /// The answer's body, as far as it was sent; a stream's events.
+    pub response: String,
+    /// Whether only the beginning of one of them is kept.
+    pub cut: bool,
 }
 
 impl Record {

@@ -209,6 +209,7 @@ mod tests {
                 attempt(1, Charge::Estimated(Tokens(7))),
                 attempt(2, Charge::Exact(Tokens(30))),
             ],
+            bodies: None,
         };
         let totals = record.totals();
         let rows: Vec<_> =

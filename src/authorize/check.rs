@@ -103,7 +103,11 @@ async fn examine(
         let saw = "the configuration has no such platform or dialect".to_owned();
         return Finding::of(Verdict::Unknown, saw).fixed_by("Add it to gateway.toml.");
     };
-    if !matches!(face.dialect, DialectName::OpenaiChat | DialectName::AnthropicMessages) {
+    let lists_models = matches!(
+        face.dialect,
+        DialectName::OpenaiChat | DialectName::OpenaiResponses | DialectName::AnthropicMessages
+    );
+    if !lists_models {
         let saw = "the credential opens; this platform offers no check that costs nothing".into();
         return Finding::of(Verdict::Unknown, saw).fixed_by("Send it a request.");
     }

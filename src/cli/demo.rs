@@ -122,18 +122,21 @@ impl Drop for Folder {
     }
 }
 
-/// Puts the simulated platforms' origins in the place of the real ones.
+/// Puts the simulated platforms' origins in the place of the real ones, for all their faces.
 fn point_at(simulator: &Simulator, config: &mut Config) -> Result<(), Failure> {
     for (platform, origin) in simulator.platforms() {
-        let known = config.catalogue.platform(platform);
-        let Some(face) = known.and_then(|known| known.face(None)) else { continue };
-        let base_url = format!("{origin}{}", face.base_url.path().trim_end_matches('/'));
-        let entry = config.settings.platforms.entry(platform);
-        let entry = entry.or_insert_with(|| toml::Table::new().into());
-        if let Some(entry) = entry.as_table_mut() {
-            entry.insert("base_url".into(), base_url.into());
-            if let Some(also) = issuers(face, &origin) {
-                entry.insert("credential".into(), also.into());
+        let Some(known) = config.catalogue.platform(platform) else { continue };
+        let Some(entry) = table_in(&mut config.settings.platforms, platform) else { continue };
+        // Short for the usual face's, over which it would win.
+        entry.remove("base_url");
+        let Some(faces) = table_in(entry, "faces") else { continue };
+        for face in &known.faces {
+            let base_url = format!("{origin}{}", face.base_url.path().trim_end_matches('/'));
+            if let Some(entry) = table_in(faces, face.dialect.as_str()) {
+                entry.insert("base_url".into(), base_url.into());
+                if let Some(also) = issuers(face, &origin) {
+                    entry.insert("credential".into(), also.into());
+                }
             }
         }
     }
@@ -146,6 +149,10 @@ fn point_at(simulator: &Simulator, config: &mut Config) -> Result<(), Failure> {
     })?;
     config.catalogue = Arc::new(catalogue);
     Ok(())
+}
+
+fn table_in<'a>(table: &'a mut toml::Table, name: &str) -> Option<&'a mut toml::Table> {
+    table.entry(name).or_insert_with(|| toml::Table::new().into()).as_table_mut()
 }
 
 /// The simulated platform issues its own short-lived keys.
@@ -213,6 +220,7 @@ async fn new_token(
         expires_at: None,
         points: Spending::Never,
         requests_per_minute: None,
+        keep_bodies: false,
         tokens_per_day: None,
     };
     let (token, _) = token::create(directory, vault, grant, USER.into()).await?;

@@ -52,6 +52,9 @@ pub(super) struct Create {
     /// The most tokens a day, which begins at 00:00 UTC [default: any number].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     tokens_per_day: Option<u64>,
+    /// Keep its requests and answers with its records, sealed, for their owner alone to see.
+    #[arg(long)]
+    keep_bodies: bool,
 }
 
 /// List tokens: their ends, never themselves.
@@ -116,6 +119,7 @@ impl Create {
             points: self.points.into(),
             requests_per_minute: self.rpm,
             tokens_per_day: self.tokens_per_day.map(Tokens),
+            keep_bodies: self.keep_bodies,
         };
         let (token, row) = create(&*directory, &vault, grant, self.name).await?;
         if !desk.json {
@@ -209,6 +213,7 @@ fn facts(row: &GatewayTokenRow, user: &User) -> serde_json::Value {
         "points": row.grant.points,
         "requests_per_minute": row.grant.requests_per_minute,
         "tokens_per_day": row.grant.tokens_per_day,
+        "keep_bodies": row.grant.keep_bodies,
         "revoked_at": row.revoked_at,
     })
 }
@@ -223,7 +228,8 @@ fn limits(row: &GatewayTokenRow) -> String {
     let rate = grant.requests_per_minute.map(|rate| format!("{rate}/min"));
     let day = grant.tokens_per_day.map(|tokens| format!("{tokens}/day"));
     let points = (grant.points == Spending::Never).then(|| "no points".to_owned());
-    [rate, day, points].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    let bodies = grant.keep_bodies.then(|| "keeps bodies".to_owned());
+    [rate, day, points, bodies].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 fn state(row: &GatewayTokenRow) -> String {

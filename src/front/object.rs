@@ -162,6 +162,23 @@ pub fn text_to_json(text: &str) -> String {
     out
 }
 
+/// JSON without blanks between its tokens; numbers and escapes stay as they are.
+pub fn compact(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let (mut in_text, mut escaped) = (false, false);
+    for letter in json.chars() {
+        if in_text {
+            out.push(letter);
+            in_text = escaped || letter != '"';
+            escaped = !escaped && letter == '\\';
+        } else if !letter.is_ascii_whitespace() {
+            out.push(letter);
+            in_text = letter == '"';
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,5 +209,11 @@ mod tests {
         }
         assert_eq!(read_text("\""), None);
         assert_eq!(read_text("7"), None);
+    }
+
+    #[test]
+    fn blanks_go_and_texts_and_numbers_stay() {
+        let json = "{ \"a b\" : \"c \\\" d\\\\\" ,\n \"n\": [1.50, 12345678901234567890 ] }";
+        assert_eq!(compact(json), r#"{"a b":"c \" d\\","n":[1.50,12345678901234567890]}"#);
     }
 }

@@ -11,7 +11,7 @@ use std::ops::Range;
 use bytes::{Bytes, BytesMut};
 use memchr::{memchr, memrchr_iter};
 
-/// No platform sends an event near this long; one that does is broken or hostile.
+/// Few platforms send an event near this long; another that does is broken or hostile.
 pub const LONGEST_EVENT: usize = 1 << 20;
 
 /// The data of the event that ends a complete stream.
@@ -21,17 +21,28 @@ pub const DONE: &[u8] = b"[DONE]";
 pub const DONE_EVENT: &[u8] = b"data: [DONE]\n\n";
 
 /// Cuts bytes into runs of whole events.
-#[derive(Default)]
 pub struct Splitter {
     carry: BytesMut,
+    longest: usize,
 }
 
-/// An event grew past [`LONGEST_EVENT`].
+/// An event grew past what a [`Splitter`] takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an event is longer than 1 MiB")]
-pub struct TooLong;
+#[error("an event is longer than {0} MiB")]
+pub struct TooLong(usize);
+
+impl Default for Splitter {
+    fn default() -> Splitter {
+        Splitter::taking(LONGEST_EVENT)
+    }
+}
 
 impl Splitter {
+    /// One that takes events of up to `longest` bytes, instead of [`LONGEST_EVENT`].
+    pub fn taking(longest: usize) -> Splitter {
+        Splitter { carry: BytesMut::new(), longest }
+    }
+
     /// Takes bytes and gives back the whole events that are now there, in one run.
     ///
     /// # Errors
@@ -46,8 +57,8 @@ impl Splitter {
         self.carry.extend_from_slice(&bytes);
         // An empty line that ends in what was carried would have been taken before.
         let end = last_boundary(&self.carry, known);
-        if self.carry.len() - end > LONGEST_EVENT {
-            return Err(TooLong);
+        if self.carry.len() - end > self.longest {
+            return Err(self.too_long());
         }
         Ok(self.carry.split_to(end).freeze())
     }
@@ -58,11 +69,15 @@ impl Splitter {
     }
 
     fn keep(&mut self, tail: &[u8]) -> Result<(), TooLong> {
-        if tail.len() > LONGEST_EVENT {
-            return Err(TooLong);
+        if tail.len() > self.longest {
+            return Err(self.too_long());
         }
         self.carry.extend_from_slice(tail);
         Ok(())
+    }
+
+    fn too_long(&self) -> TooLong {
+        TooLong(self.longest >> 20)
     }
 }
 
@@ -197,7 +212,12 @@ mod tests {
         let mut splitter = Splitter::default();
         let piece = Bytes::from(vec![b'x'; LONGEST_EVENT / 2 + 1]);
         assert_eq!(splitter.push(piece.clone()), Ok(Bytes::new()));
-        assert_eq!(splitter.push(piece), Err(TooLong));
+        assert_eq!(splitter.push(piece), Err(TooLong(1)));
+        let mut roomy = Splitter::taking(2 * LONGEST_EVENT);
+        let event = [&b"data: "[..], &vec![b'x'; LONGEST_EVENT + 1], b"\n\n"].concat();
+        let (first, last) = event.split_at(LONGEST_EVENT + 2);
+        assert_eq!(roomy.push(Bytes::copy_from_slice(first)), Ok(Bytes::new()));
+        assert_eq!(roomy.push(Bytes::copy_from_slice(last)).unwrap().len(), event.len());
     }
 
     #[test]

@@ -62,18 +62,24 @@ pub enum StreamEnd {
 }
 
 impl Exchange {
-    /// Refuses a request for what this model can't do there, so that nothing is leased or
+    /// Refuses a request for what this model can't do there by any face, so that nothing is leased or
     /// sent for it. A platform that this build doesn't speak to refuses nothing.
     ///
     /// # Errors
     /// The field that asks for it.
     pub fn check(platform: &Platform, model: &Model, ask: &ChatRequest) -> Result<(), BadRequest> {
-        let spoken = platform.faces.iter().find(|face| face.dialect.is_spoken());
-        let Some((face, reach)) = spoken.and_then(|face| Some((face, model.reach(face.dialect)?)))
-        else {
-            return Ok(());
-        };
-        pivot::check(&platform.id, face, model, reach, ask)
+        let spoken = platform.faces.iter().filter(|face| face.dialect.is_spoken());
+        let reached = spoken.filter_map(|face| Some((face, model.reach(face.dialect)?)));
+        let mut lack = Ok(());
+        for (face, reach) in reached {
+            let able = pivot::check(&platform.id, face, model, reach, ask);
+            if able.is_ok() {
+                return able;
+            }
+            // What the usual face lacks is told.
+            lack = lack.and(able);
+        }
+        lack
     }
 
     /// Translates the request.

@@ -16,6 +16,7 @@ use super::failure::Failure;
 use super::gateway::Parts;
 use super::hearing::News;
 use super::hold::OpenHold;
+use super::kept::Kept;
 use super::lane::Lane;
 use super::lease::OpenLease;
 use super::payer::Used;
@@ -45,6 +46,8 @@ pub(super) struct Call {
     running: Option<Running>,
     spoken: Spoken,
     first_output: Option<Duration>,
+    /// What is said, where it is kept.
+    kept: Option<Kept>,
     /// What is held of the token's day.
     day: Option<OpenHold>,
     books: Books,
@@ -108,6 +111,9 @@ impl Call {
             running: None,
             spoken: Spoken::default(),
             first_output: None,
+            kept: caller
+                .keeps_bodies()
+                .then(|| Kept::new(&parts.vault, parts.kept_body_bytes, ask.body())),
             day: None,
             books: parts.books.clone(),
             place: None,
@@ -214,6 +220,13 @@ impl Call {
         }
     }
 
+    /// A piece of the answer, as the caller gets it.
+    pub(super) fn answered(&mut self, piece: &[u8]) {
+        if let Some(kept) = &mut self.kept {
+            kept.answered(piece);
+        }
+    }
+
     /// A piece of the stream's words, to be counted while it flows.
     pub(super) fn spoke(&mut self, words: Vec<u8>) {
         if let Some(running) = &self.running {
@@ -283,8 +296,10 @@ impl Call {
     fn record(&mut self, outcome: &str) -> Box<Record> {
         let attempts = take(&mut self.attempts);
         let is_bought = |attempt: &Attempt| attempt.account == AccountId::OPERATOR;
+        let id = take(&mut self.request_id);
         Box::new(Record {
-            id: take(&mut self.request_id),
+            bodies: self.kept.take().and_then(|kept| kept.seal(self.user, &id)),
+            id,
             at: self.at,
             user: self.user,
             token: self.token,

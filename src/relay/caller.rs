@@ -91,6 +91,11 @@ impl Caller {
         Some((Purse::Budget { token: self.grant.id, index: self.index.clone(), limit }, limit))
     }
 
+    /// Whether its requests and answers are kept with its records.
+    pub(super) fn keeps_bodies(&self) -> bool {
+        self.grant.keep_bodies
+    }
+
     /// Whether its token may do this.
     pub fn may(&self, scope: Scope) -> bool {
         self.grant.scopes.contains(&scope)

@@ -141,7 +141,7 @@ impl Gateway {
         call: &mut Call,
         tried: &mut Tried,
     ) -> Next {
-        let next = failure.next();
+        let next = failure.next(hop);
         let used = call.use_of(&mut failure).await;
         let now = clock::now();
         let granted_at = call.attempt_failed(&failure, &used);
@@ -159,6 +159,7 @@ impl Gateway {
         let content = match begun {
             Begun::Whole(answer) => {
                 let Answer { body, usage, produced } = answer;
+                call.answered(&body);
                 call.close("ok", Ending::Complete { usage, produced });
                 Content::Whole(body)
             }

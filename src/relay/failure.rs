@@ -9,7 +9,7 @@ use jiff::{Timestamp, ToSpan};
 use super::error::CallError;
 use crate::accounts::{AccountId, EARLY_TRY, Harm, Health, PlatformId, Resets, Rest, Scale, later};
 use crate::front::{BadRequest, Produced, Usage};
-use crate::platforms::{ErrorClass, PlatformError, Proof, Reader, Reset};
+use crate::platforms::{ErrorClass, Hop, PlatformError, Proof, Reader, Reset};
 use crate::upstream::SendFailure;
 use crate::vault::mask;
 
@@ -57,8 +57,10 @@ impl Failure {
         self
     }
 
-    pub(super) fn next(&self) -> Next {
+    pub(super) fn next(&self, hop: &Hop) -> Next {
         match self {
+            // Another account may be reached by another face, which can.
+            Self::Request(_) if hop.model.reach.len() > 1 => Next::Account,
             Self::Request(_) => Next::Platform,
             Self::Credential(_) | Self::Send(_) | Self::Broken { .. } | Self::Unusable(_) => {
                 Next::Account

@@ -42,6 +42,7 @@ pub struct Parts {
     pub(super) lease_wait: Duration,
     pub(super) keep_alive: Duration,
     pub(super) max_attempts: usize,
+    pub(super) kept_body_bytes: usize,
     pub(super) settings: Settings,
 }
 
@@ -90,6 +91,7 @@ impl Parts {
             lease_wait: settings.lease_wait.unsigned_abs(),
             keep_alive: settings.keep_alive.unsigned_abs(),
             max_attempts: settings.max_attempts.max(1),
+            kept_body_bytes: settings.kept_body_bytes,
             settings: settings.clone(),
         })
     }

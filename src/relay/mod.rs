@@ -19,6 +19,7 @@ mod gateway;
 mod hearing;
 mod hold;
 mod ids;
+mod kept;
 mod lane;
 mod lease;
 mod payer;

@@ -160,7 +160,7 @@ impl Gateway {
                     Err(failure) => failure,
                 };
                 let used = call.use_of(&mut failure).await;
-                let (now, next) = (clock::now(), failure.next());
+                let (now, next) = (clock::now(), failure.next(hop));
                 call.attempt_failed(&failure, &used);
                 key.bear(&failure, now);
                 let platform = key.account.platform.clone();

@@ -47,6 +47,8 @@ impl Gateway {
         let credential = open(&self.parts.vault, account).map_err(unopened)?;
         let dialect = account.dialect.as_deref().and_then(DialectName::named);
         let face = hop.platform.face_for(dialect, &credential).ok_or_else(|| no_face(account))?;
+        let face = hop.platform.reaching(face, &hop.model, &credential);
+        let face = Face::of(face, credential.kind());
         if credential.issuer(face).is_none() {
             return Ok((face.clone(), credential));
         }

@@ -39,6 +39,9 @@ pub struct Settings {
     pub drain_time: SignedDuration,
     /// How many more tokens, by our estimate, a stream is drained for.
     pub drain_tokens: usize,
+    /// Of a request and of its answer, so many bytes at most are kept, where a token keeps
+    /// them (`token create --keep-bodies`).
+    pub kept_body_bytes: usize,
     /// Settlements and records that may wait for the store before requests wait too.
     pub queue: usize,
 }
@@ -54,6 +57,7 @@ impl Default for Settings {
             on_hangup: Hangup::Cancel,
             drain_time: SignedDuration::from_secs(60),
             drain_tokens: 8192,
+            kept_body_bytes: 64 << 10,
             queue: 16_384,
         }
     }

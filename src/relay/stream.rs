@@ -160,6 +160,9 @@ impl RelayStream {
     }
 
     fn take(&mut self, fed: Fed) {
+        if let Some(live) = &mut self.live {
+            live.call.answered(&fed.out);
+        }
         self.out.push(fed.out);
         let Some(end) = fed.end else { return };
         let Some(mut live) = self.live.take() else { return };

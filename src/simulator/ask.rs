@@ -40,8 +40,21 @@ pub(super) struct Ask {
     pub obfuscate: bool,
     /// Spark: calls come as a list.
     pub calls_as_list: bool,
+    /// OpenAI: a stream's last event does not repeat the output.
+    pub bare_end: bool,
+    /// DashScope: the form of the answer.
+    pub native: Native,
     pub prompt_tokens: u64,
     pub image_tokens: u64,
+}
+
+/// The form of an answer in DashScope.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Native {
+    /// Each event has what it adds, and not all until then.
+    pub incremental: bool,
+    /// The answer is a bare text, and not a message.
+    pub text: bool,
 }
 
 /// One message.
@@ -145,10 +158,12 @@ impl Ask {
             include_usage: stream_option(body, "include_usage").unwrap_or(false),
             obfuscate: stream_option(body, "include_obfuscation").unwrap_or(true),
             calls_as_list: flag(body, "tool_calls_switch").unwrap_or(false),
+            bare_end: false,
             logprobs: flag(body, "logprobs")
                 .unwrap_or(false)
                 .then(|| body.get("top_logprobs").and_then(Value::as_u64).unwrap_or(0)),
             announces: false,
+            native: Native::default(),
             tool_stream: flag(body, "tool_stream").unwrap_or(false),
             prompt_tokens: turn_tokens + tool_tokens + tokens::PER_MESSAGE,
             image_tokens,

@@ -124,6 +124,9 @@ impl AnswerBody {
             wire.event(reply, &piece, &mut out);
             if done {
                 self.source = Source::Over;
+                if let (Some(entry), true) = (&self.entry, out.is_empty()) {
+                    entry.finish();
+                }
                 break;
             }
         }

@@ -3,6 +3,8 @@
 //! The pieces are the same for every platform; how each is written, and which
 //! are left out, is for its `wire` file.
 
+use std::cell::Cell;
+
 use super::ask::Ask;
 use super::think::{Answer, Call as ToolCall};
 use super::tokens;
@@ -19,6 +21,8 @@ pub(super) struct Reply {
     pub created: u64,
     pub answers: Vec<Answer>,
     pub usage: Usage,
+    /// How many events were written, where a platform numbers them.
+    pub events: Cell<u64>,
 }
 
 /// What an answer is billed.
@@ -65,6 +69,10 @@ pub(super) struct Piece<'a> {
     pub part: Part<'a>,
     /// Tokens that this piece adds to the bill.
     pub tokens: u64,
+    /// Tokens of all pieces until now, this one's too.
+    pub so_far: u64,
+    /// How many pieces until now, this one too, hold something or end a choice.
+    pub nth: u64,
     /// The choice's first piece that holds something.
     pub first: bool,
     /// The choice's last piece that holds something; on `Finish`: there was none.
@@ -98,6 +106,8 @@ pub(super) struct Pieces {
     habits: Habits,
     cursors: Vec<Cursor>,
     next_choice: usize,
+    so_far: u64,
+    nth: u64,
     ended: Ended,
 }
 
@@ -132,6 +142,8 @@ impl Pieces {
             habits,
             cursors: vec![cursor; reply.answers.len()],
             next_choice: 0,
+            so_far: 0,
+            nth: 0,
             ended: Ended::No,
         }
     }
@@ -154,7 +166,10 @@ impl Pieces {
                     _ => holds && cursor.stage == Stage::Finish,
                 };
                 cursor.begun |= holds;
-                return Some(Piece { choice, part, tokens, first, last });
+                self.so_far += tokens;
+                self.nth += u64::from(!matches!(part, Part::Open));
+                let (so_far, nth) = (self.so_far, self.nth);
+                return Some(Piece { choice, part, tokens, so_far, nth, first, last });
             }
         }
         let (part, ended) = match self.ended {
@@ -163,7 +178,8 @@ impl Pieces {
             Ended::Done => return None,
         };
         self.ended = ended;
-        Some(Piece { choice: 0, part, tokens: 0, first: false, last: false })
+        let (so_far, nth) = (self.so_far, self.nth);
+        Some(Piece { choice: 0, part, tokens: 0, so_far, nth, first: false, last: false })
     }
 }
 

@@ -3,6 +3,7 @@
 //! credential -> faults -> checks -> answer. The order is the platforms': a bad key
 //! is refused before a bad body.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -73,14 +74,15 @@ async fn chat(
     let parsed = serde_json::from_slice::<Body>(body);
     let field = |key: &str| parsed.as_ref().ok().and_then(|body| body.get(key));
     asked.model = field("model").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let stream = field("stream").and_then(Value::as_bool).unwrap_or(false);
-    let entry = site.ledger.open(&asked.id, credential, &asked.model, stream);
+    let streams = |body| site.wire.streams(head.headers, body);
+    asked.stream = parsed.as_ref().is_ok_and(streams);
+    let entry = site.ledger.open(&asked.id, credential, &asked.model, asked.stream);
     let mut met = site.faults.meet(On::Chat, credential, &asked.model);
     if let Some(replaced) = instead(site, &asked, &mut met.instead, met.delay_head_ms).await? {
         return Ok(refusal(site, &asked, replaced, Some(entry), met.manner));
     }
     let ask = match parsed {
-        Ok(body) => read(site, head, &asked.model, &body),
+        Ok(body) => read(site, head, &asked.model, body),
         Err(_) => Err(Complaint::NotJson),
     };
     let ask = match ask {
@@ -95,13 +97,14 @@ async fn chat(
     Ok(reply(site, asked, ask, entry, manner))
 }
 
-fn read(site: &Site, head: Head<'_>, name: &str, body: &Body) -> Result<Ask, Complaint> {
-    site.wire.admits(head.headers, body)?;
+fn read(site: &Site, head: Head<'_>, name: &str, body: Body) -> Result<Ask, Complaint> {
+    site.wire.admits(head.headers, &body)?;
     if name.is_empty() {
         return Err(Complaint::invalid("model", super::complaint::Rule::Missing));
     }
     let model = site.wire.model(head.path, name)?;
-    let ask = site.wire.read(body, model)?;
+    let body = site.wire.unfold(head.headers, body)?;
+    let ask = site.wire.read(&body, model)?;
     if ask.prompt_tokens > model.context {
         return Err(Complaint::TooLong { prompt: ask.prompt_tokens, limit: model.context });
     }
@@ -130,7 +133,8 @@ fn reply(
     site.wire.headers(&asked, &mut headers);
     let Asked { unique, id, .. } = asked;
     let stream = ask.stream;
-    let reply = Reply { ask, unique, id, created: clock::now_s(), answers, usage };
+    let events = Cell::new(0);
+    let reply = Reply { ask, unique, id, created: clock::now_s(), answers, usage, events };
     let (kind, body) = if stream {
         (site.wire.stream_type(), AnswerBody::stream(site.wire, reply, entry, manner))
     } else {

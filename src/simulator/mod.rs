@@ -8,7 +8,9 @@
 //! | platform | chat | keys of the form |
 //! | --- | --- | --- |
 //! | `openai` | `/v1/chat/completions` | `sk-…` |
+//! | | `/v1/responses` | `sk-…`, or a person's token `eyJ…` |
 //! | `qwen` | `/compatible-mode/v1/chat/completions` | `sk-…`, `st-…` |
+//! | | `/api/v1/services/aigc/{text,multimodal}-generation/generation` | |
 //! | `glm` | `/api/paas/v4/chat/completions` | `ID.SECRET` (32 hex, 16), or a JWT of it |
 //! | `ernie` | `/v2/chat/completions` | `bce-v3/ALTAK-…/…` |
 //! | `spark` | `/v1/chat/completions`, `spark-x`: `/v2/…` | 16 characters or more |
@@ -56,7 +58,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use site::Site;
+use site::Faces;
 
 /// All simulated platforms, listening. They stop when this is dropped.
 #[derive(Debug)]
@@ -88,14 +90,15 @@ impl Simulator {
     pub async fn start_at(addresses: &HashMap<String, SocketAddr>) -> std::io::Result<Simulator> {
         let mut platforms = Vec::new();
         let mut tasks = JoinSet::new();
-        for site in Site::all() {
-            let name = site.wire.platform();
+        for faces in Faces::all() {
+            let wire = faces.usual().wire;
+            let name = wire.platform();
             let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             let wanted = addresses.get(name).copied().unwrap_or(free);
             let listener = TcpListener::bind(wanted).await?;
-            let first_model = site.wire.facts().models.first().map_or("", |model| model.name);
+            let first_model = wire.facts().models.first().map_or("", |model| model.name);
             platforms.push(Listening { name, address: listener.local_addr()?, first_model });
-            tasks.spawn(serve::serve(listener, Arc::new(site)));
+            tasks.spawn(serve::serve(listener, Arc::new(faces)));
         }
         Ok(Simulator { platforms, tasks })
     }

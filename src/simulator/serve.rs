@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -15,13 +14,13 @@ use tokio::task::JoinSet;
 use super::body::AnswerBody;
 use super::chat::{self, Closed};
 use super::operator;
-use super::site::Site;
+use super::site::Faces;
 
 /// The longest request.
 const MOST_BODY_BYTES: usize = 64 << 20;
 
 /// Serves one platform until it is aborted; its connections end with it.
-pub(super) async fn serve(listener: TcpListener, site: Arc<Site>) {
+pub(super) async fn serve(listener: TcpListener, faces: Arc<Faces>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -29,9 +28,9 @@ pub(super) async fn serve(listener: TcpListener, site: Arc<Site>) {
                 // Out of file descriptors, or gone before we came: the next may do.
                 let Ok((stream, _)) = accepted else { continue };
                 let _ = stream.set_nodelay(true);
-                let site = Arc::clone(&site);
+                let faces = Arc::clone(&faces);
                 connections.spawn(async move {
-                    let service = service_fn(move |request| answer(Arc::clone(&site), request));
+                    let service = service_fn(move |request| answer(Arc::clone(&faces), request));
                     let builder = auto::Builder::new(TokioExecutor::new());
                     // A connection that breaks is the caller's affair, or a fault's.
                     let _ = builder.serve_connection(TokioIo::new(stream), service).await;
@@ -43,7 +42,7 @@ pub(super) async fn serve(listener: TcpListener, site: Arc<Site>) {
 }
 
 async fn answer(
-    site: Arc<Site>,
+    faces: Arc<Faces>,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Closed> {
     let (head, body) = request.into_parts();
@@ -52,8 +51,7 @@ async fn answer(
         Err(_) => return Err(Closed),
     };
     if head.uri.path().starts_with(operator::PREFIX) {
-        return Ok(operator::answer(&site, &head, &body));
+        return Ok(operator::answer(faces.usual(), &head, &body));
     }
-    let body: Bytes = body;
-    chat::answer(&site, head, body).await
+    chat::answer(faces.at(head.uri.path()), head, body).await
 }

@@ -1,5 +1,6 @@
-//! One simulated platform: its wire format, its books, its faults.
+//! One simulated platform: its wire formats, and one set of books and faults for all of them.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::faults::Faults;
@@ -8,43 +9,66 @@ use super::requests::Requests;
 use super::wire::{Asked, Wire};
 use super::{clock, wire};
 
+/// A platform in one of its wire formats.
 pub(super) struct Site {
     pub wire: &'static dyn Wire,
-    pub ledger: Ledger,
-    pub faults: Faults,
-    pub requests: Requests,
+    pub ledger: Arc<Ledger>,
+    pub faults: Arc<Faults>,
+    pub requests: Arc<Requests>,
     started_ms: u64,
-    counter: AtomicU64,
+    counter: Arc<AtomicU64>,
+}
+
+/// A platform in all of its wire formats, the usual one first.
+pub(super) struct Faces(Vec<Site>);
+
+/// Every platform, by its wire formats.
+const ALL: [&[&dyn Wire]; 6] = [
+    &[&wire::openai::OpenAi, &wire::responses::Responses],
+    &[&wire::qwen::Qwen, &wire::dashscope::DashScope],
+    &[&wire::glm::Glm],
+    &[&wire::ernie::Ernie],
+    &[&wire::spark::Spark],
+    &[&wire::claude::Claude],
+];
+
+impl Faces {
+    /// Every platform, with empty books.
+    pub(super) fn all() -> impl Iterator<Item = Faces> {
+        ALL.into_iter().map(Faces::new)
+    }
+
+    fn new(wires: &[&'static dyn Wire]) -> Faces {
+        let (ledger, faults, requests) = (Arc::default(), Arc::default(), Arc::default());
+        let (started_ms, counter) = (clock::now_ms(), Arc::new(AtomicU64::new(1)));
+        let site = |wire: &&'static dyn Wire| Site {
+            wire: *wire,
+            ledger: Arc::clone(&ledger),
+            faults: Arc::clone(&faults),
+            requests: Arc::clone(&requests),
+            started_ms,
+            counter: Arc::clone(&counter),
+        };
+        Faces(wires.iter().map(site).collect())
+    }
+
+    /// The platform in its usual wire format.
+    pub(super) fn usual(&self) -> &Site {
+        self.0.first().expect("a platform has a wire format")
+    }
+
+    /// The platform in the wire format that a path belongs to.
+    pub(super) fn at(&self, path: &str) -> &Site {
+        self.0.iter().find(|site| site.wire.route(path).is_some()).unwrap_or(self.usual())
+    }
 }
 
 impl Site {
-    pub(super) fn all() -> [Site; 6] {
-        [
-            Site::new(&wire::openai::OpenAi),
-            Site::new(&wire::qwen::Qwen),
-            Site::new(&wire::glm::Glm),
-            Site::new(&wire::ernie::Ernie),
-            Site::new(&wire::spark::Spark),
-            Site::new(&wire::claude::Claude),
-        ]
-    }
-
-    fn new(wire: &'static dyn Wire) -> Site {
-        Site {
-            wire,
-            ledger: Ledger::default(),
-            faults: Faults::default(),
-            requests: Requests::default(),
-            started_ms: clock::now_ms(),
-            counter: AtomicU64::new(1),
-        }
-    }
-
     /// A new request, numbered; also across restarts no two are alike.
     pub(super) fn asked(&self) -> Asked {
         let number = self.counter.fetch_add(1, Relaxed);
         let unique = (u128::from(self.started_ms) << 64) | u128::from(number);
         let id = self.wire.id(unique);
-        Asked { unique, id, model: String::new(), key: String::new() }
+        Asked { unique, id, model: String::new(), key: String::new(), stream: false }
     }
 }

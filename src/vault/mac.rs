@@ -54,6 +54,11 @@ impl MacParts {
         numbers.into_iter().fold(self.mark(b'['), Self::number).mark(b']')
     }
 
+    /// As they are proved.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
     fn bytes(&mut self, tag: u8, part: &[u8]) {
         self.0.push(tag);
         self.0.extend_from_slice(&(part.len() as u64).to_be_bytes());

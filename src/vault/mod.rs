@@ -17,6 +17,7 @@
 //! | `ring`, `kid` | the operator's keys and their names |
 //! | `subkeys` | one derived key for each purpose |
 //! | `place`, `sealed`, `credential` | where a secret lies, how it is written, sealing and opening |
+//! | `words` | what a call said and was answered, sealed to its record |
 //! | `mac`, `canary` | proofs over rows; the proof that a ring fits a store |
 //! | `token`, `token_index` | what callers send, and what finds it |
 //! | `wear` | how often a key may seal |
@@ -43,6 +44,7 @@ mod token_index;
 #[cfg(test)]
 mod vectors;
 mod wear;
+mod words;
 
 use subkeys::Subkeys;
 
@@ -57,6 +59,7 @@ pub use ring::KeyRing;
 pub use token::GatewayToken;
 pub use token_index::TokenIndex;
 pub use wear::Worn;
+pub use words::Said;
 
 /// The keys that everything is sealed and proved with, derived from a [`KeyRing`].
 ///

@@ -19,6 +19,7 @@ pub(super) enum Purpose {
     Operator,
     Canary,
     Conversation,
+    WrapRecord,
 }
 
 impl Purpose {
@@ -30,6 +31,7 @@ impl Purpose {
             Self::Operator => "mac/operator",
             Self::Canary => "mac/canary",
             Self::Conversation => "mac/conversation",
+            Self::WrapRecord => "wrap/record",
         }
     }
 }
@@ -46,6 +48,8 @@ pub(super) struct Subkeys {
     pub(super) operator: KeyedMac,
     pub(super) canary: KeyedMac,
     pub(super) conversation: KeyedMac,
+    /// What each record's own key is derived from.
+    pub(super) record: Zeroizing<[u8; 32]>,
 }
 
 impl Subkeys {
@@ -62,6 +66,7 @@ impl Subkeys {
             operator: mac(Purpose::Operator),
             canary: mac(Purpose::Canary),
             conversation: mac(Purpose::Conversation),
+            record: expand(&hkdf, Purpose::WrapRecord),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod check;
 mod points;
+mod policies;
 mod refusals;
 mod removal;
 mod rig;

@@ -15,7 +15,8 @@ pub fn config(simulator: &Simulator) -> String {
         "[server]\nlisten = \"127.0.0.1:0\"\nthreads = 1\ndrain_notice = \"0s\"\n\
          [operator]\nlisten = \"127.0.0.1:0\"\n\
          [relay]\ntoken_cache = \"50ms\"\n\
-         [platforms.qwen]\nbase_url = \"{origin}/compatible-mode/v1\"\n"
+         [platforms.qwen]\nbase_url = \"{origin}/compatible-mode/v1\"\n\
+         [platforms.qwen.faces.dashscope]\nbase_url = \"{origin}/api/v1\"\n"
     )
 }
 
@@ -49,6 +50,12 @@ fn client() -> hyper_util::client::legacy::Client<
 
 async fn get(url: &str) -> Option<u16> {
     client().get(url.parse().unwrap()).await.ok().map(|answer| answer.status().as_u16())
+}
+
+async fn fetch(url: &str) -> Value {
+    use http_body_util::BodyExt;
+    let answer = client().get(url.parse().unwrap()).await.unwrap();
+    serde_json::from_slice(&answer.into_body().collect().await.unwrap().to_bytes()).unwrap()
 }
 
 pub async fn chat(base_url: &str, token: &str) -> (u16, Value) {
@@ -143,6 +150,28 @@ async fn the_readmes_way_ends_in_an_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_account_may_be_bound_in_another_face_of_its_platform() {
+    let simulator = Simulator::start().await.unwrap();
+    let rig = Rig::new(&config(&simulator));
+    run!(rig, ["user", "add", "me"]).ok();
+    let add = ["account", "add", "--user", "me", "--platform", "qwen", "--name", "native"];
+    let add = [&add[..], &["--key-file", "-", "--dialect", "dashscope", "--json"]].concat();
+    let account = run!(rig, add, &format!("{KEY}\n")).json();
+    assert_eq!((&account["dialect"], &account["status"]), (&json!("dashscope"), &json!("active")));
+    // Its list of models would cost nothing, and it has none.
+    let check = run!(rig, ["account", "check", "--user", "me", "native", "--json"]).json();
+    assert_eq!((&check["verdict"], &check["status"]), (&json!("unknown"), &json!("active")));
+    let token = run!(rig, ["token", "create", "--user", "me"]).ok().out.trim().to_owned();
+    let (gateway, base_url) = serve(&rig);
+    let (status, answer) = chat(&base_url, &token).await;
+    assert_eq!(status, 200, "{answer}");
+    let sent = fetch(&format!("{}/_sim/requests?last=1", simulator.origin("qwen").unwrap())).await;
+    let path = "/api/v1/services/aigc/text-generation/generation";
+    assert_eq!(sent[0]["path"], path, "{sent}");
+    assert_eq!(tokio::task::block_in_place(|| gateway.terminate()).code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_command_without_the_gateways_ring_gets_nothing_from_it() {
     let simulator = Simulator::start().await.unwrap();
     let mut rig = Rig::new(&config(&simulator));
@@ -232,7 +261,9 @@ async fn an_account_that_a_person_switched_off_rests_until_it_is_switched_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_demo_answers_and_says_where_in_one_line() {
-    let mut rig = Rig::without_keys("");
+    // The operator's own address would win over the simulated platform's, and is nobody's.
+    let mut rig =
+        Rig::without_keys("[platforms.qwen]\nbase_url = 'http://127.0.0.1:1/compatible-mode/v1'");
     rig.set("TRIBUTARY_SERVER__THREADS", "1");
     rig.set("TRIBUTARY_SERVER__DRAIN_NOTICE", "0s");
     let store = format!("sqlite:{}", rig.path().join("demo.db").display());

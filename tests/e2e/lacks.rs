@@ -95,6 +95,46 @@ both! {
     }
 }
 
+/// Two questions, a function for each, and the wish for one call at a time.
+fn one_of_two(model: &str) -> Value {
+    let function = |name: &str, what: &str| {
+        json!({"type": "function", "function": {"name": name, "description": what,
+            "parameters": {"type": "object", "properties": {"city": {"type": "string"}},
+                "required": ["city"]}}})
+    };
+    let mut body = ask(model, "What is the weather in Paris, and what time is it there?");
+    body["tools"] = json!([
+        function("get_weather", "The weather in a city now."),
+        function("get_time", "The local time in a city now.")
+    ]);
+    body["parallel_tool_calls"] = json!(false);
+    body
+}
+
+both! {
+    async fn a_wish_for_one_call_is_granted_where_the_platform_cannot_be_told(rig: Rig) {
+        for model in ["gpt-4.1", "qwen-plus", "glm-4.7", "ernie-5.1", "claude-haiku-4-5"] {
+            let whole = rig.chat(one_of_two(model)).await.json();
+            let choice = &whole["choices"][0];
+            assert_eq!(choice["message"]["tool_calls"].as_array().map(Vec::len), Some(1), "{whole}");
+            assert_eq!(choice["finish_reason"], "tool_calls");
+            let streamed = rig.chat_streamed(one_of_two(model)).await;
+            let mut indexes = Vec::new();
+            for event in streamed.events() {
+                let Ok(chunk) = serde_json::from_str::<Value>(&event) else { continue };
+                let calls = chunk["choices"][0]["delta"]["tool_calls"].as_array().cloned();
+                indexes.extend(calls.into_iter().flatten().map(|call| call["index"].clone()));
+            }
+            assert!(!indexes.is_empty() && indexes.iter().all(|index| *index == 0), "{streamed:?}");
+        }
+        // It can fail: without the wish there are two.
+        let mut both = one_of_two("glm-4.7");
+        both.as_object_mut().unwrap().remove("parallel_tool_calls");
+        let both = rig.chat(both).await.json();
+        assert_eq!(both["choices"][0]["message"]["tool_calls"].as_array().map(Vec::len), Some(2));
+    }
+}
+
 both! {
     async fn a_wish_for_one_call_or_none_at_all_is_no_reason_to_refuse(rig: Rig) {
         for model in ["gpt-4.1", "qwen-plus", "glm-4.7", "ernie-5.1", "4.0Ultra", "claude-haiku-4-5"] {

@@ -3,13 +3,15 @@
 use crate::both;
 use crate::rig::{Rig, ask, credential};
 
-const MODELS: [(&str, &str); 6] = [
+const MODELS: [(&str, &str); 7] = [
     ("openai", "gpt-5.4-mini"),
     ("qwen", "qwen-plus"),
     ("glm", "glm-4.7"),
     ("ernie", "ernie-5.1"),
     ("spark", "4.0Ultra"),
     ("claude", "claude-haiku-4-5"),
+    // By Responses.
+    ("openai", "gpt-5.1-codex-max"),
 ];
 
 both! {

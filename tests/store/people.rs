@@ -25,6 +25,7 @@ async fn token(rig: &Rig, user: &User, index: &str) -> GatewayTokenRow {
             points: Spending::Never,
             requests_per_minute: NonZeroU32::new(60),
             tokens_per_day: Some(Tokens(1_000_000)),
+            keep_bodies: true,
         },
         mac: "mac".into(),
         name: "laptop".into(),

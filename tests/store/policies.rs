@@ -123,8 +123,8 @@ contract! {
             rig.account(&ann, 1000).await;
         }
         let mut rich = Vec::new();
-        for _ in 0..3 {
-            rich.push(rig.account(&ann, 1_000_000).await);
+        for millions in 1..4 {
+            rich.push(rig.account(&ann, millions * 1_000_000).await);
         }
         let mut turns = Vec::new();
         for _ in 0..6 {
@@ -177,8 +177,8 @@ contract! {
         assert_ne!(seven, eight);
         assert!(!rig.ask(&ben, 100).conversation(7).held().await.grant.stayed);
         for _ in 0..3 {
-            assert_eq!(rig.ask(&ann, 10).conversation(7).lands_on().await, seven);
             assert_eq!(rig.ask(&ann, 10).conversation(8).lands_on().await, eight);
+            assert_eq!(rig.ask(&ann, 10).conversation(7).lands_on().await, seven);
         }
     }
 }

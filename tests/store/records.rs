@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tributary::accounts::{
-    AccountId, Attempt, Billing, Charge, LeaseId, Points, Policy, Record, Settlement, TokenId,
-    Tokens, User,
+    AccountId, Attempt, Billing, Charge, KeptBodies, LeaseId, Points, Policy, Record, Settlement,
+    TokenId, Tokens, User,
 };
 use tributary::store::Keep;
 
@@ -46,6 +46,11 @@ pub fn record(rig: &Rig, user: &User, id: &str) -> Record {
             points: Points(1_500_000),
             took_ms: 1190,
         }],
+        bodies: Some(KeptBodies {
+            request: format!("v1.kid.nonce.request-of-{id}"),
+            response: "v1.kid.nonce.response".into(),
+            cut: true,
+        }),
     }
 }
 
@@ -66,7 +71,7 @@ contract! {
         let ann = rig.user().await;
         assert_eq!(rig.account(&ann, 1000).await, AccountId(1));
         let written = record(&rig, &ann, "one");
-        let bare = Record { first_byte_ms: None, attempts: vec![], ..record(&rig, &ann, "two") };
+        let bare = Record { first_byte_ms: None, attempts: vec![], bodies: None, ..record(&rig, &ann, "two") };
         rig.store.record(vec![written.clone(), bare.clone()]).await.unwrap();
         assert_eq!(rig.store.records_of(ann.id, None, 10).await.unwrap(), [bare, written]);
     }

@@ -15,6 +15,8 @@ pub(super) async fn show(usage: &Usage, form: Form, desk: &Desk) -> Result<(), F
     for user in &users {
         records.extend(directory.records_of(user.id, None, usage.limit).await?);
     }
+    // What was said is for the caller alone.
+    records.iter_mut().for_each(|record| record.bodies = None);
     records.sort_by_key(|record: &Record| Reverse(record.at));
     records.truncate(usage.limit);
     match form {

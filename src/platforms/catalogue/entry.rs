@@ -57,6 +57,8 @@ pub(super) struct FaceEntry {
     pub(super) headers: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) request: RequestRules,
+    /// Laid over `request`, for accounts that are people's logins.
+    pub(super) login: Option<RequestRules>,
     #[serde(default)]
     pub(super) answer: AnswerRules,
     /// Without one, OpenAI's table holds.

@@ -215,7 +215,7 @@ fn read_models(
         }
         let traits = model.traits.over(&family(&entry.families, &model.name));
         let mut reach = Vec::new();
-        for face in faces {
+        for face in faces.iter().filter(|face| traits.reaches(face.dialect)) {
             match address(&model, face) {
                 Ok(url) => reach.push(Reach::new(face, url, &traits)),
                 Err(message) => mistakes.push(mistake(place(), message)),
@@ -260,7 +260,7 @@ fn read_face(dialect: DialectName, face: FaceEntry, common: &Common) -> Result<F
     }
     let mut credential = face.credential;
     credential.settle(|address| join(&face.base_url, address))?;
-    Ok(Face {
+    let own = Face {
         dialect,
         base_url: plain(&face.base_url)?,
         credential,
@@ -272,7 +272,10 @@ fn read_face(dialect: DialectName, face: FaceEntry, common: &Common) -> Result<F
         limits: face.limits.unwrap_or_else(|| common.limits.clone()),
         param_names: face.param_names,
         paths: face.paths,
-    })
+        login: None,
+    };
+    let login = face.login.map(|request| Arc::new(Face { request, ..own.clone() }));
+    Ok(Face { login, ..own })
 }
 
 /// Whether a header's name says that its value is a secret: those are sealed, and never

@@ -3,11 +3,12 @@
 use toml::{Table, Value};
 
 /// What belongs to a face, and may stand at the platform's top for short.
-const FACE_KEYS: [&str; 11] = [
+const FACE_KEYS: [&str; 12] = [
     "base_url",
     "credential",
     "headers",
     "request",
+    "login",
     "answer",
     "errors",
     "limits",
@@ -67,7 +68,8 @@ pub(super) fn lay(base: &mut Value, over: Value) {
     }
 }
 
-/// Fills in what a face leaves open from the face of its platform that it is `like`.
+/// Fills in what a face leaves open from the face of its platform that it is `like`, and what
+/// its `login` does from its `request`.
 ///
 /// # Errors
 /// The face, and what is wrong with its `like`.
@@ -83,6 +85,12 @@ pub(super) fn fill_in(platform: &mut Value) -> Result<(), (String, String)> {
         };
         lay(&mut filled, face.clone());
         *face = filled;
+    }
+    for face in faces.iter_mut().filter_map(|(_, face)| face.as_table_mut()) {
+        let Some(login) = face.get("login").cloned() else { continue };
+        let mut filled = face.get("request").cloned().unwrap_or_else(|| Table::new().into());
+        lay(&mut filled, login);
+        face.insert("login".to_owned(), filled);
     }
     Ok(())
 }
@@ -127,6 +135,20 @@ mod tests {
         for wrong in ["like = 'b'", "like = 'c'", "like = 7"] {
             assert_eq!(fill_in(&mut faces(wrong)).unwrap_err().0, "b", "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_login_is_what_it_says_over_the_faces_request() {
+        let mut platform = Value::Table(table(
+            "[faces.a]\nrequest = { legacy = 'as_tools', drop = ['x'] }\nlogin = { drop = ['y'] }
+             [faces.b]\nlogin = { drop = ['z'] }\n[faces.c]\nrequest = {}",
+        ));
+        fill_in(&mut platform).unwrap();
+        let faces = &platform["faces"];
+        let login = table("legacy = 'as_tools'\ndrop = ['y']");
+        assert_eq!(faces["a"]["login"], Value::Table(login));
+        assert_eq!(faces["b"]["login"], Value::Table(table("drop = ['z']")));
+        assert_eq!(faces["c"].get("login"), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::{Family, PathEntry};
 use crate::accounts::{Period, WindowSpec};
-use crate::platforms::credential::{Credential, CredentialSpec};
+use crate::platforms::credential::{Credential, CredentialSpec, Kind};
 use crate::platforms::rules::{AnswerRules, ErrorRule, LimitRule, RequestRules, Traits, fits};
 use crate::platforms::{DialectName, Price, Vocabulary};
 
@@ -50,7 +50,7 @@ pub enum Hangup {
 }
 
 /// One wire format at one address.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Face {
     /// The wire format.
     pub dialect: DialectName,
@@ -72,10 +72,20 @@ pub struct Face {
     pub own_codes: bool,
     /// Request fields that are looked for in the words of a refusal.
     pub param_names: Vec<String>,
+    /// The same, as people's logins are served there, where that differs.
+    pub login: Option<Arc<Face>>,
     pub(super) paths: Vec<PathEntry>,
 }
 
 impl Face {
+    /// The face as accounts of this kind are served there.
+    pub fn of(face: &Arc<Face>, kind: Kind) -> &Arc<Face> {
+        match (kind, &face.login) {
+            (Kind::Oauth | Kind::Session, Some(login)) => login,
+            _ => face,
+        }
+    }
+
     /// Where a model lies under the base, unless its entry says so itself.
     pub(super) fn path(&self, upstream: &str) -> &str {
         let named = |row: &&PathEntry| row.names.iter().any(|pattern| fits(pattern, upstream));
@@ -130,6 +140,20 @@ impl Platform {
         }
     }
 
+    /// The face that reaches a model: an account's own, or, where the model is reached in other
+    /// dialects alone, the first of those that the credential fits.
+    pub fn reaching<'a>(
+        &'a self,
+        own: &'a Arc<Face>,
+        model: &Model,
+        credential: &Credential,
+    ) -> &'a Arc<Face> {
+        let reaches = |face: &&Arc<Face>| model.reach(face.dialect).is_some();
+        let mut spoken = self.faces.iter().filter(|face| face.dialect.is_spoken());
+        let other = || spoken.find(|face| reaches(face) && credential.fits(face));
+        Some(own).filter(reaches).or_else(other).unwrap_or(own)
+    }
+
     /// The face that a credential is used by: the one that its account names, or the first
     /// that it fits.
     pub fn face_for(
@@ -165,7 +189,8 @@ impl Platform {
     /// A model that nobody listed, with its family's traits.
     pub fn unlisted(&self, name: &str) -> Model {
         let traits = family(&self.families, name);
-        let reach = self.faces.iter().map(|face| {
+        let reached = self.faces.iter().filter(|face| traits.reaches(face.dialect));
+        let reach = reached.map(|face| {
             // The address was proven when the face was loaded.
             let url = super::load::join(&face.base_url.to_string(), face.path(name));
             Reach::new(face, url.unwrap_or_default(), &traits)

@@ -1,6 +1,6 @@
 use super::*;
 use crate::accounts::{Origin, Period, Tokens, WindowSpec};
-use crate::platforms::DialectName;
+use crate::platforms::{Credential, DialectName, Kind};
 
 fn load(operator: &str) -> Result<Catalogue, Vec<CatalogueError>> {
     Catalogue::load(&operator.parse().unwrap())
@@ -90,6 +90,41 @@ fn a_platforms_own_name_needs_no_listing_and_may_hold_slashes() {
     let glm = Arc::clone(catalogue.platform("glm").unwrap());
     let hop = catalogue.resolve_on(&glm, "glm-5.9-new");
     assert!(!hop.model.listed && hop.model.reach(DialectName::OpenaiChat).is_some());
+}
+
+#[test]
+fn a_model_may_lie_in_one_dialect_alone() {
+    let catalogue = built_in();
+    let openai = catalogue.platform("openai").unwrap();
+    let chat = openai.face(None).unwrap();
+    assert_eq!(chat.dialect, DialectName::OpenaiChat);
+    let key = Credential::parse(chat, "sk-1").unwrap();
+    for (name, dialect) in [
+        ("gpt-5.4-mini", DialectName::OpenaiChat),
+        ("gpt-5.1-codex-max", DialectName::OpenaiResponses),
+        ("gpt-9-pro", DialectName::OpenaiResponses),
+        ("gpt-9-codex", DialectName::OpenaiResponses),
+        ("gpt-9-prose", DialectName::OpenaiChat),
+    ] {
+        let model = catalogue.resolve_on(openai, name).model;
+        assert_eq!(openai.reaching(chat, &model, &key).dialect, dialect, "{name}");
+        let responses = openai.face(Some(DialectName::OpenaiResponses)).unwrap();
+        let chosen = openai.reaching(responses, &model, &key).dialect;
+        assert_eq!(chosen, DialectName::OpenaiResponses, "{name}");
+    }
+}
+
+#[test]
+fn a_login_picks_the_face_that_takes_it_and_is_served_there_by_its_own_rules() {
+    let catalogue = built_in();
+    let openai = catalogue.platform("openai").unwrap();
+    let login = Credential::from_sealed(br#"{"kind":"oauth","access_token":"eyJ"}"#).unwrap();
+    let face = openai.face_for(None, &login).unwrap();
+    assert_eq!(face.dialect, DialectName::OpenaiResponses);
+    let own = Face::of(face, login.kind());
+    assert!(own.request.drop.iter().any(|name| name == "temperature"));
+    assert!(own.request.tools.as_input && !face.request.tools.as_input);
+    assert!(std::ptr::eq(&**Face::of(face, Kind::Key), &**face));
 }
 
 #[test]

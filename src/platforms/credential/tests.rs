@@ -95,7 +95,7 @@ fn an_access_key_pair_is_never_sent_in_a_call() {
 #[test]
 fn a_login_is_sent_as_a_token_or_as_it_was_captured() {
     let token = Credential::Oauth { access_token: secret("at-1") };
-    for platform in ["openai", "claude"] {
+    for platform in ["qwen", "claude"] {
         let (proof, headers) = proved(platform, &token).unwrap();
         assert_eq!(headers["authorization"], "Bearer at-1");
         assert!(headers.len() == 1 && headers["authorization"].is_sensitive());

@@ -6,6 +6,7 @@
 mod anthropic_messages;
 mod dashscope;
 mod openai_chat;
+mod openai_responses;
 pub(super) mod pivot;
 
 use std::sync::Arc;
@@ -54,7 +55,7 @@ dialects! {
     /// OpenAI chat completions, and what is nearly that.
     OpenaiChat = "openai_chat" at "chat/completions" by Some(openai_chat::begin);
     /// OpenAI Responses.
-    OpenaiResponses = "openai_responses" at "responses" by None;
+    OpenaiResponses = "openai_responses" at "responses" by Some(openai_responses::begin);
     /// Anthropic Messages.
     AnthropicMessages = "anthropic_messages" at "messages" by Some(anthropic_messages::begin);
     /// Alibaba's native DashScope.

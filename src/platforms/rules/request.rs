@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 
 use super::Thinking;
+use crate::platforms::DialectName;
 
 /// What is changed in a request before it is sent.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -40,6 +41,8 @@ pub struct RequestRules {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Traits {
+    /// The only dialect that it is reached in.
+    pub only: Option<DialectName>,
     /// Whether it takes images.
     pub sees: Option<bool>,
     /// How many functions it calls at once, where that is known.
@@ -186,6 +189,8 @@ pub struct ToolRules {
     pub with_functions: Map<String, Value>,
     /// Forced tools and JSON answers do not go together with thinking.
     pub excludes_thinking: bool,
+    /// Responses: functions stand in the input, and are chosen by mode alone.
+    pub as_input: bool,
 }
 
 /// What `tool_choice: required` becomes.
@@ -382,12 +387,18 @@ impl Traits {
             && self.fields.is_empty()
     }
 
+    /// Whether the model is reached in this dialect.
+    pub fn reaches(&self, dialect: DialectName) -> bool {
+        self.only.is_none_or(|only| only == dialect)
+    }
+
     /// These traits, and from `base` what they leave open.
     #[must_use]
     pub fn over(&self, base: &Traits) -> Traits {
         let mut fields = base.fields.clone();
         fields.extend(self.fields.clone());
         Traits {
+            only: self.only.or(base.only),
             sees: self.sees.or(base.sees),
             calls: self.calls.or(base.calls),
             searches: self.searches.or(base.searches),

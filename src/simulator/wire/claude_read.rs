@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::claude::signature;
 use super::claude_check::{check, peculiar};
-use crate::simulator::ask::{Ask, Body, Choice, Format, Role, Thinking, Tool, Turn, given};
+use crate::simulator::ask::{Ask, Body, Choice, Format, Native, Role, Thinking, Tool, Turn, given};
 use crate::simulator::check::thinking_type;
 use crate::simulator::complaint::{Complaint, Rule};
 use crate::simulator::models::{Model, Thinks};
@@ -42,6 +42,8 @@ pub(super) fn read(body: &Body, model: &'static Model) -> Result<Ask, Complaint>
         announces: false,
         obfuscate: false,
         calls_as_list: false,
+        bare_end: false,
+        native: Native::default(),
         prompt_tokens: spent + tools.iter().map(Tool::tokens).sum::<u64>() + tokens::PER_MESSAGE,
         image_tokens: images as u64 * tokens::PER_IMAGE,
         turns,

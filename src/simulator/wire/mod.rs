@@ -7,6 +7,9 @@ pub(super) mod claude;
 mod claude_check;
 mod claude_errors;
 mod claude_read;
+pub(super) mod dashscope;
+mod dashscope_errors;
+mod dashscope_read;
 pub(super) mod ernie;
 mod ernie_errors;
 pub(super) mod glm;
@@ -16,6 +19,9 @@ mod openai_check;
 mod openai_errors;
 pub(super) mod qwen;
 mod qwen_errors;
+pub(super) mod responses;
+mod responses_items;
+mod responses_read;
 pub(super) mod spark;
 
 use http::{HeaderMap, HeaderValue, header};
@@ -78,6 +84,16 @@ pub(super) trait Wire: Send + Sync {
     /// Checks what the headers must say of a request.
     fn admits(&self, _headers: &HeaderMap, _body: &Body) -> Result<(), Complaint> {
         Ok(())
+    }
+
+    /// Whether a stream is asked for.
+    fn streams(&self, _headers: &HeaderMap, body: &Body) -> bool {
+        body.get("stream").and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// A request without what is nested around it, `stream` among its fields.
+    fn unfold(&self, _headers: &HeaderMap, body: Body) -> Result<Body, Complaint> {
+        Ok(body)
     }
 
     /// Reads a request, as strictly as the vendor documents it.
@@ -154,6 +170,8 @@ pub(super) struct Asked {
     pub model: String,
     /// The key, masked.
     pub key: String,
+    /// A stream was asked for.
+    pub stream: bool,
 }
 
 /// An error in a platform's words.

@@ -45,7 +45,14 @@ static MODELS: &[Model] = &[
     Model::new("gpt-4.1", 1_047_576, 32_768).sees().snapshot("gpt-4.1-2025-04-14"),
     Model::new("gpt-4o", 128_000, 16_384).sees().snapshot("gpt-4o-2024-08-06"),
     Model::new("gpt-4o-mini", 128_000, 16_384).sees().snapshot("gpt-4o-mini-2024-07-18"),
+    model("gpt-5.1-codex-max"),
+    model("gpt-5-codex").thinks(Thinks::Always),
+    model("gpt-5-pro").thinks(Thinks::Always),
+    model("gpt-5.5-pro").thinks(Thinks::Always).snapshot("gpt-5.5-pro-2026-04-23"),
 ];
+
+/// Models that chat completions have not.
+const RESPONSES_ONLY: [&str; 4] = ["gpt-5.1-codex-max", "gpt-5-codex", "gpt-5-pro", "gpt-5.5-pro"];
 
 const fn model(name: &'static str) -> Model {
     Model::new(name, 400_000, 128_000).sees().thinks(Thinks::IfAsked)
@@ -82,6 +89,13 @@ struct Choice {
 impl Wire for OpenAi {
     fn facts(&self) -> &'static Facts {
         &FACTS
+    }
+
+    fn model(&self, _path: &str, name: &str) -> Result<&'static Model, Complaint> {
+        let known = MODELS.iter().find(|m| m.name == name || m.snapshot == name);
+        known
+            .filter(|model| !RESPONSES_ONLY.contains(&model.name))
+            .ok_or_else(|| Complaint::UnknownModel(name.to_owned()))
     }
 
     fn accepts(&self, key: &str) -> bool {
@@ -233,7 +247,7 @@ fn usage(usage: &Usage) -> Value {
 }
 
 /// A plausible log probability for each token, and `top` alternatives.
-fn log_probabilities(mut text: &str, top: u64) -> Value {
+pub(super) fn log_probabilities(mut text: &str, top: u64) -> Value {
     let mut content = Vec::new();
     while !text.is_empty() {
         let (token, rest) = text.split_at(tokens::first(text));

@@ -85,7 +85,7 @@ pub(super) fn check(body: &Body, model: &Model) -> Result<(), Complaint> {
 }
 
 /// Models that reason take no sampling parameters and no `max_tokens`.
-fn unsampled(body: &Body) -> Result<(), Complaint> {
+pub(super) fn unsampled(body: &Body) -> Result<(), Complaint> {
     for (param, default) in [
         ("temperature", 1.0),
         ("top_p", 1.0),
@@ -122,15 +122,19 @@ fn limits(body: &Body, model: &Model) -> Result<(), Complaint> {
     Ok(())
 }
 
+/// The efforts that a model takes, if it reasons.
+pub(super) fn efforts(model: &Model) -> Option<&'static [&'static str]> {
+    match model.thinks {
+        Thinks::Never => None,
+        Thinks::Always => Some(&["minimal", "low", "medium", "high"]),
+        _ => Some(&["none", "minimal", "low", "medium", "high", "xhigh", "max"]),
+    }
+}
+
 fn effort(body: &Body, model: &Model) -> Result<(), Complaint> {
     let Some(effort) = given(body, "reasoning_effort") else { return Ok(()) };
-    let known: &[&str] = match model.thinks {
-        Thinks::Never => {
-            return Err(Complaint::invalid("reasoning_effort", Rule::Unsupported(None)));
-        }
-        Thinks::Always => &["minimal", "low", "medium", "high"],
-        _ => &["none", "minimal", "low", "medium", "high", "xhigh", "max"],
-    };
+    let unsupported = || Complaint::invalid("reasoning_effort", Rule::Unsupported(None));
+    let known = efforts(model).ok_or_else(unsupported)?;
     if effort.as_str().is_some_and(|effort| known.contains(&effort)) {
         return Ok(());
     }
@@ -207,7 +211,7 @@ fn format(body: &Body) -> Result<(), Complaint> {
 }
 
 /// Strict schemas close every object and require every property.
-fn strict_schema<'a>(schema: &'a Value, path: &mut Vec<&'a str>) -> Result<(), String> {
+pub(super) fn strict_schema<'a>(schema: &'a Value, path: &mut Vec<&'a str>) -> Result<(), String> {
     let Some(rules) = schema.as_object() else { return Ok(()) };
     let said = |path: &[&str], words: &str| {
         let steps: Vec<String> = path.iter().map(|step| format!("'{step}'")).collect();

@@ -64,7 +64,7 @@ pub(super) fn refuse(complaint: &Complaint, asked: &Asked) -> Refusal {
     }
 }
 
-fn error(
+pub(super) fn error(
     status: u16,
     message: &str,
     kind: &str,

@@ -16,7 +16,7 @@ use crate::simulator::complaint::{Complaint, Range, Rule};
 use crate::simulator::models::{Model, Thinks};
 use crate::simulator::think::{Finish, Spacing, schema_in_instructions};
 
-static MODELS: &[Model] = &[
+pub(super) static MODELS: &[Model] = &[
     Model::new("qwen-plus", 129_024, 32_768).thinks(Thinks::IfAsked),
     Model::new("qwen-flash", 997_952, 32_768).thinks(Thinks::IfAsked),
     Model::new("qwen-turbo", 129_024, 16_384).thinks(Thinks::IfAsked).no_schema(),
@@ -31,6 +31,7 @@ static MODELS: &[Model] = &[
     Model::new("qwen3.5-plus", 1_000_000, 65_536).sees().thinks(Thinks::UnlessAsked).no_schema(),
     Model::new("qwen3-vl-plus", 260_096, 32_768).sees().thinks(Thinks::IfAsked).no_schema(),
     Model::new("qwen3-vl-flash", 260_096, 32_768).sees().thinks(Thinks::IfAsked).no_schema(),
+    Model::new("qwen-plus-2025-07-28", 129_024, 32_768).thinks(Thinks::IfAsked).no_schema(),
     Model::new("qwen3-coder-plus", 997_952, 65_536).no_schema(),
     Model::new("qwq-plus", 98_304, 8192).thinks(Thinks::Always).no_schema(),
 ];
@@ -217,7 +218,7 @@ fn said(text: &str, thought: bool) -> Value {
     object([("content", Some(text.into())), ("reasoning_content", thought.then_some(Value::Null))])
 }
 
-fn call_id(reply: &Reply, index: usize) -> String {
+pub(super) fn call_id(reply: &Reply, index: usize) -> String {
     format!("call_{}", hex(reply.unique, index as u128 + 2, 22))
 }
 
@@ -256,7 +257,7 @@ fn usage(usage: &Usage) -> Value {
 }
 
 /// Whether the model is to think: `enable_thinking`, or from 3.8 on `reasoning_effort`.
-fn thinks(body: &Body, model: &Model) -> Result<bool, Complaint> {
+pub(super) fn thinks(body: &Body, model: &Model) -> Result<bool, Complaint> {
     let flag = given(body, "enable_thinking").and_then(Value::as_bool);
     let takes_effort = model.name.starts_with("qwen3.8") || model.name.starts_with("qwen4");
     let effort = given(body, "reasoning_effort").filter(|_| takes_effort);
@@ -279,8 +280,9 @@ fn thinks(body: &Body, model: &Model) -> Result<bool, Complaint> {
 }
 
 /// What must not come together.
-fn settle(ask: &Ask, body: &Body, thinks: bool) -> Result<(), Complaint> {
-    let older = ["qwen-plus", "qwen-flash", "qwen-turbo", "qwq-plus"].contains(&ask.model.name);
+pub(super) fn settle(ask: &Ask, body: &Body, thinks: bool) -> Result<(), Complaint> {
+    let older = ["qwen-plus", "qwen-flash", "qwen-turbo", "qwq-plus"];
+    let older = older.iter().any(|name| ask.model.name.starts_with(name));
     if thinks && older && !ask.stream {
         let words = "parameter.enable_thinking must be set to false for non-streaming calls";
         return Err(Complaint::words("enable_thinking", words));

@@ -49,8 +49,9 @@ impl Memory {
         keep(&mut self.state().ended, batch, MOST_SETTLEMENTS);
     }
 
-    /// These were acknowledged.
-    pub(super) fn recorded(&self, batch: Vec<Record>) {
+    /// These were acknowledged. Their bodies, which may be long, are not remembered.
+    pub(super) fn recorded(&self, mut batch: Vec<Record>) {
+        batch.iter_mut().for_each(|record| record.bodies = None);
         keep(&mut self.state().recorded, batch, MOST_RECORDS);
     }
 

@@ -19,7 +19,8 @@ pub(super) fn records(
     limit: usize,
 ) -> Answer<Vec<Record>> {
     let Some(from) = number_of(conn, user, before)? else { return Ok(Vec::new()) };
-    let sql = "SELECT * FROM records WHERE user = ? AND seq < ? ORDER BY seq DESC LIMIT ?";
+    let sql = "SELECT records.*, bodies FROM records LEFT JOIN bodies ON record = seq
+               WHERE user = ? AND seq < ? ORDER BY seq DESC LIMIT ?";
     page(conn, sql, params![user.0, from, most(limit)])
 }
 
@@ -32,7 +33,8 @@ pub(super) fn records_on(
     limit: usize,
 ) -> Answer<Vec<Record>> {
     let Some(from) = number_of(conn, user, before)? else { return Ok(Vec::new()) };
-    let sql = "SELECT r.* FROM records_of_accounts a JOIN records r ON r.seq = a.record
+    let sql = "SELECT r.*, b.bodies FROM records_of_accounts a JOIN records r ON r.seq = a.record
+               LEFT JOIN bodies b ON b.record = r.seq
                WHERE a.account = ? AND a.record < ? AND r.user = ? ORDER BY a.record DESC LIMIT ?";
     page(conn, sql, params![account.0, from, user.0, most(limit)])
 }
@@ -81,6 +83,9 @@ fn record(row: &Row<'_>) -> Answer<Record> {
         points: Points(get(row, 16)?),
         outcome: get(row, 17)?,
         attempts: rows::json("record", &get::<String>(row, 18)?)?,
+        bodies: get::<Option<String>>(row, 19)?
+            .map(|json| rows::json("bodies", &json))
+            .transpose()?,
     })
 }
 

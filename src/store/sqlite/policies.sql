@@ -5,3 +5,10 @@ CREATE TABLE IF NOT EXISTS policies (pool INTEGER PRIMARY KEY, policy TEXT NOT N
 
 -- Where accounts come in pools that go by priority.
 CREATE TABLE IF NOT EXISTS priorities (account INTEGER PRIMARY KEY, priority INTEGER NOT NULL);
+
+-- Sealed requests and answers of records, as JSON, where they are kept: gone with their record.
+CREATE TABLE IF NOT EXISTS bodies (record INTEGER PRIMARY KEY, bodies TEXT NOT NULL);
+CREATE TRIGGER IF NOT EXISTS bodies_go AFTER DELETE ON records
+  BEGIN DELETE FROM bodies WHERE record = old.seq; END;
+CREATE TRIGGER IF NOT EXISTS bodies_are_forgotten AFTER UPDATE ON records
+  BEGIN DELETE FROM bodies WHERE record = old.seq; END;

@@ -190,6 +190,10 @@ impl<'conn> Statements<'conn> {
             rows::to_json("record", &record.attempts)?,
         ];
         let number = self.record.insert(row).map_err(failure)?;
+        if let Some(bodies) = &record.bodies {
+            let bodies = rows::to_json("bodies", bodies)?;
+            self.once("INSERT INTO bodies VALUES (?, ?)", params![number, bodies])?;
+        }
         let mut accounts: Vec<i64> =
             record.attempts.iter().map(|attempt| attempt.account.0).collect();
         accounts.sort_unstable();

@@ -36,7 +36,7 @@ use tributary::vault::{KeyRing, Vault};
 pub use answer::{Answer, Stream};
 pub use fleet::Fleet;
 pub use people::Grants;
-pub use platforms::{KEYS, configured, credential, tail};
+pub use platforms::{KEYS, OTHER_FACES, configured, credential, tail};
 pub use redis_server::{Memory, Server};
 pub use stub::{chunk, is_cut};
 
@@ -112,7 +112,7 @@ pub struct Rig {
     pub user: User,
     pub token: String,
     pub running: Running,
-    vault: Arc<Vault>,
+    pub vault: Arc<Vault>,
     ring: String,
     catalogue: Arc<Catalogue>,
     client: Client<HttpConnector, Full<Bytes>>,

@@ -9,7 +9,7 @@ use tributary::accounts::{
     PoolId, Priority, Purse, PurseState, Record, Resets, Scope, Spending, TokenGrant, TokenId,
     Tokens, User, WindowSpec,
 };
-use tributary::platforms::Credential;
+use tributary::platforms::{Credential, DialectName};
 use tributary::relay::{CREDENTIAL_FIELD, token_mac_parts};
 use tributary::telemetry::clock;
 use tributary::vault::{GatewayToken, MacPurpose, Place, Plain};
@@ -25,6 +25,7 @@ pub struct Grants {
     pub points: Spending,
     pub requests_per_minute: Option<NonZeroU32>,
     pub tokens_per_day: Option<Tokens>,
+    pub keep_bodies: bool,
     /// None: the user's own.
     pub pools: Vec<PoolId>,
 }
@@ -39,6 +40,7 @@ impl Default for Grants {
             points: Spending::Fallback,
             requests_per_minute: None,
             tokens_per_day: None,
+            keep_bodies: false,
             pools: Vec::new(),
         }
     }
@@ -76,6 +78,7 @@ impl Rig {
             points: grants.points,
             requests_per_minute: grants.requests_per_minute,
             tokens_per_day: grants.tokens_per_day,
+            keep_bodies: grants.keep_bodies,
         };
         let id = grant.id;
         let index = self.vault.token_index(&token).to_string();
@@ -121,6 +124,18 @@ impl Rig {
         self.bind_in(calm_zone(), user, platform, name, key, limit).await
     }
 
+    /// As [`Rig::bind`], on a face of the platform's that is not its usual one.
+    pub async fn bind_to_face(
+        &self,
+        dialect: &str,
+        user: &User,
+        platform: &str,
+        name: &str,
+        key: &str,
+    ) -> AccountId {
+        self.bind_with(Some(dialect), calm_zone(), user, platform, name, key, 1_000_000).await
+    }
+
     /// As [`Rig::bind`], with a day in this zone.
     pub async fn bind_in(
         &self,
@@ -131,8 +146,23 @@ impl Rig {
         key: &str,
         limit: u64,
     ) -> AccountId {
+        self.bind_with(None, zone, user, platform, name, key, limit).await
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all that an account is made of")]
+    async fn bind_with(
+        &self,
+        dialect: Option<&str>,
+        zone: &str,
+        user: &User,
+        platform: &str,
+        name: &str,
+        key: &str,
+        limit: u64,
+    ) -> AccountId {
         let entry = self.catalogue.platform(platform).unwrap();
-        let credential = Credential::parse(entry.face(None).unwrap(), key).unwrap();
+        let face = entry.face(dialect.and_then(DialectName::named)).unwrap();
+        let credential = Credential::parse(face, key).unwrap();
         let id = self.store.reserve_account_id().await.unwrap();
         let place = Place {
             pool: user.pool.0,
@@ -148,7 +178,7 @@ impl Rig {
             owner: user.id,
             platform: PlatformId::from(platform),
             name: name.into(),
-            dialect: None,
+            dialect: dialect.map(str::to_owned),
             windows: vec![WindowSpec {
                 period: Period::Day { zone: zone.into() },
                 limit: Some(Tokens(limit)),

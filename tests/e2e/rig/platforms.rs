@@ -27,6 +27,10 @@ pub const KEYS: [(&str, [&str; 2]); 6] = [
     ("claude", ["sk-ant-first-account-0000000011", "sk-ant-second-account-000000012"]),
 ];
 
+/// Faces that are not their platform's usual one: platform, dialect, path of the base.
+pub const OTHER_FACES: [(&str, &str, &str); 2] =
+    [("openai", "openai_responses", "/v1"), ("qwen", "dashscope", "/api/v1")];
+
 /// How a platform's books call a key.
 pub fn tail(key: &str) -> String {
     format!("…{}", &key[key.len() - 6..])
@@ -89,6 +93,10 @@ pub fn configured(simulator: &Simulator) -> String {
     for (platform, path) in paths {
         let origin = simulator.origin(platform).unwrap();
         text += &format!("[platforms.{platform}]\nbase_url = \"{origin}{path}\"\n");
+    }
+    for (platform, face, path) in OTHER_FACES {
+        let origin = simulator.origin(platform).unwrap();
+        text += &format!("[platforms.{platform}.faces.{face}]\nbase_url = \"{origin}{path}\"\n");
     }
     text
 }

@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import OpenAI from "openai";
 import { zodResponseFormat } from "openai/helpers/zod";
 import { z } from "zod";
-import { platforms, startDemo, stores, until } from "./harness.js";
+import { faces, platforms, startDemo, stores, until } from "./harness.js";
 
 const oddLetters = 'Grüße, 世界！🙂👩‍👩‍👧 "quoted" \\ \u2028 data: [DONE]';
 const user = (content) => [{ role: "user", content }];
@@ -44,6 +44,7 @@ const seeing = {
   glm: "glm-4.6v",
   ernie: "ernie-4.5-vl-28b-a3b",
   claude: "claude-haiku-4-5",
+  openai_responses: "gpt-5.1-codex-max",
 };
 const onePixel =
   "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
@@ -66,7 +67,7 @@ for (const store of stores) {
     });
     after(() => demo.stop());
 
-    for (const name of platforms) {
+    for (const name of [...platforms, ...Object.keys(faces)]) {
       describe(name, () => {
         let platform;
         before(() => {

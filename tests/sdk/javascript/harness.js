@@ -14,6 +14,8 @@ const binary = process.env.TRIBUTARY ?? path.join(repository, "target/debug/trib
 
 export const stores = ["sqlite", "redis"];
 export const platforms = ["openai", "qwen", "glm", "ernie", "spark", "claude"];
+/** Faces beside a platform's usual one: the platform, and a model that is reached there. */
+export const faces = { openai_responses: { on: "openai", model: "gpt-5.1-codex-max" } };
 
 /** Looks until it sees something true, and answers that. */
 export async function until(look, what, seconds = 15) {
@@ -42,7 +44,10 @@ export async function startDemo(store) {
   return {
     token: facts.token,
     baseURL: facts.base_url,
-    platform: (name) => new Simulated(name, facts.platforms[name]),
+    platform(name) {
+      const { on = name, ...face } = faces[name] ?? {};
+      return new Simulated(on, { ...facts.platforms[on], ...face });
+    },
     // No retries unless a test asks for them: what the gateway does must show.
     client: (options = {}) =>
       new OpenAI({ baseURL: facts.base_url, apiKey: facts.token, maxRetries: 0, timeout: 30_000, ...options }),

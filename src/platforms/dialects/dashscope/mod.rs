@@ -29,7 +29,7 @@ const SSE: (HeaderName, HeaderValue) =
 pub(super) fn begin(attempt: &Attempt<'_>) -> Begun {
     let Attempt { platform, face, model, reach, ask, created } = *attempt;
     let right = put_right(face, model, reach, ask)?;
-    let (streams, legacy) = (right.streams, right.legacy);
+    let (streams, legacy, one_call) = (right.streams, right.legacy, right.one_call);
     let body = request::nest(right.fields, request::Endpoint::of(&reach.url), streams)?;
     let mut headers = face.headers.clone();
     if streams {
@@ -43,6 +43,7 @@ pub(super) fn begin(attempt: &Attempt<'_>) -> Begun {
         streamed: ask.wants_stream(),
         usage_asked: ask.wants_usage(),
         legacy,
+        one_call,
         form: Form::Rebuilt,
         read: answer::read,
         counts_along: true,

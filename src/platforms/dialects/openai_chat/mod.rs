@@ -16,6 +16,7 @@ use self::answer::{Context, Stream};
 use super::{Attempt, Begun, Translation};
 use crate::front::{ByteCensus, Produced, Usage};
 use crate::platforms::failure;
+use crate::platforms::rules::Form;
 use crate::platforms::{Answer, Fed, PlatformError, UpstreamRequest};
 
 /// One attempt in this dialect.
@@ -37,7 +38,8 @@ pub(super) fn begin(attempt: &Attempt<'_>) -> Begun {
         streamed: ask.wants_stream(),
         usage_asked: ask.wants_usage(),
         legacy: built.legacy,
-        form: face.answer.form,
+        one_call: built.one_call,
+        form: if built.one_call { Form::Rebuilt } else { face.answer.form },
         read: answer::read,
         counts_along: false,
     };

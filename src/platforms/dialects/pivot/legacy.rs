@@ -51,3 +51,8 @@ pub(crate) fn messages_to_tools(messages: &mut [Object<'_>]) {
         }
     }
 }
+
+/// A finish reason for a caller who speaks of `functions`.
+pub(crate) fn in_callers_words(finish: &str, legacy: bool) -> &str {
+    if legacy && finish == "tool_calls" { "function_call" } else { finish }
+}

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::front::UsageReport;
+use serde_json::value::RawValue;
+
+use crate::front::object::read_text;
+use crate::front::{Produced, UsageReport};
 
 /// What one event adds to one choice; texts are JSON strings.
 #[derive(Debug, Default)]
@@ -15,6 +18,23 @@ pub(crate) struct Delta<'a> {
     pub(crate) thinking_blocks: Option<Cow<'a, str>>,
     /// Tokens and their log probabilities: a JSON list's entries, without its brackets.
     pub(crate) logprobs: Option<&'a str>,
+}
+
+impl Delta<'_> {
+    /// Whether it says nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        let texts = [&self.content, &self.reasoning, &self.refusal, &self.thinking_blocks];
+        self.calls.is_empty() && texts.iter().all(|text| text.is_none())
+    }
+
+    /// Adds what it says to what was produced.
+    pub(crate) fn add_to(&self, produced: &mut Produced) {
+        let texts = [&self.content, &self.reasoning, &self.refusal];
+        let texts = texts.into_iter().filter_map(|text| text.as_deref());
+        for text in texts.chain(self.calls.iter().map(|call| &*call.arguments)) {
+            produced.add(inside(text).as_bytes());
+        }
+    }
 }
 
 /// One tool delta in the front's form.
@@ -44,4 +64,15 @@ pub(crate) trait Sink {
 /// A JSON string without its quotes.
 pub(crate) fn inside(json: &str) -> &str {
     json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or_default()
+}
+
+/// A text that is not empty, as a JSON string.
+pub(crate) fn text(json: Option<&str>) -> Option<&str> {
+    json.filter(|json| json.starts_with('"') && *json != "\"\"")
+}
+
+/// A word that is not empty.
+pub(crate) fn word(json: Option<&RawValue>) -> Option<String> {
+    let word = json.and_then(|json| read_text(json.get()))?;
+    (!word.is_empty()).then(|| word.into_owned())
 }

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,13 +40,19 @@ class Account:
 class Demo:
     """A running gateway, and the platforms behind it."""
 
-    def __init__(self, store: str, folder: Path, **environment: str) -> None:
+    def __init__(self, store: str, folder: Path, faces: Mapping[str, str] = {}, **environment: str) -> None:
         # A home of its own: the demo keeps its key ring in the user's configuration folder.
         home = folder / "home"
         home.mkdir()
         kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         self._env = kept | {"HOME": str(home), "XDG_CONFIG_HOME": str(home)} | environment
         command = [binary(), "demo", "--json", "--listen", "127.0.0.1:0", "--store", store]
+        if faces:
+            config = folder / "gateway.toml"
+            config.write_text(
+                "".join(f'[platforms.{name}]\ndefault_face = "{face}"\n' for name, face in faces.items())
+            )
+            command += ["--config", str(config)]
         self._folder = folder
         self.child = Child("gateway", command, folder, self._env)
         facts = json.loads(until(self.child.first_line, "the demo to print its line", seconds=60))

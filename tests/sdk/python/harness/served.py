@@ -25,6 +25,9 @@ BASES = {
     "claude": "/v1",
 }
 
+# And what its other faces are called.
+FACES = {"openai": ["openai_responses"]}
+
 
 class Served:
     """A gateway of its own configuration, with accounts that the test binds on simulated platforms."""
@@ -58,13 +61,14 @@ class Served:
         """What a command prints, as JSON; what it says is kept in `printed`."""
         return json.loads(self._run(*words, "--config", str(self._config), "--json"))
 
-    def bind(self, user: str, platform: str, name: str, secret: str) -> Any:
-        """Binds an account by a key credential."""
+    def bind(self, user: str, platform: str, name: str, secret: str, dialect: str | None = None) -> Any:
+        """Binds an account by a key credential, for a dialect if one is named."""
         file = self._folder / f"{platform}-{name}.key"
         file.touch(mode=0o600)
         file.write_text(secret)
         try:
             words = ["--user", user, "--platform", platform, "--name", name, "--key-file", str(file)]
+            words += ["--dialect", dialect] if dialect else []
             return self.command("account", "add", *words)
         finally:
             file.unlink()
@@ -89,4 +93,6 @@ class Served:
             return False
 
     def _entry(self, platform: Simulated) -> str:
-        return f'[platforms.{platform.name}]\nbase_url = "{platform.url}{BASES[platform.name]}"\n'
+        base = f'base_url = "{platform.url}{BASES[platform.name]}"\n'
+        faces = (f"[platforms.{platform.name}.faces.{face}]\n{base}" for face in FACES.get(platform.name, []))
+        return f"[platforms.{platform.name}]\n{base}" + "".join(faces)

@@ -12,11 +12,6 @@ pub(super) fn finish(reason: &str, calls: bool) -> &'static str {
     }
 }
 
-/// A finish reason for a caller who speaks of `functions`.
-pub(super) fn in_callers_words(finish: &str, legacy: bool) -> &str {
-    if legacy && finish == "tool_calls" { "function_call" } else { finish }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

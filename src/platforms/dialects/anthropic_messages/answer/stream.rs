@@ -9,14 +9,15 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::counts::Counts;
-use super::stop::{finish, in_callers_words};
-use super::thoughts::{Thoughts, compact, quoted};
-use super::{add_text, text};
-use crate::front::object::{Object, read_text};
+use super::stop::finish;
+use super::thoughts::{Thoughts, quoted};
+use crate::front::object::{Object, compact, read_text};
 use crate::front::sse::{Splitter, events};
 use crate::front::{ByteCensus, Produced, Usage};
 use crate::platforms::dialects::anthropic_messages::Context;
-use crate::platforms::dialects::pivot::{CallStep, Chunks, Delta, Sink, answer_id};
+use crate::platforms::dialects::pivot::{
+    CallStep, Chunks, Delta, Sink, answer_id, in_callers_words, text,
+};
 use crate::platforms::failure::Said;
 use crate::platforms::{ErrorClass, Fed, PlatformError, StreamEnd};
 
@@ -298,11 +299,10 @@ impl Stream {
 
     /// Gives a delta out, if it holds anything.
     fn add(&mut self, delta: Delta<'_>, context: &Context) {
-        let texts = [&delta.content, &delta.reasoning, &delta.refusal];
-        if delta.calls.is_empty() && texts.iter().all(|text| text.is_none()) {
+        if delta.is_empty() {
             return;
         }
-        add_text(&mut self.produced, &delta);
+        delta.add_to(&mut self.produced);
         self.open(context);
         self.chunks.add(0, delta);
     }

@@ -3,7 +3,7 @@
 //! The platform takes its thinking blocks back with their signatures alone, so they go to the
 //! caller beside the calls, as `thinking_blocks`, and return from there as they came.
 
-use crate::front::object::write_text;
+use crate::front::object::{compact, write_text};
 use crate::platforms::dialects::pivot::inside;
 
 /// More thinking than any model does; what is longer is not kept.
@@ -74,23 +74,6 @@ impl Thoughts {
     }
 }
 
-/// JSON without blanks between its tokens; numbers and escapes stay as they are.
-pub(super) fn compact(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    let (mut in_text, mut escaped) = (false, false);
-    for letter in json.chars() {
-        if in_text {
-            out.push(letter);
-            in_text = escaped || letter != '"';
-            escaped = !escaped && letter == '\\';
-        } else if !letter.is_ascii_whitespace() {
-            out.push(letter);
-            in_text = letter == '"';
-        }
-    }
-    out
-}
-
 /// Any text as a JSON string that holds it.
 pub(super) fn quoted(json: &str) -> String {
     let mut out = String::with_capacity(json.len() + 16);
@@ -101,12 +84,6 @@ pub(super) fn quoted(json: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn blanks_go_and_texts_and_numbers_stay() {
-        let json = "{ \"a b\" : \"c \\\" d\\\\\" ,\n \"n\": [1.50, 12345678901234567890 ] }";
-        assert_eq!(compact(json), r#"{"a b":"c \" d\\","n":[1.50,12345678901234567890]}"#);
-    }
 
     #[test]
     fn thinking_comes_together_and_unsigned_thinking_goes() {

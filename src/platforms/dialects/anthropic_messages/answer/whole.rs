@@ -4,13 +4,14 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::counts::Counts;
-use super::stop::{finish, in_callers_words};
-use super::thoughts::{Thoughts, compact, quoted};
-use super::{add_text, text, word};
+use super::stop::finish;
+use super::thoughts::{Thoughts, quoted};
 use crate::front::Produced;
-use crate::front::object::Object;
+use crate::front::object::{Object, compact};
 use crate::platforms::dialects::anthropic_messages::Context;
-use crate::platforms::dialects::pivot::{CallStep, Delta, Draft, Sink, answer_id};
+use crate::platforms::dialects::pivot::{
+    CallStep, Delta, Draft, Sink, answer_id, in_callers_words, text, word,
+};
 use crate::platforms::failure::Said;
 use crate::platforms::{Answer, PlatformError};
 
@@ -75,7 +76,7 @@ pub(in super::super) fn whole(body: &[u8], context: &Context) -> Result<Answer, 
             _ => continue,
         }
         if report.is_none() {
-            add_text(&mut produced, &delta);
+            delta.add_to(&mut produced);
         }
         draft.add(0, delta);
     }

@@ -1,7 +1,8 @@
 //! Content parts as blocks.
 
 use crate::front::BadRequest;
-use crate::front::object::{Object, elements, read_text, text_to_json};
+use crate::front::object::{Object, read_text, text_to_json};
+use crate::platforms::dialects::pivot::{Place, parts, text_of};
 
 /// What blocks may be made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,61 +22,8 @@ pub(super) fn text(json: &str) -> Option<String> {
 /// Each part as a block; empty texts are left out, as the platform refuses them.
 pub(super) fn blocks(at: usize, json: &str, takes: Takes) -> Result<Vec<String>, BadRequest> {
     let parts = parts(at, json)?;
-    let blocks = parts.iter().enumerate().map(|(number, part)| {
-        let place = Place { message: at, part: number };
-        block(part, place, takes)
-    });
+    let blocks = parts.iter().map(|(place, part)| block(part, *place, takes));
     blocks.filter_map(Result::transpose).collect()
-}
-
-/// The texts of parts that are nothing else.
-pub(super) fn texts(at: usize, json: &str) -> Result<Vec<String>, BadRequest> {
-    let parts = parts(at, json)?;
-    let text = |(number, part): (usize, &Object<'_>)| {
-        let place = Place { message: at, part: number };
-        text_of(part)
-            .and_then(read_text)
-            .map(|text| text.into_owned())
-            .ok_or_else(|| place.wrong("expected text"))
-    };
-    parts.iter().enumerate().map(text).collect()
-}
-
-/// Where a part stands, for a refusal.
-#[derive(Clone, Copy)]
-struct Place {
-    message: usize,
-    part: usize,
-}
-
-impl Place {
-    fn wrong(self, what: &str) -> BadRequest {
-        let param = format!("messages[{}].content[{}]", self.message, self.part);
-        let message = format!("Invalid '{param}': {what}.");
-        BadRequest::field(param, message)
-    }
-}
-
-fn parts(at: usize, json: &str) -> Result<Vec<Object<'_>>, BadRequest> {
-    let wrong = |_| {
-        let param = format!("messages[{at}].content");
-        let message = format!("Invalid type for '{param}': expected a string or a list of parts.");
-        BadRequest::field(param, message)
-    };
-    elements(json)
-        .map_err(wrong)?
-        .into_iter()
-        .map(|part| Object::parse(part).map_err(wrong))
-        .collect()
-}
-
-/// The text of a text part; a refusal is text too.
-fn text_of<'a>(part: &'a Object<'_>) -> Option<&'a str> {
-    match part.get("type") {
-        Some("\"text\"") => part.get("text"),
-        Some("\"refusal\"") => part.get("refusal"),
-        _ => None,
-    }
 }
 
 fn block(part: &Object<'_>, place: Place, takes: Takes) -> Result<Option<String>, BadRequest> {

@@ -3,11 +3,16 @@
 //! Instructions stand apart, in `system`. Results of calls are the user's, and stand before
 //! what he says; neighbours of one role are one turn.
 
-use super::blocks::{Takes, blocks, text, texts};
+use super::blocks::{Takes, blocks, text};
 use super::calls::Calls;
 use crate::front::BadRequest;
 use crate::front::object::{Object, elements, read_text, text_to_json};
-use crate::platforms::dialects::pivot::messages_to_tools;
+use crate::platforms::dialects::pivot::{
+    content, read_history, texts, thinking_blocks, wrong_content,
+};
+
+/// Thinking of the platform's own.
+const KINDS: [&str; 2] = ["\"thinking\"", "\"redacted_thinking\""];
 
 /// A conversation in Messages' form.
 #[derive(Default)]
@@ -48,19 +53,7 @@ impl Content {
 impl Conversation {
     /// Reads the front's messages; with `legacy`, calls and results in the old form too.
     pub(super) fn read(json: &str, legacy: bool) -> Result<Conversation, BadRequest> {
-        let wrong = |at: usize| {
-            let param = format!("messages[{at}]");
-            let message = format!("Invalid type for '{param}': expected an object.");
-            BadRequest::field(param, message)
-        };
-        let listed = elements(json).map_err(|_| wrong(0))?;
-        let read = |(at, json)| Object::parse(json).map_err(|_| wrong(at));
-        let mut messages: Vec<Object<'_>> =
-            listed.into_iter().enumerate().map(read).collect::<Result<_, _>>()?;
-        let old = legacy || messages.iter().any(|message| message.given("function_call").is_some());
-        if old {
-            messages_to_tools(&mut messages);
-        }
+        let messages = read_history(json, legacy)?;
         let (mut conversation, mut calls) = (Conversation::default(), Calls::default());
         for (at, message) in messages.iter().enumerate() {
             conversation.message(at, message, &mut calls)?;
@@ -155,7 +148,7 @@ impl Conversation {
         message: &Object<'_>,
         calls: &mut Calls,
     ) -> Result<(), BadRequest> {
-        let thought = thinking_blocks(at, message)?;
+        let thought = thinking_blocks(at, message, &KINDS)?;
         let called = tool_uses(at, message, calls)?;
         // A refusal is what was said in the place of an answer.
         let said = message.given("content").or_else(|| message.given("refusal"));
@@ -177,7 +170,8 @@ impl Conversation {
             }
             return Ok(());
         }
-        let blocks = thought.into_iter().chain(said.into_blocks()).chain(called).collect();
+        let thought = thought.into_iter().map(str::to_owned);
+        let blocks = thought.chain(said.into_blocks()).chain(called).collect();
         self.push(Role::Assistant, Content::Blocks(blocks));
         Ok(())
     }
@@ -207,39 +201,6 @@ impl Turn {
         };
         format!(r#"{{"role":"{role}","content":{content}}}"#)
     }
-}
-
-/// A message's content, which must be a text or a list of parts.
-fn content<'a>(at: usize, message: &'a Object<'_>) -> Result<&'a str, BadRequest> {
-    let json = message.given("content").filter(|json| json.starts_with(['"', '[']));
-    json.ok_or_else(|| wrong_content(at))
-}
-
-fn wrong_content(at: usize) -> BadRequest {
-    let param = format!("messages[{at}].content");
-    let message = format!("Invalid '{param}': expected a string or a list of parts.");
-    BadRequest::field(param, message)
-}
-
-/// Thinking that goes back as it came, with its signatures.
-fn thinking_blocks(at: usize, message: &Object<'_>) -> Result<Vec<String>, BadRequest> {
-    let Some(json) = message.given("thinking_blocks") else { return Ok(Vec::new()) };
-    let wrong = || {
-        let param = format!("messages[{at}].thinking_blocks");
-        let message = format!("Invalid '{param}': expected the blocks as they came.");
-        BadRequest::field(param, message)
-    };
-    let is_thinking = |block: &str| {
-        let kind = Object::parse(block).ok();
-        kind.is_some_and(|block| {
-            matches!(block.get("type"), Some("\"thinking\"" | "\"redacted_thinking\""))
-        })
-    };
-    let blocks = elements(json).map_err(|_| wrong())?;
-    if !blocks.iter().all(|block| is_thinking(block)) {
-        return Err(wrong());
-    }
-    Ok(blocks.into_iter().map(str::to_owned).collect())
 }
 
 /// The calls of an assistant's message.

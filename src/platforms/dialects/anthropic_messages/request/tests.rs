@@ -94,7 +94,7 @@ fn what_messages_cannot_say_is_refused_with_its_name() {
             "messages[0].tool_calls[0]",
         ),
         (
-            json!({"messages": [{"role": "assistant", "content": "x", "thinking_blocks": [{"type": "text"}]}]}),
+            json!({"messages": [{"role": "assistant", "content": "x", "thinking_blocks": [{"text": "x"}]}]}),
             "messages[0].thinking_blocks",
         ),
     ] {
@@ -288,7 +288,9 @@ fn thinking_blocks_go_back_before_the_calls_that_they_led_to() {
                 "thinking_blocks": blocks, "tool_calls": [call("c")]},
             {"role": "tool", "tool_call_id": "c", "content": "7"}]})
     };
-    let with = body("claude-haiku-4-5", history(json!([thought])));
+    // What another platform thought is left out.
+    let foreign = json!({"type": "reasoning", "id": "rs_1", "encrypted_content": "x"});
+    let with = body("claude-haiku-4-5", history(json!([foreign, thought])));
     let turn = json!([thought, {"type": "text", "text": "Let me see."},
         {"type": "tool_use", "id": "c", "name": "f", "input": {}}]);
     assert_eq!(with["messages"][1]["content"], turn);

@@ -167,12 +167,13 @@ impl<'a> Chunk<'a> {
 
 /// What choices add, of a chunk or (with `message`) of a whole answer.
 pub(crate) fn read_choices(choices: Vec<Choice<'_>>) -> Vec<ChoiceDelta<'_>> {
-    choices.into_iter().map(read_choice).collect()
+    (0..).zip(choices).map(|(place, choice)| read_choice(place, choice)).collect()
 }
 
-fn read_choice(choice: Choice<'_>) -> ChoiceDelta<'_> {
+/// A choice without a number has that of its place.
+fn read_choice(place: u32, choice: Choice<'_>) -> ChoiceDelta<'_> {
     let mut read = ChoiceDelta {
-        index: choice.index.and_then(number).unwrap_or(0),
+        index: choice.index.and_then(number).unwrap_or(place),
         logprobs: choice.logprobs.and_then(logprobs),
         finish: choice.finish_reason.and_then(word),
         ..ChoiceDelta::default()

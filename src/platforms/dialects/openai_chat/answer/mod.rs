@@ -19,6 +19,7 @@ pub(super) use whole::whole;
 
 use self::facts::Facts;
 use crate::front::{ByteCensus, Produced, Usage, UsageReport};
+use crate::platforms::dialects::pivot::in_callers_words;
 use crate::platforms::failure::{Said, inside};
 use crate::platforms::rules::Form;
 use crate::platforms::{Face, Model, Platform, PlatformError};
@@ -36,6 +37,8 @@ pub(crate) struct Context {
     pub(crate) usage_asked: bool,
     /// The caller speaks of `functions`.
     pub(crate) legacy: bool,
+    /// Of several calls the caller gets the first.
+    pub(crate) one_call: bool,
     /// How much goes on as it came.
     pub(crate) form: Form,
     /// Reads what is written anew.
@@ -110,6 +113,6 @@ impl Context {
 
     /// A finish reason for this caller.
     fn in_callers_words<'a>(&self, reason: &'a str) -> &'a str {
-        if self.legacy && reason == "tool_calls" { "function_call" } else { reason }
+        in_callers_words(reason, self.legacy)
     }
 }

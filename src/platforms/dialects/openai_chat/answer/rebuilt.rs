@@ -167,16 +167,19 @@ impl Rebuilt {
             let id = id.strip_prefix("chatcmpl-").unwrap_or(id);
             let take = |call| choice.calls.take(call, id);
             let calls: Vec<CallStep<'_>> = delta.calls.into_iter().filter_map(take).collect();
-            let added = Delta {
+            let mut added = Delta {
                 reasoning: delta.reasoning,
                 content: delta.content,
                 calls,
                 logprobs: delta.logprobs,
                 ..Delta::default()
             };
+            add_text(&added, &mut tally.produced);
+            if context.one_call {
+                added.calls.retain(|call| call.index == 0);
+            }
             let says = added.reasoning.is_some() || added.content.is_some();
             if says || !added.calls.is_empty() || added.logprobs.is_some() {
-                add_text(&added, &mut tally.produced);
                 sink.add(choice.index, added);
             }
         }

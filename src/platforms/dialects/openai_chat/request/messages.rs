@@ -3,7 +3,7 @@
 use super::Draft;
 use crate::front::BadRequest;
 use crate::front::object::{Object, elements, read_text, text_to_json};
-use crate::platforms::dialects::pivot::messages_to_tools;
+use crate::platforms::dialects::pivot::{self, messages_to_tools};
 use crate::platforms::rules::{ImageRules, Legacy, MessageRules};
 
 /// The messages on their way through the rules.
@@ -34,7 +34,8 @@ impl Messages<'_> {
 pub(super) fn put_right<'a>(draft: &mut Draft<'a>, json: &'a str) -> Result<(), BadRequest> {
     let rules = &draft.rules.messages;
     let old_form = draft.rules.legacy == Legacy::AsTools;
-    if rules.is_plain() && !old_form {
+    let thought = pivot::has_thinking_blocks(json.as_bytes());
+    if rules.is_plain() && !old_form && !thought {
         return Ok(());
     }
     let mut messages = read(json)?;
@@ -42,6 +43,8 @@ pub(super) fn put_right<'a>(draft: &mut Draft<'a>, json: &'a str) -> Result<(), 
         messages_to_tools(&mut messages);
     }
     for message in &mut messages {
+        // Another platform's, and nothing to this one.
+        message.remove(pivot::THINKING_BLOCKS);
         rename_role(message, rules);
         content(message, draft)?;
     }

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use crate::front::object::{Object, text_to_json};
 use crate::front::{BadRequest, ChatRequest};
 use crate::platforms::dialects::pivot;
-use crate::platforms::rules::{Legacy, RequestRules, StreamsOnly, Traits, UsageAsked};
+use crate::platforms::rules::{Calls, Legacy, RequestRules, StreamsOnly, Traits, UsageAsked};
 use crate::platforms::{Face, Model, Reach};
 
 /// A request as it goes upstream, and what its answer must then look like.
@@ -24,6 +24,8 @@ pub(super) struct Built {
     pub(super) streams: bool,
     /// The caller speaks of `functions`: so must the answer.
     pub(super) legacy: bool,
+    /// The caller wants one call at most, and the platform can't be told.
+    pub(super) one_call: bool,
 }
 
 /// The request on its way through the rules.
@@ -45,14 +47,15 @@ pub(super) fn build(
     reach: &Reach,
     ask: &ChatRequest,
 ) -> Result<Built, BadRequest> {
-    if reach.is_plain {
+    let thought = ask.field("messages").is_some_and(pivot::has_thinking_blocks);
+    if reach.is_plain && !thought {
         let body = splice::splice(ask, &model.upstream);
-        return Ok(Built { body, streams: ask.wants_stream(), legacy: false });
+        return Ok(Built { body, streams: ask.wants_stream(), legacy: false, one_call: false });
     }
     let right = put_right(face, model, reach, ask)?;
-    let Right { mut fields, streams, legacy } = right;
+    let Right { mut fields, streams, legacy, one_call } = right;
     ask_for_usage(&mut fields, &face.request, streams);
-    Ok(Built { body: fields.to_json().into(), streams, legacy })
+    Ok(Built { body: fields.to_json().into(), streams, legacy, one_call })
 }
 
 /// A request that every rule was applied to.
@@ -60,6 +63,7 @@ pub(crate) struct Right<'a> {
     pub(crate) fields: Object<'a>,
     pub(crate) streams: bool,
     pub(crate) legacy: bool,
+    pub(crate) one_call: bool,
 }
 
 /// Applies every rule of the face to the caller's request.
@@ -84,9 +88,13 @@ pub(crate) fn put_right<'a>(
     fields.set("model", text_to_json(&model.upstream));
     let mut draft = Draft { fields, messages: messages::Messages::Untouched, rules, traits };
     let legacy = rules.legacy == Legacy::AsTools && pivot::to_tools(&mut draft.fields)?;
+    let mut one_call = false;
     for name in &rules.drop {
-        draft.fields.remove(name);
+        let dropped = draft.fields.remove(name);
+        one_call |= name == "parallel_tool_calls" && dropped.as_deref() == Some("false");
     }
+    // A model that makes one call a turn does so anyway.
+    one_call &= traits.calls.is_none_or(|calls| calls == Calls::Several);
     messages::put_right(&mut draft, json)?;
     let thinking = thinking::put_right(&mut draft);
     response_format::put_right(&mut draft, json)?;
@@ -101,7 +109,7 @@ pub(crate) fn put_right<'a>(
     if let Some(json) = draft.messages.to_json() {
         draft.fields.set("messages", json);
     }
-    Ok(Right { fields: draft.fields, streams, legacy })
+    Ok(Right { fields: draft.fields, streams, legacy, one_call })
 }
 
 fn ask_for_usage(fields: &mut Object<'_>, rules: &RequestRules, streams: bool) {

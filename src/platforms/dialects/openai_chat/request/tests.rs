@@ -34,6 +34,28 @@ fn function(name: &str) -> Value {
 }
 
 #[test]
+fn what_another_platform_thought_stays_here() {
+    let history = json!({"messages": [
+        {"role": "user", "content": "?"},
+        {"role": "assistant", "content": null, "thinking_blocks": [{"type": "thinking"}],
+            "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+        {"role": "tool", "tool_call_id": "c", "content": "thinking_blocks"}]});
+    for (platform, model) in [
+        ("openai", "gpt-5.4-mini"),
+        ("qwen", "qwen-plus"),
+        ("glm", "glm-4.7"),
+        ("ernie", "ernie-5.1"),
+        ("spark", "4.0Ultra"),
+    ] {
+        let body = body(platform, model, history.clone());
+        let messages = body["messages"].as_array().unwrap();
+        assert!(messages.iter().all(|message| message.get("thinking_blocks").is_none()), "{body}");
+        assert_eq!(messages[2]["content"], "thinking_blocks", "{body}");
+        assert_eq!(messages[1]["tool_calls"][0]["id"], "c", "{body}");
+    }
+}
+
+#[test]
 fn what_would_be_another_answer_is_refused_with_its_name() {
     assert_eq!(refused("glm", "glm-4.7", json!({"n": 2})).as_deref(), Some("n"));
     assert_eq!(refused("ernie", "ernie-5.1", json!({"audio": {}})).as_deref(), Some("audio"));

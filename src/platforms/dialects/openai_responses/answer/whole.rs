@@ -1,0 +1,111 @@
+//! A whole answer.
+
+use super::head::Response;
+use super::reasoning::{Kept, Parts};
+use crate::front::Produced;
+use crate::front::object::{Object, elements, read_text};
+use crate::platforms::dialects::openai_responses::Context;
+use crate::platforms::dialects::pivot::{CallStep, Delta, Draft, Sink, in_callers_words, text};
+use crate::platforms::failure::Said;
+use crate::platforms::{Answer, PlatformError};
+
+/// Brings a whole answer into the front's form.
+pub(in super::super) fn whole(body: &[u8], context: &Context) -> Result<Answer, PlatformError> {
+    if let Some(said) = Said::find(body) {
+        return Err(context.said(said));
+    }
+    let response = Response::read(body).ok_or_else(|| context.fault("sent what is no JSON"))?;
+    let Some(items) = response.items() else {
+        return Err(context.fault("ended without an answer"));
+    };
+    match response.status().as_str() {
+        "failed" => return Err(context.said(Said::default())),
+        "cancelled" | "queued" | "in_progress" => {
+            return Err(context.fault("ended the answer before its end"));
+        }
+        _ => {}
+    }
+    let mut telling = Telling { counts: response.report().is_none(), ..Telling::default() };
+    response.head(context).begin(&mut telling.draft);
+    for item in &items {
+        telling.item(item, context);
+    }
+    let Telling { mut draft, produced, calls, mut kept, .. } = telling;
+    let thinking_blocks = kept.take().filter(|_| calls > 0).map(Into::into);
+    draft.add(0, Delta { thinking_blocks, ..Delta::default() });
+    let (report, legacy) = (response.report(), context.shape.legacy);
+    draft.finish(0, in_callers_words(response.finish(calls > 0), legacy));
+    draft.end(report.as_ref());
+    Ok(Answer { body: draft.write(legacy), usage: report.map(|it| it.usage()), produced })
+}
+
+/// An answer that is told item by item.
+#[derive(Default)]
+struct Telling {
+    draft: Draft,
+    /// The platform counted nothing, so we do.
+    counts: bool,
+    produced: Produced,
+    calls: usize,
+    /// Reasoning items so far.
+    reasoned: u64,
+    parts: Parts,
+    kept: Kept,
+}
+
+impl Telling {
+    fn item(&mut self, item: &Object<'_>, context: &Context) {
+        match item.get("type") {
+            Some("\"message\"") => {
+                for part in listed(item, "content") {
+                    let content = text(part.get("text").filter(|_| is(&part, "output_text")));
+                    let refusal = text(part.get("refusal").filter(|_| is(&part, "refusal")));
+                    let (content, refusal) = (content.map(Into::into), refusal.map(Into::into));
+                    self.add(Delta { content, refusal, ..Delta::default() });
+                }
+            }
+            Some("\"reasoning\"") => {
+                for (place, part) in
+                    listed(item, "summary").into_iter().chain(listed(item, "content")).enumerate()
+                {
+                    let Some(json) = text(part.get("text")) else { continue };
+                    let place = (self.reasoned, place as u64);
+                    let reasoning = Some(self.parts.add(place, json));
+                    self.add(Delta { reasoning, ..Delta::default() });
+                }
+                self.reasoned += 1;
+                if context.shape.calls {
+                    self.kept.add(item);
+                }
+            }
+            Some("\"function_call\"") => {
+                let id = item.given("call_id").or(item.given("id")).and_then(read_text);
+                let name = item.get("name").filter(|name| name.starts_with('"'));
+                let (Some(id), Some(name)) = (id, name) else { return };
+                let arguments = text(item.get("arguments")).unwrap_or("\"{}\"").into();
+                let opens = Some((id.into_owned(), name));
+                let call = CallStep { index: self.calls, opens, arguments };
+                self.calls += 1;
+                self.add(Delta { calls: vec![call], ..Delta::default() });
+            }
+            _ => {}
+        }
+    }
+
+    fn add(&mut self, delta: Delta<'_>) {
+        if self.counts {
+            delta.add_to(&mut self.produced);
+        }
+        self.draft.add(0, delta);
+    }
+}
+
+fn is(part: &Object<'_>, kind: &str) -> bool {
+    part.get("type").and_then(read_text).as_deref() == Some(kind)
+}
+
+/// A list of objects; nothing where there is none.
+fn listed<'a>(item: &'a Object<'_>, name: &str) -> Vec<Object<'a>> {
+    let entries = item.given(name).and_then(|json| elements(json).ok()).unwrap_or_default();
+    entries.into_iter().filter_map(|json| Object::parse(json).ok()).collect()
+}
