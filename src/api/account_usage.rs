@@ -11,6 +11,7 @@ use super::page::{self, PageAsk};
 use super::{ApiError, App, Request, Response, accounts};
 use crate::accounts::{AccountId, Charge, Record, Tokens};
 use crate::relay::Caller;
+use crate::vault::{Said, Vault};
 
 /// One call, as far as it was on this account.
 #[derive(Serialize, JsonSchema)]
@@ -51,6 +52,13 @@ pub struct RecordView {
     latency_ms: u64,
     /// From the request's arrival to the answer's first byte.
     first_byte_ms: Option<u64>,
+    /// The request's body, where the token that made it keeps that, and the key that it was
+    /// sealed under is in the ring.
+    request: Option<String>,
+    /// The answer's body; a stream's events.
+    response: Option<String>,
+    /// Whether only the beginning of one of them is kept.
+    is_cut: bool,
 }
 
 /// The caller's records on an account, newest first.
@@ -62,15 +70,25 @@ pub async fn account_usage(
 ) -> Result<Response, ApiError> {
     let ask = PageAsk::read(&Query::read(request, &page::QUERY)?)?;
     let account = accounts::load(app, caller, id).await?;
-    let store = &app.gateway.parts.store;
+    let (store, vault) = (&app.gateway.parts.store, &app.gateway.parts.vault);
     let (user, before) = (caller.user(), ask.before.as_deref());
     let found = store.records_on(user, account.id(), before, ask.look()).await;
     let page = ask.page(found.map_err(ApiError::store)?, |record| &record.id);
-    Ok(typed(StatusCode::OK, &page.map(|record| RecordView::of(record, account.id()))))
+    Ok(typed(StatusCode::OK, &page.map(|record| RecordView::of(record, account.id(), vault))))
 }
 
 impl RecordView {
-    fn of(record: Record, account: AccountId) -> Self {
+    /// A record of the caller's own: what was said is for nobody else.
+    fn of(record: Record, account: AccountId, vault: &Vault) -> Self {
+        let said = |said, sealed: &str| {
+            let plain = vault.open_words(record.user.0, &record.id, said, sealed).ok()?;
+            // What is cut may end within a letter.
+            Some(String::from_utf8_lossy(plain.expose_secret()).into_owned())
+        };
+        let kept = record.bodies.as_ref();
+        let request = kept.and_then(|kept| said(Said::Request, &kept.request));
+        let response = kept.and_then(|kept| said(Said::Response, &kept.response));
+        let is_cut = kept.is_some_and(|kept| kept.cut);
         let here = || record.attempts.iter().filter(|attempt| attempt.account == account);
         let charged = here().map(|attempt| match attempt.charge {
             Charge::Release => Tokens::ZERO,
@@ -98,6 +116,9 @@ impl RecordView {
             outcome: record.outcome,
             latency_ms: record.took_ms,
             first_byte_ms: record.first_byte_ms,
+            request,
+            response,
+            is_cut,
         }
     }
 }

@@ -55,6 +55,8 @@ pub enum ApiError {
     BodyCut,
     /// `X-Account-Id` is not an account's id, or not the body's.
     BadAccountId,
+    /// A header's name has an underscore.
+    UnderscoredHeader,
     /// No such account among the caller's; the id may not even be one.
     NoAccount,
     /// No such authorization among the caller's.
@@ -162,6 +164,9 @@ impl ApiError {
                 "X-Account-Id must be an account's number, the same as the body's account_id."
                     .into(),
             ),
+            Self::UnderscoredHeader => {
+                bad(StatusCode::BAD_REQUEST, "A header's name must not have an underscore.".into())
+            }
             Self::NoAccount => refuse(
                 StatusCode::NOT_FOUND,
                 INVALID,
@@ -436,6 +441,7 @@ mod tests {
             ApiError::BodyCut,
             ApiError::BadAccountId,
             ApiError::NoAccount,
+            ApiError::UnderscoredHeader,
             ApiError::NoSession,
             ApiError::NameTaken,
             ApiError::MethodNotOffered {

@@ -7,7 +7,7 @@ use super::ApiError;
 use super::ask::{Query, bad};
 
 const USUAL: usize = 50;
-const MOST: usize = 500;
+const MOST: usize = 200;
 
 /// The query of a list that is read page by page.
 pub(super) const QUERY: [&str; 2] = ["before", "limit"];
@@ -21,7 +21,7 @@ pub(super) struct PageAsk {
 
 impl PageAsk {
     pub(super) fn read(query: &Query) -> Result<Self, ApiError> {
-        let form = "a number from 1 to 500";
+        let form = "a number from 1 to 200";
         let limit = query.value("limit", form)?.unwrap_or(USUAL);
         if !(1..=MOST).contains(&limit) {
             return Err(bad("limit", format!("It must be {form}.")));

@@ -1,7 +1,7 @@
 //! From a request to its route's answer.
 
 use http::Method;
-use http::header::HeaderValue;
+use http::header::{self, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
 use super::routes::{CallerHandler, Handler, OperatorHandler, ROUTES, Role, Route};
@@ -23,6 +23,19 @@ impl Listener {
     }
 }
 
+/// Where the surface of accounts begins: what a browser may be led to.
+const SURFACE: &str = "/api/";
+
+/// What its answers tell a browser: to show, run, embed and remember nothing of them.
+const HARDENED: [(HeaderName, HeaderValue); 3] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+];
+
 /// A request that found its route.
 struct Arrived<'a> {
     at: Stopwatch,
@@ -36,6 +49,7 @@ struct Arrived<'a> {
 pub(super) async fn answer(app: &App, listener: Listener, mut request: Request) -> Response {
     let at = Stopwatch::start();
     let id = request_id();
+    let is_surface = request.uri().path().starts_with(SURFACE);
     let answered = match find(listener, request.method(), request.uri().path()) {
         Ok((handler, named)) => {
             let named = percent_decode_str(named).decode_utf8_lossy().into_owned();
@@ -55,6 +69,11 @@ pub(super) async fn answer(app: &App, listener: Listener, mut request: Request) 
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert("x-request-id", id);
     }
+    if is_surface {
+        for (name, value) in HARDENED {
+            response.headers_mut().insert(name, value);
+        }
+    }
     Answered { metrics: &app.gateway.parts.metrics, status: response.status().as_u16() }.emit();
     response
 }
@@ -67,6 +86,11 @@ async fn dispatch(
 ) -> Result<Response, ApiError> {
     match handler {
         Handler::Caller(scope, handler) => {
+            let is_surface = request.uri().path().starts_with(SURFACE);
+            // A proxy may take `X_Name` for `X-Name`, and another not.
+            if is_surface && request.headers().keys().any(|name| name.as_str().contains('_')) {
+                return Err(ApiError::UnderscoredHeader);
+            }
             let caller = api::authenticate(app, request.headers(), scope).await?;
             for_caller(app, handler, &caller, request, arrived).await
         }

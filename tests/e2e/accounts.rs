@@ -378,3 +378,28 @@ both! {
         assert_eq!(check["verdict"], "exhausted", "{check}");
     }
 }
+
+both! {
+    async fn what_was_said_is_shown_to_its_caller_alone(rig: Rig) {
+        let keeping = Grants { keep_bodies: true, ..all_scopes() };
+        let surface = Surface { rig: &rig, token: rig.token(&rig.user, keeping).await.1 };
+        let id = rig.account("qwen", 0).await.account.id;
+        let asked = json!({"account_id": id, "messages": [{"role": "user", "content": "say 用词"}]});
+        let chat = surface.post("/api/v1/oauth/chat/completions", asked.clone()).await;
+        rig.record(&chat).await;
+        let path = format!("{ACCOUNTS}/{id}/usage");
+        let row = surface.get(&path).await["data"][0].clone();
+        assert_eq!(row["request"], asked.to_string());
+        assert_eq!(row["response"].as_str().unwrap().as_bytes(), chat.body);
+        assert_eq!(row["is_cut"], false);
+        let (member, _) = rig.stranger().await;
+        let grants = Grants { pools: vec![rig.user.pool], ..all_scopes() };
+        let member = Surface { rig: &rig, token: rig.token(&member, grants).await.1 };
+        assert_eq!(member.get(&path).await["data"], json!([]));
+        let plain = Surface::of(&rig).await;
+        let chat = plain.post("/api/v1/oauth/chat/completions", asked).await;
+        rig.record(&chat).await;
+        let row = plain.get(&path).await["data"][0].clone();
+        assert_eq!((&row["request"], &row["response"]), (&Value::Null, &Value::Null));
+    }
+}

@@ -31,6 +31,7 @@ mod policies;
 mod regression;
 mod replicas;
 mod responses;
+mod roles;
 mod rotation;
 mod server;
 mod stall;

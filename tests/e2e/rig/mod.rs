@@ -237,6 +237,12 @@ impl Rig {
         Stream::new(self.open(request, body).await).rest().await
     }
 
+    /// A request to another listener than the callers'.
+    pub async fn send_to(&self, request: Builder, body: impl Into<Bytes>) -> Answer {
+        let request = request.body(Full::new(body.into())).unwrap();
+        Stream::new(self.client.request(request).await.unwrap()).rest().await
+    }
+
     pub fn with_token(&self, request: Builder) -> Builder {
         request.header("authorization", format!("Bearer {}", self.token))
     }
