@@ -95,8 +95,10 @@ impl RecordView {
             Charge::Exact(tokens) | Charge::Estimated(tokens) => tokens,
         });
         let charged = charged.sum();
-        let (upstream_model, outcome) =
-            here().last().map(|attempt| (attempt.model.clone(), attempt.outcome.clone())).unzip();
+        let (upstream_model, outcome) = here()
+            .next_back()
+            .map(|attempt| (attempt.model.clone(), attempt.outcome.clone()))
+            .unzip();
         let is_last = record.attempts.last().is_some_and(|last| last.account == account);
         let own = |tokens| if is_last { tokens } else { Tokens::ZERO };
         Self {

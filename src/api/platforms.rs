@@ -120,8 +120,8 @@ impl ModelView {
     fn of(model: &Model) -> Self {
         Self {
             id: model.name.clone(),
-            context_length: model.context.map(Into::into),
-            max_output_tokens: model.max_output.map(Into::into),
+            context_length: model.context,
+            max_output_tokens: model.max_output,
         }
     }
 }

@@ -4,7 +4,8 @@ use http::Method;
 use http::header::{self, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
-use super::routes::{CallerHandler, Handler, OperatorHandler, ROUTES, Role, Route};
+use super::openapi;
+use super::routes::{CallerHandler, Handler, OpenHandler, OperatorHandler, ROUTES, Role, Route};
 use crate::api::{self, ApiError, App, Request, Response};
 use crate::relay::{Caller, request_id};
 use crate::telemetry::clock::Stopwatch;
@@ -94,6 +95,7 @@ async fn dispatch(
             let caller = api::authenticate(app, request.headers(), scope).await?;
             for_caller(app, handler, &caller, request, arrived).await
         }
+        Handler::Open(OpenHandler::OpenApi) => Ok(api::document(openapi::document())),
         Handler::Operator(handler) => for_operator(app, handler, request).await,
     }
 }

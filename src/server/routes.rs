@@ -7,6 +7,8 @@ use crate::accounts::Scope;
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
+    /// Whoever reaches the callers' listener.
+    Anyone,
     /// A gateway token.
     Token,
     /// A gateway token with this scope.
@@ -21,8 +23,17 @@ pub enum Role {
 pub enum Handler {
     /// On the callers' listener, for a token with the scope, where one is needed.
     Caller(Option<Scope>, CallerHandler),
+    /// On the callers' listener, for anyone.
+    Open(OpenHandler),
     /// On the operator's listener.
     Operator(OperatorHandler),
+}
+
+/// What answers anyone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is its route, in the table below")]
+pub enum OpenHandler {
+    OpenApi,
 }
 
 /// What answers callers.
@@ -78,6 +89,7 @@ impl Route {
         match self.handler {
             Handler::Caller(None, _) => Role::Token,
             Handler::Caller(Some(scope), _) => Role::Scoped(scope),
+            Handler::Open(_) => Role::Anyone,
             Handler::Operator(_) => Role::Operator,
         }
     }
@@ -107,6 +119,10 @@ const fn to(
     Route { method, path, handler: Handler::Caller(scope, handler) }
 }
 
+const fn open(method: Method, path: &'static str, handler: OpenHandler) -> Route {
+    Route { method, path, handler: Handler::Open(handler) }
+}
+
 const fn operator(method: Method, path: &'static str, handler: OperatorHandler) -> Route {
     Route { method, path, handler: Handler::Operator(handler) }
 }
@@ -133,6 +149,7 @@ pub static ROUTES: &[Route] = &[
     to(Method::POST, "/api/v1/oauth/accounts/{id}/reauthorize", WRITE, CallerHandler::ReauthorizeAccount),
     to(Method::GET, "/api/v1/oauth/sessions/{sid}", READ, CallerHandler::ShowSession),
     to(Method::DELETE, "/api/v1/oauth/sessions/{sid}", WRITE, CallerHandler::EndSession),
+    open(Method::GET, "/openapi.json", OpenHandler::OpenApi),
     operator(Method::GET, "/healthz", OperatorHandler::Healthz),
     operator(Method::GET, "/readyz", OperatorHandler::Readyz),
     operator(Method::GET, "/metrics", OperatorHandler::Metrics),

@@ -74,6 +74,7 @@ fn rows() -> Vec<Row> {
         row(Method::POST, "/api/v1/oauth/accounts/{id}/reauthorize", none, 400, 404),
         row(Method::GET, "/api/v1/oauth/sessions/{sid}", none, 404, 404),
         row(Method::DELETE, "/api/v1/oauth/sessions/{sid}", none, 404, 404),
+        row(Method::GET, "/openapi.json", none, 200, 200),
         row(Method::GET, "/healthz", none, 200, 200),
         row(Method::GET, "/readyz", none, 200, 200),
         row(Method::GET, "/metrics", none, 200, 200),
@@ -157,6 +158,12 @@ both! {
                 for token in tokens.iter().map(|(_, token)| Some(token.as_str())).chain([None]) {
                     let answer = row.call(&rig, AccountId(1), token).await;
                     see("the callers' listener".into(), &answer, 404);
+                }
+                continue;
+            }
+            if route.role() == Role::Anyone {
+                for token in [None, Some("tb_unknown"), Some(&tokens[0].1)] {
+                    see("anyone".into(), &row.call(&rig, AccountId(1), token).await, row.own);
                 }
                 continue;
             }
@@ -258,7 +265,7 @@ both! {
             let (mut row, token) = rig.token_row(&stranger, chat_only()).await;
             change(&mut row.grant, &rig);
             rig.store.add_token(row).await.unwrap();
-            for route in ROUTES.iter().filter(|route| route.role() != Role::Operator) {
+            for route in ROUTES.iter().filter(|route| ![Role::Operator, Role::Anyone].contains(&route.role())) {
                 let row = row_of(&route.method, route.path);
                 let answer = row.call(&rig, account, Some(&token)).await;
                 assert_eq!(answer.status, 401, "{number}: {} {}", row.method, row.path);
