@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http_body::{Frame, SizeHint};
+use serde::Serialize;
 
 use super::Response;
 use crate::relay::RelayStream;
@@ -63,6 +64,24 @@ pub(super) fn whole(status: StatusCode, kind: HeaderValue, bytes: impl Into<Byte
     let mut response = Response::new(Body::Whole(bytes.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, kind);
+    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+    response
+}
+
+/// An answer of a typed value.
+pub(super) fn typed(status: StatusCode, value: &impl Serialize) -> Response {
+    whole(status, JSON, serde_json::to_vec(value).expect("an answer is plain data"))
+}
+
+/// A document that was written before.
+pub fn document(text: &'static str) -> Response {
+    whole(StatusCode::OK, JSON, text)
+}
+
+/// A 204.
+pub(super) fn no_content() -> Response {
+    let mut response = Response::new(Body::Whole(Bytes::new()));
+    *response.status_mut() = StatusCode::NO_CONTENT;
     response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
     response
 }

@@ -5,11 +5,10 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::body::Incoming;
 
 use super::answer::{JSON, NO_STORE};
-use super::authenticate::authenticate;
 use super::{ApiError, App, Body, Request, Response, body};
-use crate::accounts::{AccountId, Billing, Scope};
+use crate::accounts::{AccountId, Billing};
 use crate::front::{BadRequest, ChatRequest};
-use crate::relay::{CallError, Content, Relayed};
+use crate::relay::{CallError, Caller, Content, Relayed};
 use crate::telemetry::clock::Stopwatch;
 
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
@@ -19,33 +18,33 @@ const POINTS: HeaderValue = HeaderValue::from_static("points");
 /// OpenAI's chat completions.
 pub async fn chat_completions(
     app: &App,
+    caller: &Caller,
     request: &mut Request,
     request_id: &str,
+    arrived: Stopwatch,
 ) -> Result<Response, ApiError> {
-    let arrived = Stopwatch::start();
-    let caller = authenticate(app, request.headers(), Scope::Chat).await?;
     let ask = parse(app, request.body_mut()).await?;
     let pin = pin(request.headers(), &ask)?;
     let relayed =
-        app.gateway.chat(&caller, &ask, pin, request.headers(), request_id, arrived).await?;
+        app.gateway.chat(caller, &ask, pin, request.headers(), request_id, arrived).await?;
     Ok(answer(relayed))
 }
 
 /// The same for one account: `account_id` is required, `model` is not.
 pub async fn oauth_chat_completions(
     app: &App,
+    caller: &Caller,
     request: &mut Request,
     request_id: &str,
+    arrived: Stopwatch,
 ) -> Result<Response, ApiError> {
-    let arrived = Stopwatch::start();
-    let caller = authenticate(app, request.headers(), Scope::Chat).await?;
     let ask = parse(app, request.body_mut()).await?;
     let Some(pin) = pin(request.headers(), &ask)? else {
         let missing = BadRequest::field("account_id", "You must name the account.");
         return Err(CallError::Bad(missing).into());
     };
     let headers = request.headers();
-    let relayed = app.gateway.chat(&caller, &ask, Some(pin), headers, request_id, arrived).await?;
+    let relayed = app.gateway.chat(caller, &ask, Some(pin), headers, request_id, arrived).await?;
     Ok(answer(relayed))
 }
 

@@ -18,6 +18,7 @@ use crate::platforms::{ErrorClass, PlatformError, Reader, Refusal};
 use crate::relay::CallError;
 use crate::store::StoreError;
 use crate::telemetry::clock;
+use crate::vault::SealError;
 
 const INVALID: &str = "invalid_request_error";
 const SERVER: &str = "server_error";
@@ -41,7 +42,7 @@ pub enum ApiError {
     /// The path does not take this method.
     WrongMethod {
         /// What it takes.
-        allowed: &'static str,
+        allowed: String,
     },
     /// The body is longer than allowed.
     BodyTooLong {
@@ -54,6 +55,25 @@ pub enum ApiError {
     BodyCut,
     /// `X-Account-Id` is not an account's id, or not the body's.
     BadAccountId,
+    /// A header's name has an underscore.
+    UnderscoredHeader,
+    /// No such account among the caller's; the id may not even be one.
+    NoAccount,
+    /// No such authorization among the caller's.
+    NoSession,
+    /// Another account of the pool has the name.
+    NameTaken,
+    /// A platform's accounts are bound by a key alone.
+    MethodNotOffered {
+        /// The platform.
+        platform: String,
+        /// Its name for people.
+        name: String,
+        /// What its key is, and where a person gets it.
+        help: String,
+    },
+    /// The key ring seals no more.
+    Unsealed(SealError),
     /// An errand without a good proof.
     UnprovedErrand,
     /// An errand that can't be read.
@@ -74,6 +94,14 @@ impl ApiError {
         Self::Call(CallError::Store(error))
     }
 
+    /// A call about an account failed: what is not there is told alike, whatever its id.
+    pub fn unfound(error: CallError) -> Self {
+        match error {
+            CallError::AccountNotFound(_) => Self::NoAccount,
+            error => Self::Call(error),
+        }
+    }
+
     /// Whether the caller may still be sending.
     pub fn leaves_a_body(&self) -> bool {
         !matches!(self, Self::BodyTooSlow | Self::BodyCut)
@@ -82,7 +110,7 @@ impl ApiError {
     /// The answer.
     pub fn into_response(self) -> Response {
         let allow = match &self {
-            Self::WrongMethod { allowed } => Some(HeaderValue::from_static(allowed)),
+            Self::WrongMethod { allowed } => HeaderValue::try_from(allowed).ok(),
             _ => None,
         };
         let refusal = self.refusal();
@@ -136,6 +164,51 @@ impl ApiError {
                 "X-Account-Id must be an account's number, the same as the body's account_id."
                     .into(),
             ),
+            Self::UnderscoredHeader => {
+                bad(StatusCode::BAD_REQUEST, "A header's name must not have an underscore.".into())
+            }
+            Self::NoAccount => refuse(
+                StatusCode::NOT_FOUND,
+                INVALID,
+                Some("account_id"),
+                "account_not_found",
+                "There is no such account among yours.".into(),
+            ),
+            Self::NoSession => refuse(
+                StatusCode::NOT_FOUND,
+                INVALID,
+                Some("session_id"),
+                "session_not_found",
+                "There is no such authorization among yours.".into(),
+            ),
+            Self::NameTaken => refuse(
+                StatusCode::CONFLICT,
+                INVALID,
+                Some("account_name"),
+                "name_taken",
+                "You have another account of that name on the platform.".into(),
+            ),
+            Self::MethodNotOffered { platform, name, help } => refuse(
+                StatusCode::BAD_REQUEST,
+                INVALID,
+                Some("method"),
+                "method_not_offered",
+                format!(
+                    "Accounts on {name} are bound by a key, not by a login. {help} Bind it: \
+                     POST /api/v1/oauth/accounts {{\"platform\": \"{platform}\", \
+                     \"account_name\": NAME, \"key\": KEY}}"
+                ),
+            ),
+            Self::Unsealed(error) => {
+                tracing::error!(%error, "an account can't be bound");
+                refuse(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    SERVER,
+                    None,
+                    "sealing_failed",
+                    "The gateway can't seal the credential; its operator's log says why.".into(),
+                )
+            }
             Self::UnprovedErrand => bad(
                 StatusCode::FORBIDDEN,
                 "The errand is not proved under this gateway's key ring, or came late or twice. \
@@ -362,11 +435,21 @@ mod tests {
             ApiError::UnknownToken,
             ApiError::OutOfScope(Scope::Chat),
             ApiError::NoRoute,
-            ApiError::WrongMethod { allowed: "GET" },
+            ApiError::WrongMethod { allowed: "GET".into() },
             ApiError::BodyTooLong { limit: 1 },
             ApiError::BodyTooSlow,
             ApiError::BodyCut,
             ApiError::BadAccountId,
+            ApiError::NoAccount,
+            ApiError::UnderscoredHeader,
+            ApiError::NoSession,
+            ApiError::NameTaken,
+            ApiError::MethodNotOffered {
+                platform: String::new(),
+                name: String::new(),
+                help: String::new(),
+            },
+            ApiError::Unsealed(SealError::TooLong { bytes: 0 }),
             ApiError::UnprovedErrand,
             ApiError::BadErrand,
         ];

@@ -1,23 +1,58 @@
 //! The HTTP surface, one file a resource. `error.rs` alone turns errors into answers.
 
+mod account_usage;
+mod accounts;
 mod answer;
 mod app;
+mod ask;
 mod authenticate;
+mod authorizations;
 mod body;
 mod chat;
+mod check;
 mod errands;
 mod error;
+mod me;
 mod models;
 mod operator;
+mod page;
+mod platforms;
+mod points;
+mod usage;
+mod view;
 
-pub use answer::Body;
+pub use account_usage::account_usage;
+pub use accounts::{bind_account, change_account, delete_account, list_accounts, show_account};
+pub use answer::{Body, document};
 pub use app::{App, Health};
+pub use authenticate::authenticate;
+pub use authorizations::{authorize_account, end_session, reauthorize_account, show_session};
 pub use body::discard;
 pub use chat::{chat_completions, oauth_chat_completions};
+pub use check::check_account;
 pub use errands::{Errands, run_errand};
 pub use error::ApiError;
+pub use me::show_me;
 pub use models::{list_models, show_model};
 pub use operator::{healthz, metrics, readyz};
+pub use platforms::list_platforms;
+pub use points::show_points;
+pub use usage::show_usage;
+pub use view::AccountView;
+
+/// What is asked and answered, for the document that says so.
+pub mod schema {
+    pub use super::account_usage::RecordView;
+    pub use super::accounts::{BindAsk, ChangeAsk};
+    pub use super::authorizations::AuthorizeAsk;
+    pub use super::check::CheckView;
+    pub use super::me::Me;
+    pub use super::page::Page;
+    pub use super::platforms::PlatformView;
+    pub use super::points::PointsView;
+    pub use super::usage::UsageView;
+    pub use super::view::AccountView;
+}
 
 /// A request as the server hands it on.
 pub type Request = http::Request<hyper::body::Incoming>;

@@ -5,9 +5,8 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use super::answer::json as answer;
-use super::authenticate::authenticate;
-use super::{ApiError, App, Request, Response};
-use crate::accounts::{AccountState, Scope};
+use super::{ApiError, App, Response};
+use crate::accounts::AccountState;
 use crate::platforms::{Hop, Model, Platform, Resolution};
 use crate::relay::{CallError, Caller};
 
@@ -17,9 +16,8 @@ const BY_ACCOUNT: &str = "OAuth accounts";
 
 /// Every model of the platforms on which the caller has accounts, the aliases that lead
 /// there, then each account's models.
-pub async fn list_models(app: &App, request: &Request) -> Result<Response, ApiError> {
-    let caller = authenticate(app, request.headers(), Scope::Chat).await?;
-    let accounts = accounts(app, &caller).await?;
+pub async fn list_models(app: &App, caller: &Caller) -> Result<Response, ApiError> {
+    let accounts = accounts(app, caller).await?;
     let mut by_platform = Vec::new();
     let mut by_account = Vec::new();
     let catalogue = &app.gateway.parts.catalogue;
@@ -38,24 +36,23 @@ pub async fn list_models(app: &App, request: &Request) -> Result<Response, ApiEr
     }
     // An alias is no model's name, and stands behind what it leads to.
     by_platform
-        .extend(catalogue.aliases().filter_map(|alias| by_name(app, &caller, &accounts, alias)));
+        .extend(catalogue.aliases().filter_map(|alias| by_name(app, caller, &accounts, alias)));
     by_platform.append(&mut by_account);
     let mut list = json!({"object": "list", "data": by_platform});
     if accounts.is_empty() {
         list["hint"] = json!(
-            "No account is bound yet. Bind one: tributary account add --user YOU \
-             --platform qwen --name NAME --key-file FILE"
+            "No account is bound yet. Bind one: POST /api/v1/oauth/accounts, or tributary \
+             account add --user YOU --platform qwen --name NAME --key-file FILE"
         );
     }
     Ok(answer(&list))
 }
 
 /// One model by any name that a call could use.
-pub async fn show_model(app: &App, request: &Request, id: &str) -> Result<Response, ApiError> {
-    let caller = authenticate(app, request.headers(), Scope::Chat).await?;
-    let accounts = accounts(app, &caller).await?;
+pub async fn show_model(app: &App, caller: &Caller, id: &str) -> Result<Response, ApiError> {
+    let accounts = accounts(app, caller).await?;
     let shown =
-        by_account(app, &caller, &accounts, id).or_else(|| by_name(app, &caller, &accounts, id));
+        by_account(app, caller, &accounts, id).or_else(|| by_name(app, caller, &accounts, id));
     shown.map(|model| answer(&model)).ok_or_else(|| {
         let hint = format!(
             "The model `{id}` is not among those that you can call. GET /v1/models lists them."

@@ -1,14 +1,20 @@
-//! From what is sealed to what may be sent: opening credentials, and the short-lived keys
-//! that platforms make of them.
+//! From a key that a person gives to what may be sent: binding accounts, opening and
+//! checking their credentials, and the short-lived keys that platforms make of them.
 //!
 //! A credential is in clear while one request, or the making of one key, needs it. Where a
 //! platform makes short-lived keys, one gateway of all makes the next, before the last one
 //! ends, and it lies sealed with the account.
 
+mod bind;
+mod check;
 mod fetch;
 mod open;
+mod seals;
 mod short_keys;
 
+pub use bind::{LONGEST_NAME, Ready, Target, Unbound, Wanted, is_name, key_help};
+pub use check::{Checked, Finding, Verdict, check};
 pub use fetch::{KeyError, fetch};
 pub use open::{CREDENTIAL_FIELD, Unopened, open};
+pub use seals::{NoSeal, count_seal};
 pub use short_keys::{Asking, ShortKeys};

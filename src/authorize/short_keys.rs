@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::fetch::{KeyError, fetch};
 use super::open::open;
+use super::seals::count_seal;
 use crate::accounts::{Account, AccountId, LeaseId, PlatformId, ShortKey};
 use crate::platforms::{Credential, Face, Issued, Platform, Secret};
 use crate::store::{Store, StoreError};
@@ -222,13 +223,13 @@ impl ShortKeys {
         issued: Issued,
         asked_at: Timestamp,
     ) -> Result<ShortKey, KeyError> {
-        let seals = self.store.count_seal(self.vault.sealing_kid().as_str()).await;
-        let worn = |error: crate::vault::SealError| KeyError::Unkept(error.to_string());
-        if let Some(worn) = self.vault.may_seal(seals.map_err(store)?).map_err(worn)? {
+        let counted = count_seal(&*self.store, &self.vault).await;
+        if let Some(worn) = counted.map_err(|error| KeyError::Unkept(error.to_string()))? {
             tracing::warn!("{worn}");
         }
         let plain = Plain::from(issued.key.as_bytes().to_vec());
-        let sealed = self.vault.seal_credential(&account.place(FIELD), &plain).map_err(worn)?;
+        let sealed = self.vault.seal_credential(&account.place(FIELD), &plain);
+        let sealed = sealed.map_err(|error| KeyError::Unkept(error.to_string()))?;
         let lead = lead(issued.ends_at.duration_since(asked_at));
         let renew_at = issued.ends_at.checked_sub(lead).unwrap_or(issued.ends_at);
         Ok(ShortKey { sealed, generation: account.generation, renew_at, ends_at: issued.ends_at })

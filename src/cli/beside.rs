@@ -17,9 +17,9 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
 use crate::accounts::{
-    AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, NewAccount, PlatformId, Points,
-    PointsEntry, Policy, PoolId, Priority, Purse, PurseState, Record, Resets, TokenId, Total, User,
-    UserId,
+    AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, NewAccount, Origin, PlatformId,
+    Points, PointsEntry, Policy, PoolId, Priority, Purse, PurseState, Record, Resets, TokenId,
+    Tokens, Total, User, UserId,
 };
 use crate::store::{Answer, Directory, Errand, Reply, StoreError, Treasury, Verb, errand_proof};
 use crate::telemetry::clock;
@@ -142,6 +142,15 @@ impl Directory for Beside {
         self.ask(Verb::AccountsIn { pools: pools.to_vec() }).await
     }
 
+    async fn account_in(
+        &self,
+        pools: &[PoolId],
+        account: AccountId,
+        _: &Resets,
+    ) -> Answer<Option<AccountState>> {
+        self.ask(Verb::AccountIn { pools: pools.to_vec(), account }).await
+    }
+
     async fn set_health(&self, account: AccountId, health: Health) -> Answer<Option<()>> {
         let found: bool = self.ask(Verb::SetHealth { account, health }).await?;
         Ok(found.then_some(()))
@@ -149,6 +158,22 @@ impl Directory for Beside {
 
     async fn set_priority(&self, account: AccountId, priority: Priority) -> Answer<Option<()>> {
         let found: bool = self.ask(Verb::SetPriority { account, priority }).await?;
+        Ok(found.then_some(()))
+    }
+
+    async fn rename_account(&self, account: AccountId, name: &str) -> Answer<Option<()>> {
+        let found: bool = self.ask(Verb::RenameAccount { account, name: name.into() }).await?;
+        Ok(found.then_some(()))
+    }
+
+    async fn set_limit(
+        &self,
+        account: AccountId,
+        limit: Option<Tokens>,
+        origin: Origin,
+        _: &Resets,
+    ) -> Answer<Option<()>> {
+        let found: bool = self.ask(Verb::SetLimit { account, limit, origin }).await?;
         Ok(found.then_some(()))
     }
 
@@ -167,6 +192,17 @@ impl Directory for Beside {
         limit: usize,
     ) -> Answer<Vec<Record>> {
         self.ask(Verb::RecordsOf { user, before: before.map(Into::into), limit }).await
+    }
+
+    async fn records_on(
+        &self,
+        user: UserId,
+        account: AccountId,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Answer<Vec<Record>> {
+        let before = before.map(Into::into);
+        self.ask(Verb::RecordsOn { user, account, before, limit }).await
     }
 
     async fn totals_of(&self, user: UserId, first: Date, last: Date) -> Answer<Vec<Total>> {

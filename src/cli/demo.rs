@@ -13,10 +13,10 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::account::{New, bind, windows_of};
 use super::serve::{addresses, begin, begin_log, serve_until_told};
 use super::{Common, Desk, Failure, print, ring, token};
-use crate::accounts::{Priority, Scope, Spending, TokenGrant, User};
+use crate::accounts::{Priority, Scope, Spending, TokenGrant, Tokens, User};
+use crate::authorize::Wanted;
 use crate::config::{Config, OwnRing};
 use crate::platforms::{Catalogue, Credential, CredentialSpec, Face};
 use crate::simulator::Simulator;
@@ -204,7 +204,7 @@ async fn populate(
             continue;
         }
         let knows_none = platform.windows.first().is_some_and(|window| window.limit.is_none());
-        let limit = knows_none.then_some(LIMIT);
+        let limit = knows_none.then_some(Tokens(LIMIT));
         for (number, key) in keys.into_iter().enumerate() {
             let name = format!("{id}-{}", number + 1);
             let is_it = |account: &crate::accounts::Account| {
@@ -213,12 +213,10 @@ async fn populate(
             if bound.iter().any(|state| is_it(&state.account)) {
                 continue;
             }
-            let credential = Credential::parse(face, key)
-                .map_err(|error| Failure::other(format!("{id}: {error}"), ""))?;
-            let windows = windows_of(platform, limit);
             let priority = Priority::default();
-            let new = New { platform, name: &name, dialect: None, windows, priority };
-            bind(directory, vault, &user, new, &credential).await?;
+            let wanted = Wanted { platform: id, name: &name, dialect: None, limit, priority };
+            let ready = wanted.target(&config.catalogue)?.with_key(key)?;
+            ready.bind(directory, vault, user.id, user.pool).await?;
         }
     }
     new_token(directory, vault, &user).await

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use crate::authorize::{NoSeal, Unbound};
 use crate::config::Mistakes;
 use crate::store::StoreError;
 use crate::vault::{OpenError, SealError};
@@ -114,6 +115,43 @@ impl Failure {
             Self::Seal(SealError::Spent { .. }) => CONFIG,
             Self::Store(StoreError::Unusable(_)) | Self::Told { config: true } => CONFIG,
             _ => OTHER,
+        }
+    }
+}
+
+impl From<NoSeal> for Failure {
+    fn from(error: NoSeal) -> Self {
+        match error {
+            NoSeal::Store(error) => error.into(),
+            NoSeal::Seal(error) => error.into(),
+        }
+    }
+}
+
+impl From<Unbound> for Failure {
+    fn from(error: Unbound) -> Self {
+        let what = error.to_string();
+        match error {
+            Unbound::BadName => Self::usage(what, "Give another --name."),
+            Unbound::UnknownPlatform { id, known } => {
+                let known = known.join(", ");
+                let fix = format!("Known are: {known}. [platforms.{id}] in gateway.toml adds one.");
+                Self::usage(what, fix)
+            }
+            Unbound::NotSpoken { .. } => {
+                Self::other(what, "A later version will; nothing was bound.")
+            }
+            Unbound::NoDialect { spoken, .. } => {
+                Self::usage(what, format!("It can be: {}.", spoken.join(", ")))
+            }
+            Unbound::NoWindow { .. } => Self::usage(what, "See `windows` in gateway.toml."),
+            Unbound::BadKey { help, .. } => Self::other(what, help),
+            Unbound::Taken { .. } => {
+                Self::other(what, "Give another --name; `tributary account list` shows all.")
+            }
+            Unbound::NoSeal(error) => error.into(),
+            Unbound::Seal(error) => error.into(),
+            Unbound::Store(error) => error.into(),
         }
     }
 }

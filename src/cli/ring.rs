@@ -1,9 +1,9 @@
 //! The key ring against a store: the proof that they fit, before anything is written under
-//! it, and the count of its seals.
+//! it.
 
 use super::Failure;
 use crate::store::{Directory, StoreError};
-use crate::vault::{OpenError, Vault, Worn};
+use crate::vault::{OpenError, Vault};
 
 /// Checks every canary of the store, then adds the ring's that it lacks.
 ///
@@ -36,16 +36,4 @@ pub(super) async fn prove(
     }
     let locked = "is not in the ring: what it sealed stays locked until it is back";
     Ok((!missing.is_empty()).then(|| format!("this store's key {names} {locked}")))
-}
-
-/// Counts a seal that the ring is about to make; answers a warning when its key is worn.
-///
-/// # Errors
-/// `Failure::Seal` when the key may not seal again.
-pub(super) async fn count_seal(
-    directory: &dyn Directory,
-    vault: &Vault,
-) -> Result<Option<Worn>, Failure> {
-    let seals = directory.count_seal(vault.sealing_kid().as_str()).await?;
-    Ok(vault.may_seal(seals)?)
 }

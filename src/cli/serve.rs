@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Desk, Failure, print, ring};
+use crate::authorize::count_seal;
 use crate::config::{Config, OwnRing, operator_keys};
 use crate::relay::{Books, OperatorKey, OperatorKeys, Parts};
 use crate::server::{self, Running};
@@ -68,7 +69,7 @@ pub(super) async fn begin(
     }
     let mut worn = None;
     for _ in &keys {
-        worn = ring::count_seal(&*store, &vault).await?;
+        worn = count_seal(&*store, &vault).await?;
     }
     if let Some(worn) = worn {
         tracing::warn!("{worn}");

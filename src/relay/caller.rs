@@ -7,9 +7,13 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use jiff::Timestamp;
+
 use crate::accounts::{
-    GatewayTokenRow, PoolId, Purse, Scope, Spending, TokenGrant, TokenId, Tokens, UserId,
+    AccountState, GatewayTokenRow, PoolId, Purse, Scope, Spending, TokenGrant, TokenId, Tokens,
+    UserId,
 };
+use crate::platforms::Reader;
 use crate::store::{Store, StoreError};
 use crate::telemetry::clock;
 use crate::vault::{GatewayToken, MacParts, MacPurpose, TokenIndex, Vault};
@@ -19,6 +23,20 @@ use crate::vault::{GatewayToken, MacParts, MacPurpose, TokenIndex, Vault};
 pub struct Caller {
     index: Arc<str>,
     grant: TokenGrant,
+    label: Label,
+}
+
+/// What people know a token by.
+#[derive(Clone, Debug)]
+pub struct Label {
+    /// The name that its owner gave it.
+    pub name: String,
+    /// Its first characters.
+    pub prefix: String,
+    /// Its last four characters.
+    pub last_four: String,
+    /// When it was made.
+    pub created_at: Timestamp,
 }
 
 impl Caller {
@@ -42,6 +60,21 @@ impl Caller {
         &self.index
     }
 
+    /// What its token grants.
+    pub fn grant(&self) -> &TokenGrant {
+        &self.grant
+    }
+
+    /// What its token is known by.
+    pub fn label(&self) -> &Label {
+        &self.label
+    }
+
+    /// What it is to an account of its pools.
+    pub fn reads(&self, state: &AccountState) -> Reader {
+        if state.account.owner == self.grant.user { Reader::Owner } else { Reader::Member }
+    }
+
     /// Whether its calls may cost points.
     pub(super) fn may_spend(&self) -> bool {
         self.grant.points == Spending::Fallback
@@ -53,7 +86,7 @@ impl Caller {
     }
 
     /// How many tokens it may use a day, and where they are counted.
-    pub(super) fn budget(&self) -> Option<(Purse, Tokens)> {
+    pub fn budget(&self) -> Option<(Purse, Tokens)> {
         let limit = self.grant.tokens_per_day?;
         Some((Purse::Budget { token: self.grant.id, index: self.index.clone(), limit }, limit))
     }
@@ -169,7 +202,13 @@ impl Callers {
             tracing::error!(token = row.grant.id.0, %error, "a token's row does not carry our MAC");
             return None;
         }
-        Some(Caller { index: row.counting_index().into(), grant: row.grant.clone() })
+        let label = Label {
+            name: row.name.clone(),
+            prefix: row.prefix.clone(),
+            last_four: row.last_four.clone(),
+            created_at: row.created_at,
+        };
+        Some(Caller { index: row.counting_index().into(), grant: row.grant.clone(), label })
     }
 }
 

@@ -52,7 +52,8 @@ pub struct Parts {
 pub struct Gateway {
     /// What threads share.
     pub parts: Parts,
-    pub(super) client: Client,
+    /// Its client to platforms.
+    pub client: Client,
     pub(super) draining: Arc<Draining>,
 }
 

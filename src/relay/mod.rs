@@ -2,6 +2,7 @@
 //!
 //! [`Gateway::chat`] in `chat.rs` is the straight line; each step has a file.
 
+mod account_ref;
 mod attempt;
 mod books;
 mod budget;
@@ -35,8 +36,9 @@ mod uncounted;
 mod words;
 mod zones;
 
+pub use account_ref::AccountRef;
 pub use books::{Bookkeeper, Books, renew, sweep};
-pub use caller::{Caller, Callers, token_mac_parts};
+pub use caller::{Caller, Callers, Label, token_mac_parts};
 pub use chat::{Content, Relayed};
 pub use drain::Drains;
 pub use error::{CallError, PointsSaid};
@@ -44,7 +46,6 @@ pub use gateway::{Gateway, Parts};
 pub use ids::request_id;
 pub use points::{OperatorKey, OperatorKeys};
 pub use points_settings::{KeySettings, PointsSettings};
-pub use route::AccountRef;
 pub use settings::Settings;
 pub use stream::RelayStream;
 pub use zones::Zones;

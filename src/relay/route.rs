@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::account_ref::AccountRef;
 use super::caller::Caller;
 use super::error::CallError;
 use crate::accounts::{Account, AccountId};
@@ -15,30 +16,6 @@ pub(super) struct Route {
     pub(super) hops: Arc<[Hop]>,
     /// This account or none.
     pub(super) pin: Option<AccountId>,
-}
-
-/// An account of the caller's. `load` is the only way to one, so no path forgets to
-/// ask whose it is.
-pub struct AccountRef(Arc<Account>);
-
-impl AccountRef {
-    /// The account, if it is in one of the caller's pools. A foreign id and one that
-    /// does not exist answer alike.
-    pub async fn load(
-        store: &dyn Store,
-        caller: &Caller,
-        id: AccountId,
-    ) -> Result<Self, CallError> {
-        match store.account(id).await? {
-            Some(account) if caller.pools().contains(&account.pool) => Ok(Self(account)),
-            _ => Err(CallError::AccountNotFound(id)),
-        }
-    }
-
-    /// The account.
-    pub fn account(&self) -> &Account {
-        &self.0
-    }
 }
 
 impl Route {

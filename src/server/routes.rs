@@ -1,30 +1,70 @@
-//! The one route table: method, path, role, handler.
+//! The one route table: method, path, who may call it, what answers it.
 
 use http::Method;
-use http::header::HeaderValue;
-use percent_encoding::percent_decode_str;
 
-use crate::api::{self, ApiError, App, Request, Response};
-use crate::relay::request_id;
-use crate::telemetry::events::Answered;
+use crate::accounts::Scope;
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// A gateway token with the scope `chat`.
-    Chat,
+    /// Whoever reaches the callers' listener.
+    Anyone,
+    /// A gateway token.
+    Token,
+    /// A gateway token with this scope.
+    Scoped(Scope),
     /// Whoever reaches the operator's listener.
     Operator,
 }
 
-/// What answers a route.
+/// What answers a route. One that answers callers is given the caller: there is no way to it
+/// past the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handler {
+    /// On the callers' listener, for a token with the scope, where one is needed.
+    Caller(Option<Scope>, CallerHandler),
+    /// On the callers' listener, for anyone.
+    Open(OpenHandler),
+    /// On the operator's listener.
+    Operator(OperatorHandler),
+}
+
+/// What answers anyone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is its route, in the table below")]
-pub enum Handler {
+pub enum OpenHandler {
+    OpenApi,
+}
+
+/// What answers callers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is its route, in the table below")]
+pub enum CallerHandler {
     ChatCompletions,
     OauthChatCompletions,
     ListModels,
     ShowModel,
+    ShowMe,
+    ListPlatforms,
+    ListAccounts,
+    BindAccount,
+    ShowAccount,
+    ChangeAccount,
+    DeleteAccount,
+    CheckAccount,
+    AccountUsage,
+    AuthorizeAccount,
+    ReauthorizeAccount,
+    ShowSession,
+    EndSession,
+    ShowUsage,
+    ShowPoints,
+}
+
+/// What answers the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is its route, in the table below")]
+pub enum OperatorHandler {
     Healthz,
     Readyz,
     Metrics,
@@ -36,143 +76,82 @@ pub enum Handler {
 pub struct Route {
     /// The method.
     pub method: Method,
-    /// The path; `{*id}` at its end takes the rest, slashes included.
+    /// The path. One part of it may be a name in braces: `{id}` is one segment, `{*id}` at
+    /// the end takes the rest, slashes included.
     pub path: &'static str,
-    /// Who may call it.
-    pub role: Role,
     /// What answers it.
     pub handler: Handler,
 }
 
-const fn route(method: Method, path: &'static str, role: Role, handler: Handler) -> Route {
-    Route { method, path, role, handler }
+impl Route {
+    /// Who may call it.
+    pub fn role(&self) -> Role {
+        match self.handler {
+            Handler::Caller(None, _) => Role::Token,
+            Handler::Caller(Some(scope), _) => Role::Scoped(scope),
+            Handler::Open(_) => Role::Anyone,
+            Handler::Operator(_) => Role::Operator,
+        }
+    }
+
+    /// What its braces take of a path; empty where it has none.
+    pub(super) fn take<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let Some((prefix, rest)) = self.path.split_once('{') else {
+            return (self.path == path).then_some("");
+        };
+        let (name, suffix) = rest.split_once('}')?;
+        let taken = path.strip_prefix(prefix)?.strip_suffix(suffix)?;
+        let may_be = !taken.is_empty() && (name.starts_with('*') || !taken.contains('/'));
+        may_be.then_some(taken)
+    }
 }
 
-/// Every route.
-pub static ROUTES: [Route; 8] = [
-    route(Method::POST, "/v1/chat/completions", Role::Chat, Handler::ChatCompletions),
-    route(Method::GET, "/v1/models", Role::Chat, Handler::ListModels),
-    route(Method::GET, "/v1/models/{*id}", Role::Chat, Handler::ShowModel),
-    route(
-        Method::POST,
-        "/api/v1/oauth/chat/completions",
-        Role::Chat,
-        Handler::OauthChatCompletions,
-    ),
-    route(Method::GET, "/healthz", Role::Operator, Handler::Healthz),
-    route(Method::GET, "/readyz", Role::Operator, Handler::Readyz),
-    route(Method::GET, "/metrics", Role::Operator, Handler::Metrics),
-    route(Method::POST, "/operator/directory", Role::Operator, Handler::RunErrand),
+const CHAT: Option<Scope> = Some(Scope::Chat);
+const READ: Option<Scope> = Some(Scope::AccountsRead);
+const WRITE: Option<Scope> = Some(Scope::AccountsWrite);
+
+const fn to(
+    method: Method,
+    path: &'static str,
+    scope: Option<Scope>,
+    handler: CallerHandler,
+) -> Route {
+    Route { method, path, handler: Handler::Caller(scope, handler) }
+}
+
+const fn open(method: Method, path: &'static str, handler: OpenHandler) -> Route {
+    Route { method, path, handler: Handler::Open(handler) }
+}
+
+const fn operator(method: Method, path: &'static str, handler: OperatorHandler) -> Route {
+    Route { method, path, handler: Handler::Operator(handler) }
+}
+
+/// Every route. Of several paths that fit a request the first is its.
+#[rustfmt::skip]
+pub static ROUTES: &[Route] = &[
+    to(Method::POST, "/v1/chat/completions", CHAT, CallerHandler::ChatCompletions),
+    to(Method::GET, "/v1/models", CHAT, CallerHandler::ListModels),
+    to(Method::GET, "/v1/models/{*id}", CHAT, CallerHandler::ShowModel),
+    to(Method::GET, "/api/v1/me", None, CallerHandler::ShowMe),
+    to(Method::GET, "/api/v1/usage", READ, CallerHandler::ShowUsage),
+    to(Method::GET, "/api/v1/points", READ, CallerHandler::ShowPoints),
+    to(Method::GET, "/api/v1/oauth/platforms", None, CallerHandler::ListPlatforms),
+    to(Method::POST, "/api/v1/oauth/chat/completions", CHAT, CallerHandler::OauthChatCompletions),
+    to(Method::GET, "/api/v1/oauth/accounts", READ, CallerHandler::ListAccounts),
+    to(Method::POST, "/api/v1/oauth/accounts", WRITE, CallerHandler::BindAccount),
+    to(Method::POST, "/api/v1/oauth/accounts/authorize", WRITE, CallerHandler::AuthorizeAccount),
+    to(Method::GET, "/api/v1/oauth/accounts/{id}", READ, CallerHandler::ShowAccount),
+    to(Method::PATCH, "/api/v1/oauth/accounts/{id}", WRITE, CallerHandler::ChangeAccount),
+    to(Method::DELETE, "/api/v1/oauth/accounts/{id}", WRITE, CallerHandler::DeleteAccount),
+    to(Method::POST, "/api/v1/oauth/accounts/{id}/check", WRITE, CallerHandler::CheckAccount),
+    to(Method::GET, "/api/v1/oauth/accounts/{id}/usage", READ, CallerHandler::AccountUsage),
+    to(Method::POST, "/api/v1/oauth/accounts/{id}/reauthorize", WRITE, CallerHandler::ReauthorizeAccount),
+    to(Method::GET, "/api/v1/oauth/sessions/{sid}", READ, CallerHandler::ShowSession),
+    to(Method::DELETE, "/api/v1/oauth/sessions/{sid}", WRITE, CallerHandler::EndSession),
+    open(Method::GET, "/openapi.json", OpenHandler::OpenApi),
+    operator(Method::GET, "/healthz", OperatorHandler::Healthz),
+    operator(Method::GET, "/readyz", OperatorHandler::Readyz),
+    operator(Method::GET, "/metrics", OperatorHandler::Metrics),
+    operator(Method::POST, "/operator/directory", OperatorHandler::RunErrand),
 ];
-
-/// Which routes a listener has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Listener {
-    Public,
-    Operator,
-}
-
-impl Listener {
-    fn has(self, route: &Route) -> bool {
-        (route.role == Role::Operator) == (self == Self::Operator)
-    }
-}
-
-/// Answers a request, whatever it asks.
-pub(super) async fn answer(app: &App, listener: Listener, mut request: Request) -> Response {
-    let id = request_id();
-    let answered = match find(listener, request.method(), request.uri().path()) {
-        Ok((handler, rest)) => {
-            let rest = percent_decode_str(rest).decode_utf8_lossy().into_owned();
-            dispatch(app, handler, &mut request, &rest, &id).await
-        }
-        Err(error) => Err(error),
-    };
-    let mut response = match answered {
-        Ok(response) => response,
-        Err(error) => {
-            if error.leaves_a_body() {
-                api::discard(app, &mut request).await;
-            }
-            error.into_response()
-        }
-    };
-    if let Ok(id) = HeaderValue::try_from(id) {
-        response.headers_mut().insert("x-request-id", id);
-    }
-    Answered { metrics: &app.gateway.parts.metrics, status: response.status().as_u16() }.emit();
-    response
-}
-
-async fn dispatch(
-    app: &App,
-    handler: Handler,
-    request: &mut Request,
-    rest: &str,
-    id: &str,
-) -> Result<Response, ApiError> {
-    match handler {
-        Handler::ChatCompletions => api::chat_completions(app, request, id).await,
-        Handler::OauthChatCompletions => api::oauth_chat_completions(app, request, id).await,
-        Handler::ListModels => api::list_models(app, request).await,
-        Handler::ShowModel => api::show_model(app, request, rest).await,
-        Handler::Healthz => Ok(api::healthz()),
-        Handler::Readyz => Ok(api::readyz(app).await),
-        Handler::Metrics => Ok(api::metrics(app)),
-        Handler::RunErrand => api::run_errand(app, request).await,
-    }
-}
-
-/// The handler of a path, and what its `{*id}` takes.
-fn find<'a>(
-    listener: Listener,
-    method: &Method,
-    path: &'a str,
-) -> Result<(Handler, &'a str), ApiError> {
-    let mut allowed = None;
-    for route in ROUTES.iter().filter(|route| listener.has(route)) {
-        let Some(rest) = matches(route.path, path) else { continue };
-        if route.method == *method || (route.method == Method::GET && *method == Method::HEAD) {
-            return Ok((route.handler, rest));
-        }
-        allowed = Some(if route.method == Method::POST { "POST" } else { "GET, HEAD" });
-    }
-    Err(allowed.map_or(ApiError::NoRoute, |allowed| ApiError::WrongMethod { allowed }))
-}
-
-fn matches<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
-    match pattern.strip_suffix("{*id}") {
-        None => (pattern == path).then_some(""),
-        Some(prefix) => path.strip_prefix(prefix).filter(|rest| !rest.is_empty()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_models_name_may_hold_slashes() {
-        let found = find(Listener::Public, &Method::GET, "/v1/models/account:3/qwen/plus");
-        assert!(matches!(found, Ok((Handler::ShowModel, "account:3/qwen/plus"))));
-    }
-
-    #[test]
-    fn the_operators_routes_are_not_on_the_callers_listener() {
-        for route in &ROUTES {
-            let path = route.path.replace("{*id}", "x");
-            let public = find(Listener::Public, &route.method, &path).is_ok();
-            let operator = find(Listener::Operator, &route.method, &path).is_ok();
-            assert_eq!(
-                (public, operator),
-                (route.role == Role::Chat, route.role == Role::Operator)
-            );
-        }
-    }
-
-    #[test]
-    fn a_wrong_method_is_told_the_right_one() {
-        let found = find(Listener::Public, &Method::GET, "/v1/chat/completions");
-        assert!(matches!(found, Err(ApiError::WrongMethod { allowed: "POST" })));
-    }
-}

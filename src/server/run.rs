@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::accept;
-use super::routes::{Listener, answer};
+use super::dispatch::{Listener, answer};
 use super::{OperatorSettings, Settings, listen};
 use crate::api::{self, App, Health};
 use crate::relay::{self, Bookkeeper, Drains, Gateway, Parts};

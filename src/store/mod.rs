@@ -23,8 +23,8 @@ use jiff::civil::Date;
 
 use crate::accounts::{
     Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Grant, Harm, Health, LeaseAsk,
-    LeaseId, LeaseKey, NewAccount, PlatformId, Policy, PoolId, Priority, Record, Refusal, Resets,
-    Rest, Settlement, ShortKey, TokenId, Told, Total, User, UserId,
+    LeaseId, LeaseKey, NewAccount, Origin, PlatformId, Policy, PoolId, Priority, Record, Refusal,
+    Resets, Rest, Settlement, ShortKey, TokenId, Tokens, Told, Total, User, UserId,
 };
 
 pub use error::StoreError;
@@ -61,6 +61,14 @@ pub trait Directory: Treasury {
     async fn add_account(&self, account: NewAccount) -> Answer<()>;
     /// The accounts of some pools, by id, their windows rolled.
     async fn accounts_in(&self, pools: &[PoolId], resets: &Resets) -> Answer<Vec<AccountState>>;
+    /// One account of some pools, its windows rolled. Where it is in none of them, no more is
+    /// looked at than where there is none.
+    async fn account_in(
+        &self,
+        pools: &[PoolId],
+        account: AccountId,
+        resets: &Resets,
+    ) -> Answer<Option<AccountState>>;
     /// Removes an account with its records and charges; totals keep what it counted
     /// without its id. `false`: there is no such account. Safe to repeat when it failed.
     async fn remove_account(&self, account: AccountId) -> Answer<bool>;
@@ -69,6 +77,20 @@ pub trait Directory: Treasury {
 
     /// Moves an account in pools that go by priority. `None`: no such account.
     async fn set_priority(&self, account: AccountId, priority: Priority) -> Answer<Option<()>>;
+
+    /// Gives an account another name. `None`: no such account. `StoreError::Taken` when pool
+    /// and platform have another one of that name.
+    async fn rename_account(&self, account: AccountId, name: &str) -> Answer<Option<()>>;
+
+    /// Gives an account's first window another limit, and says whose word that is. `None`: no
+    /// such account. One without windows stays so.
+    async fn set_limit(
+        &self,
+        account: AccountId,
+        limit: Option<Tokens>,
+        origin: Origin,
+        resets: &Resets,
+    ) -> Answer<Option<()>>;
 
     /// Gives a pool a policy of its own, or (`None`) the settings' again.
     async fn set_pool_policy(&self, pool: PoolId, policy: Option<Policy>) -> Answer<()>;
@@ -79,6 +101,15 @@ pub trait Directory: Treasury {
     async fn records_of(
         &self,
         user: UserId,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Answer<Vec<Record>>;
+
+    /// A user's records of calls that were tried on an account, as [`Directory::records_of`].
+    async fn records_on(
+        &self,
+        user: UserId,
+        account: AccountId,
         before: Option<&str>,
         limit: usize,
     ) -> Answer<Vec<Record>>;

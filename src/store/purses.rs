@@ -24,7 +24,8 @@ pub trait Treasury: Send + Sync + 'static {
     ) -> Answer<Option<Points>>;
     /// What a purse holds. Holds past their deadline are charged.
     async fn purse(&self, purse: &Purse) -> Answer<PurseState>;
-    /// A user's entries, newest first; `before` is the cursor of the last one seen.
+    /// A user's entries, newest first; `before` is the cursor of the last one seen. One that
+    /// is none finds nothing.
     async fn points_ledger(
         &self,
         user: UserId,

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::{Answer, Directory, StoreError};
 use crate::accounts::{
-    AccountId, GatewayTokenRow, Health, NewAccount, PlatformId, Points, Policy, PoolId, Priority,
-    Purse, Resets, TokenId, UserId,
+    AccountId, GatewayTokenRow, Health, NewAccount, Origin, PlatformId, Points, Policy, PoolId,
+    Priority, Purse, Resets, TokenId, Tokens, UserId,
 };
 use crate::vault::MacParts;
 
@@ -27,12 +27,16 @@ pub enum Verb {
     ReserveAccountId,
     AddAccount { account: Box<NewAccount> },
     AccountsIn { pools: Vec<PoolId> },
+    AccountIn { pools: Vec<PoolId>, account: AccountId },
     SetHealth { account: AccountId, health: Health },
     SetPriority { account: AccountId, priority: Priority },
+    RenameAccount { account: AccountId, name: String },
+    SetLimit { account: AccountId, limit: Option<Tokens>, origin: Origin },
     SetPoolPolicy { pool: PoolId, policy: Option<Policy> },
     PoolPolicy { pool: PoolId },
     Charges { pool: PoolId, platform: PlatformId, after: Option<String>, limit: usize },
     RecordsOf { user: UserId, before: Option<String>, limit: usize },
+    RecordsOn { user: UserId, account: AccountId, before: Option<String>, limit: usize },
     TotalsOf { user: UserId, first: Date, last: Date },
     RemoveAccount { account: AccountId },
     Canaries,
@@ -91,11 +95,20 @@ impl Verb {
             Self::ReserveAccountId => to_json(directory.reserve_account_id().await?),
             Self::AddAccount { account } => to_json(directory.add_account(*account).await?),
             Self::AccountsIn { pools } => to_json(directory.accounts_in(&pools, resets).await?),
+            Self::AccountIn { pools, account } => {
+                to_json(directory.account_in(&pools, account, resets).await?)
+            }
             Self::SetHealth { account, health } => {
                 to_json(directory.set_health(account, health).await?.is_some())
             }
             Self::SetPriority { account, priority } => {
                 to_json(directory.set_priority(account, priority).await?.is_some())
+            }
+            Self::RenameAccount { account, name } => {
+                to_json(directory.rename_account(account, &name).await?.is_some())
+            }
+            Self::SetLimit { account, limit, origin } => {
+                to_json(directory.set_limit(account, limit, origin, resets).await?.is_some())
             }
             Self::SetPoolPolicy { pool, policy } => {
                 to_json(directory.set_pool_policy(pool, policy).await?)
@@ -103,6 +116,9 @@ impl Verb {
             Self::PoolPolicy { pool } => to_json(directory.pool_policy(pool).await?),
             Self::RecordsOf { user, before, limit } => {
                 to_json(directory.records_of(user, before.as_deref(), limit).await?)
+            }
+            Self::RecordsOn { user, account, before, limit } => {
+                to_json(directory.records_on(user, account, before.as_deref(), limit).await?)
             }
             Self::TotalsOf { user, first, last } => {
                 to_json(directory.totals_of(user, first, last).await?)

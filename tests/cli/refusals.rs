@@ -145,6 +145,6 @@ fn no_refusal_repeats_a_credential() {
     }
     let taken = ["with-key", "again"].map(|name| with_file(name, SECRET));
     assert_eq!(taken.each_ref().map(|done| done.code), [0, 1]);
-    assert!(taken[1].err.contains("has an account `n`"), "{taken:?}");
+    assert!(taken[1].err.contains("there is already an account `n`"), "{taken:?}");
     assert!(!taken.iter().any(|done| done.all().contains(SECRET)));
 }

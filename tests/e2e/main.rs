@@ -12,6 +12,7 @@ mod rig;
 #[path = "../cli/rig.rs"]
 mod shell;
 
+mod accounts;
 mod audit;
 mod books;
 mod clocks;
@@ -34,6 +35,7 @@ mod redis_faults;
 mod regression;
 mod replicas;
 mod responses;
+mod roles;
 mod rotation;
 mod schemes;
 mod server;

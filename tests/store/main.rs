@@ -12,6 +12,7 @@ mod blocks;
 mod bounds;
 mod crash;
 mod crowd;
+mod edits;
 mod ends;
 mod health;
 mod leases;

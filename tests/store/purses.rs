@@ -421,3 +421,14 @@ contract! {
         assert_eq!(moves(&rig, &ann).await, expected);
     }
 }
+
+contract! {
+    async fn a_ledgers_cursor_that_is_none_finds_nothing(rig: Rig) {
+        let ann = rig.user().await;
+        rig.store.grant_points(ann.id, Points(5), "").await.unwrap().unwrap();
+        for cursor in ["", "x", "(", "-", "1-2-3", "99999999999999999999", "+"] {
+            let found = rig.store.points_ledger(ann.id, Some(cursor), 9).await.unwrap();
+            assert_eq!(found, [], "{cursor}");
+        }
+    }
+}

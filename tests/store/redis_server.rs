@@ -10,7 +10,7 @@ use tributary::store::redis::{Options, RedisStore};
 use tributary::store::{Directory, Ledger, Settings, StoreError};
 use tributary::telemetry::clock::Stopwatch;
 
-use crate::rig::{NOON, Rig, Server, clock_at, fresh_id, key, reads};
+use crate::rig::{NOON, Rig, Server, cli, clock_at, fresh_id, key, reads};
 
 async fn rig_on(url: &str) -> Rig {
     let clock = clock_at(NOON);
@@ -309,4 +309,28 @@ async fn gateways_share_a_tokens_rate() {
         admitted += usize::from(answer.is_ok());
     }
     assert_eq!(admitted, 10);
+}
+
+#[tokio::test]
+async fn a_foreign_account_costs_the_commands_that_a_missing_one_does() {
+    let server = Server::start();
+    let rig = rig_on(&server.fresh_url()).await;
+    let (ann, ben) = (rig.user().await, rig.user().await);
+    let (hers, his) = (rig.account(&ann, 100).await, rig.account(&ben, 100).await);
+    let commands = async |id| {
+        cli(server.port(), &["CONFIG", "RESETSTAT"]);
+        let found = rig.store.account_in(&[ann.pool], id, &rig.resets()).await.unwrap();
+        let told = cli(server.port(), &["INFO", "commandstats"]);
+        let calls = |line: &str| {
+            let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+            let count = rest.split(',').next()?;
+            (!["info", "config|resetstat"].contains(&name)).then(|| format!("{name} {count}"))
+        };
+        (found.is_some(), told.lines().filter_map(calls).collect::<Vec<_>>())
+    };
+    let missing = commands(AccountId(999_999)).await;
+    assert_eq!(missing, (false, vec!["get 1".to_owned()]));
+    assert_eq!(commands(his).await, missing);
+    let (found, own) = commands(hers).await;
+    assert!(found && own.len() > 1, "{own:?}");
 }

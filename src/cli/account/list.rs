@@ -2,12 +2,14 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::accounts::{AccountState, Health, Origin, User, Window};
+use crate::api::AccountView;
 use crate::cli::desk::users;
 use crate::cli::table::table;
 use crate::cli::{Desk, Failure, print};
+use crate::platforms::Reader;
 use crate::store::Directory;
 
 /// List accounts with what is used of their windows.
@@ -49,35 +51,9 @@ pub(super) async fn states(
 }
 
 fn facts(state: &AccountState, users: &[User]) -> Value {
-    let account = &state.account;
-    let window = |window: &Window| {
-        json!({
-            "period": window.period.to_string(),
-            "zone": window.period.zone(),
-            "limit": window.limit,
-            "limit_from": window.limit.map(|_| window.origin),
-            "used": window.used,
-            "leased": state.leased,
-            "resets_at": window.resets_at,
-            "reset_told": window.end_told,
-        })
-    };
-    json!({
-        "id": account.id,
-        "user": owner(state, users),
-        "platform": account.platform,
-        "name": account.name,
-        "dialect": account.dialect,
-        "priority": state.priority,
-        "status": state.health.status(),
-        "reason": state.health.reason(),
-        "until": until(state),
-        "fix": state.health.remedy(),
-        "expires_at": account.expires_at,
-        "last_used_at": state.last_used_at,
-        "remaining": state.remaining(),
-        "windows": state.windows.iter().map(window).collect::<Vec<_>>(),
-    })
+    let mut facts = serde_json::to_value(AccountView::of(state, Reader::Owner)).unwrap_or_default();
+    facts["user"] = owner(state, users).into();
+    facts
 }
 
 fn owner<'u>(state: &AccountState, users: &'u [User]) -> Option<&'u str> {

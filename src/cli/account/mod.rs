@@ -13,8 +13,6 @@ use clap::Subcommand;
 
 use super::{Desk, Failure};
 
-pub(super) use add::{New, bind, windows_of};
-
 /// The logins that requests run on.
 #[derive(Debug, Subcommand)]
 pub(super) enum Account {

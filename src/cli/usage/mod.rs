@@ -1,13 +1,14 @@
 //! `tributary usage`: the records of calls, and what they add up to.
 
 mod records;
-mod sheet;
 mod totals;
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use jiff::civil::Date;
 
 use super::{Desk, Failure};
+use crate::accounts::By;
 
 /// Show or export what was used: the records of calls, newest first, or their totals.
 #[derive(Debug, Args)]
@@ -41,15 +42,14 @@ pub(super) struct Usage {
     until: Option<Date>,
 }
 
-/// What totals are told apart by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum By {
-    Day,
-    User,
-    Token,
-    Account,
-    Platform,
-    Model,
+impl ValueEnum for By {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.word()))
+    }
 }
 
 /// How facts are printed.

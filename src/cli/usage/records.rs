@@ -2,8 +2,8 @@
 
 use std::cmp::Reverse;
 
-use super::{Form, Usage, sheet};
-use crate::accounts::{AccountId, Attempt, Billing, Record, User};
+use super::{Form, Usage};
+use crate::accounts::{AccountId, Attempt, Billing, Record, User, csv};
 use crate::cli::desk::users;
 use crate::cli::table::table;
 use crate::cli::{Desk, Failure, print};
@@ -21,7 +21,10 @@ pub(super) async fn show(usage: &Usage, form: Form, desk: &Desk) -> Result<(), F
     records.truncate(usage.limit);
     match form {
         Form::Json => print::json(&records),
-        Form::Csv => sheet::print(SHEET, records.iter().map(|record| line(record, &users))),
+        Form::Csv => {
+            let rows = records.iter().map(|record| line(record, &users));
+            print::line(csv(SHEET, rows).trim_end())
+        }
         Form::Table => print::line(&table(TABLE, records.iter().map(row).collect())),
     }
 }

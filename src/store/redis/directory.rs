@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::accounts::{
-    Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, NewAccount, PlatformId,
-    Policy, PoolId, Priority, Record, Resets, TokenId, Total, User, UserId,
+    Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, NewAccount, Origin,
+    PlatformId, Policy, PoolId, Priority, Record, Resets, TokenId, Tokens, Total, User, UserId,
 };
 
 use super::super::{Answer, Directory, StoreError};
@@ -131,13 +131,21 @@ impl Directory for RedisStore {
         self.view(pools, resets).await
     }
 
+    async fn account_in(
+        &self,
+        pools: &[PoolId],
+        account: AccountId,
+        resets: &Resets,
+    ) -> Answer<Option<AccountState>> {
+        self.view_one(pools, account, resets).await
+    }
+
     async fn remove_account(&self, id: AccountId) -> Answer<bool> {
         let place = redis::cmd("GET").arg(keys::account_place(id)).take();
         let place: Option<String> = self.link.ask(&place).await?;
         let Some(family) = place.as_deref().and_then(Family::read) else { return Ok(false) };
-        let name = self.fixed_part(id).await?.map(|account| account.name.clone());
         let mut call = self.call(&self.scripts.remove_account, &family, &Resets::default());
-        call.arg(id.0).arg(name.unwrap_or_default());
+        call.arg(id.0);
         self.scripts.remove_account.run::<()>(&self.link, &call).await?;
         self.forget_charges(&family, id).await?;
         self.forget_sums(&family, id).await?;
@@ -159,6 +167,20 @@ impl Directory for RedisStore {
         self.give_priority(account, priority).await
     }
 
+    async fn rename_account(&self, account: AccountId, name: &str) -> Answer<Option<()>> {
+        self.rename(account, name).await
+    }
+
+    async fn set_limit(
+        &self,
+        account: AccountId,
+        limit: Option<Tokens>,
+        origin: Origin,
+        resets: &Resets,
+    ) -> Answer<Option<()>> {
+        self.give_limit(account, limit, origin, resets).await
+    }
+
     async fn set_pool_policy(&self, pool: PoolId, policy: Option<Policy>) -> Answer<()> {
         self.give_policy(pool, policy).await
     }
@@ -173,7 +195,17 @@ impl Directory for RedisStore {
         before: Option<&str>,
         limit: usize,
     ) -> Answer<Vec<Record>> {
-        self.record_page(user, before, limit).await
+        self.record_page(user, None, before, limit).await
+    }
+
+    async fn records_on(
+        &self,
+        user: UserId,
+        account: AccountId,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Answer<Vec<Record>> {
+        self.record_page(user, Some(account), before, limit).await
     }
 
     async fn totals_of(&self, user: UserId, first: Date, last: Date) -> Answer<Vec<Total>> {

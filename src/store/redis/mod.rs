@@ -11,6 +11,7 @@ mod address;
 mod arguments;
 mod charges;
 mod directory;
+mod edit;
 mod health;
 mod keys;
 mod ledger;

@@ -55,6 +55,10 @@ impl Treasury for RedisStore {
         let purse = Purse::Points(user);
         // What is past its deadline belongs into the ledger.
         self.purse(&purse).await?;
+        let is_cursor = |text: &str| text.split('-').all(|part| part.parse::<u64>().is_ok());
+        if before.is_some_and(|cursor| !is_cursor(cursor) || cursor.matches('-').count() > 1) {
+            return Ok(Vec::new());
+        }
         let from = before.map_or_else(|| "+".into(), |cursor| format!("({cursor}"));
         let [.., ledger] = keys::purse(&purse);
         let mut range = redis::cmd("XREVRANGE");

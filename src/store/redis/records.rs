@@ -100,15 +100,17 @@ impl RedisStore {
         self.scripts.record.run(&self.link, &call).await
     }
 
-    /// A user's records, newest first, older than one.
+    /// A user's records, of an account alone where one is named, newest first, older than one.
     pub(super) async fn record_page(
         &self,
         user: UserId,
+        account: Option<AccountId>,
         before: Option<&str>,
         limit: usize,
     ) -> Answer<Vec<Record>> {
         let mut call = self.scripts.records.call(&keys::records_of(user));
         call.arg(before.unwrap_or_default()).arg(limit);
+        call.arg(account.map(|account| account.to_string()).unwrap_or_default());
         let records: Vec<Option<String>> = self.scripts.records.run(&self.link, &call).await?;
         records.iter().flatten().map(|json| from_json("record", json)).collect()
     }

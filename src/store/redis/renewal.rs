@@ -9,7 +9,7 @@ use super::arguments::millis;
 use super::{RedisStore, from_json, to_json};
 
 /// A fixed part that changes under each of so many tries is left as it is.
-const TRIES: usize = 8;
+pub(super) const TRIES: usize = 8;
 
 impl RedisStore {
     /// Claims an account's renewal; a life of nothing ends the claim.
@@ -47,6 +47,10 @@ impl RedisStore {
                 return Ok(true);
             }
         }
-        Err(StoreError::Unavailable("an account changes all the time".into()))
+        Err(changes_all_the_time())
     }
+}
+
+pub(super) fn changes_all_the_time() -> StoreError {
+    StoreError::Unavailable("an account changes all the time".into())
 }

@@ -33,6 +33,8 @@ scripts! {
     sweep: "common.lua" "order.lua" "sweep.lua";
     reorder: "common.lua" "order.lua" "reorder.lua";
     set_priority: "common.lua" "set_priority.lua";
+    set_limit: "common.lua" "set_limit.lua";
+    rename: "common.lua" "rename.lua";
     add_account: "common.lua" "add_account.lua";
     set_health: "common.lua" "set_health.lua";
     worsen: "common.lua" "worsen.lua";

@@ -1,13 +1,13 @@
 //! Accounts as they are shown.
 
 use crate::accounts::{
-    AccountState, Origin, Period, PoolId, Priority, Resets, Tokens, Window, WindowSpec,
+    AccountId, AccountState, Origin, Period, PoolId, Priority, Resets, Tokens, Window, WindowSpec,
 };
 use futures_util::future::try_join_all;
 
 use super::super::Answer;
 use super::health::{Parts, whole};
-use super::keys::{Family, platforms};
+use super::keys::{Family, account_place, platforms};
 use super::{RedisStore, corrupt, from_json, instant};
 
 /// How many accounts one script shows.
@@ -32,6 +32,25 @@ impl RedisStore {
             Ok::<_, super::StoreError>(set.iter().map(family).collect::<Vec<_>>())
         });
         Ok(try_join_all(members).await?.concat())
+    }
+
+    /// One account, if it is in some pools. A foreign one is as far as one that is nowhere.
+    pub(super) async fn view_one(
+        &self,
+        pools: &[PoolId],
+        id: AccountId,
+        resets: &Resets,
+    ) -> Answer<Option<AccountState>> {
+        let place = redis::cmd("GET").arg(account_place(id)).take();
+        let place: Option<String> = self.link.ask(&place).await?;
+        let family = place.as_deref().and_then(Family::read);
+        let Some(family) = family.filter(|family| pools.contains(&family.pool)) else {
+            return Ok(None);
+        };
+        let mut call = self.call(&self.scripts.view, &family, resets);
+        call.arg(id.0);
+        let mut shown: Vec<Shown> = self.scripts.view.run(&self.link, &call).await?;
+        shown.pop().map(state).transpose()
     }
 
     pub(super) async fn view(
@@ -91,14 +110,19 @@ fn window((kind, period, limit, used, end, origin): Packed) -> Answer<Window> {
 
 /// A window's four arguments.
 pub(super) fn packed(spec: &WindowSpec) -> (&'static str, String, i64, u8) {
-    let origin = match spec.origin {
-        Origin::Catalogue => 0,
-        Origin::Hand => 1,
-        Origin::Learned => 2,
-    };
-    let limit = spec.limit.map_or(-1, |limit| super::arguments::tokens(limit).cast_signed());
+    let (limit, origin) = packed_limit(spec.limit, spec.origin);
     match &spec.period {
         Period::Day { zone } => ("day", zone.clone(), limit, origin),
         Period::FromFirstUse { seconds } => ("use", seconds.to_string(), limit, origin),
     }
+}
+
+/// A limit, and whose word it is.
+pub(super) fn packed_limit(limit: Option<Tokens>, origin: Origin) -> (i64, u8) {
+    let origin = match origin {
+        Origin::Catalogue => 0,
+        Origin::Hand => 1,
+        Origin::Learned => 2,
+    };
+    (limit.map_or(-1, |limit| super::arguments::tokens(limit).cast_signed()), origin)
 }

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use jiff::civil::Date;
 
 use crate::accounts::{
-    AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, NewAccount, PlatformId, Policy,
-    PoolId, Priority, Record, Resets, TokenId, Total, User, UserId,
+    AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, NewAccount, Origin, PlatformId,
+    Policy, PoolId, Priority, Record, Resets, TokenId, Tokens, Total, User, UserId,
 };
 
 use super::super::{Answer, Directory};
@@ -58,6 +58,15 @@ impl Directory for SqliteStore {
         self.desk.read(|books, now| books.accounts_in(pools, now, resets))
     }
 
+    async fn account_in(
+        &self,
+        pools: &[PoolId],
+        account: AccountId,
+        resets: &Resets,
+    ) -> Answer<Option<AccountState>> {
+        self.desk.read(|books, now| books.account_in(pools, account, now, resets))
+    }
+
     async fn remove_account(&self, account: AccountId) -> Answer<bool> {
         self.desk.write(|books, _| books.remove_account(account)).await
     }
@@ -68,6 +77,20 @@ impl Directory for SqliteStore {
 
     async fn set_priority(&self, account: AccountId, priority: Priority) -> Answer<Option<()>> {
         self.desk.write(|books, now| books.set_priority(account, priority, now)).await
+    }
+
+    async fn rename_account(&self, account: AccountId, name: &str) -> Answer<Option<()>> {
+        self.desk.write(|books, _| books.rename(account, name)).await?
+    }
+
+    async fn set_limit(
+        &self,
+        account: AccountId,
+        limit: Option<Tokens>,
+        origin: Origin,
+        resets: &Resets,
+    ) -> Answer<Option<()>> {
+        self.desk.write(|books, now| books.set_limit(account, limit, origin, now, resets)).await
     }
 
     async fn set_pool_policy(&self, pool: PoolId, policy: Option<Policy>) -> Answer<()> {
@@ -86,6 +109,18 @@ impl Directory for SqliteStore {
     ) -> Answer<Vec<Record>> {
         let before = before.map(str::to_owned);
         self.look(move |conn| history::records(conn, user, before.as_deref(), limit)).await
+    }
+
+    async fn records_on(
+        &self,
+        user: UserId,
+        account: AccountId,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Answer<Vec<Record>> {
+        let before = before.map(str::to_owned);
+        self.look(move |conn| history::records_on(conn, user, account, before.as_deref(), limit))
+            .await
     }
 
     async fn totals_of(&self, user: UserId, first: Date, last: Date) -> Answer<Vec<Total>> {

@@ -18,32 +18,49 @@ pub(super) fn records(
     before: Option<&str>,
     limit: usize,
 ) -> Answer<Vec<Record>> {
-    // Without a cursor: before the end of time.
-    let mut from = i64::MAX;
-    if let Some(before) = before {
-        // A walk through one user's rows; an index by id would cost every call a write.
-        let found = conn
-            .prepare_cached("SELECT seq FROM records WHERE user = ? AND id = ? ORDER BY seq DESC")
-            .and_then(|mut find| {
-                find.query_row(params![user.0, before], |row| row.get(0)).optional()
-            })
-            .map_err(failure)?;
-        let Some(seq) = found else { return Ok(Vec::new()) };
-        from = seq;
-    }
-    let mut find = conn
-        .prepare_cached(
-            "SELECT records.*, bodies FROM records LEFT JOIN bodies ON record = seq
-             WHERE user = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
-        )
-        .map_err(failure)?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut found = find.query(params![user.0, from, limit]).map_err(failure)?;
+    let Some(from) = number_of(conn, user, before)? else { return Ok(Vec::new()) };
+    let sql = "SELECT records.*, bodies FROM records LEFT JOIN bodies ON record = seq
+               WHERE user = ? AND seq < ? ORDER BY seq DESC LIMIT ?";
+    page(conn, sql, params![user.0, from, most(limit)])
+}
+
+/// As [`records`], those alone that were tried on an account.
+pub(super) fn records_on(
+    conn: &Connection,
+    user: UserId,
+    account: AccountId,
+    before: Option<&str>,
+    limit: usize,
+) -> Answer<Vec<Record>> {
+    let Some(from) = number_of(conn, user, before)? else { return Ok(Vec::new()) };
+    let sql = "SELECT r.*, b.bodies FROM records_of_accounts a JOIN records r ON r.seq = a.record
+               LEFT JOIN bodies b ON b.record = r.seq
+               WHERE a.account = ? AND a.record < ? AND r.user = ? ORDER BY a.record DESC LIMIT ?";
+    page(conn, sql, params![account.0, from, user.0, most(limit)])
+}
+
+/// Before which row a page begins: the end of time without a cursor, none for a cursor that
+/// is none.
+fn number_of(conn: &Connection, user: UserId, before: Option<&str>) -> Answer<Option<i64>> {
+    let Some(before) = before else { return Ok(Some(i64::MAX)) };
+    // A walk through one user's rows; an index by id would cost every call a write.
+    conn.prepare_cached("SELECT seq FROM records WHERE user = ? AND id = ? ORDER BY seq DESC")
+        .and_then(|mut find| find.query_row(params![user.0, before], |row| row.get(0)).optional())
+        .map_err(failure)
+}
+
+fn page(conn: &Connection, sql: &str, params: impl rusqlite::Params) -> Answer<Vec<Record>> {
+    let mut find = conn.prepare_cached(sql).map_err(failure)?;
+    let mut found = find.query(params).map_err(failure)?;
     let mut records = Vec::new();
     while let Some(row) = found.next().map_err(failure)? {
         records.push(record(row)?);
     }
     Ok(records)
+}
+
+fn most(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 fn record(row: &Row<'_>) -> Answer<Record> {
@@ -98,8 +115,7 @@ pub(super) fn charges(
              ORDER BY seq LIMIT ?",
         )
         .map_err(failure)?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let params = params![after, pool.0, platform.as_str(), limit];
+    let params = params![after, pool.0, platform.as_str(), most(limit)];
     let mut found = find.query(params).map_err(failure)?;
     let mut charges = Vec::new();
     while let Some(row) = found.next().map_err(failure)? {

@@ -265,9 +265,9 @@ impl<'conn> Statements<'conn> {
             ),
             Note::Purse(note) => purses::write(self.conn, note),
             Note::Account(account) => self.account(account),
-            Note::Refreshed(account) => self.once(
-                "UPDATE accounts SET row = ? WHERE id = ?",
-                params![rows::to_json("account", &**account)?, account.id.0],
+            Note::Changed(account) => self.once(
+                "UPDATE accounts SET name = ?, row = ? WHERE id = ?",
+                params![account.name, rows::to_json("account", &**account)?, account.id.0],
             ),
             Note::Condition(id, condition) => self.once(
                 "INSERT OR REPLACE INTO health VALUES (?, ?)",

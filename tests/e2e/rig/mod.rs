@@ -244,13 +244,20 @@ impl Rig {
         Stream::new(self.open(request, body).await).rest().await
     }
 
+    /// A request to another listener than the callers'.
+    pub async fn send_to(&self, request: Builder, body: impl Into<Bytes>) -> Answer {
+        let request = request.body(Full::new(body.into())).unwrap();
+        Stream::new(self.client.request(request).await.unwrap()).rest().await
+    }
+
     pub fn with_token(&self, request: Builder) -> Builder {
         request.header("authorization", format!("Bearer {}", self.token))
     }
 
     async fn open(&self, request: Builder, body: impl Into<Bytes>) -> http::Response<Incoming> {
         let mut request = request.body(Full::new(body.into())).unwrap();
-        let uri = format!("http://{}{}", self.running.addresses.public, request.uri().path());
+        let path = request.uri().path_and_query().unwrap();
+        let uri = format!("http://{}{path}", self.running.addresses.public);
         *request.uri_mut() = uri.parse().unwrap();
         self.client.request(request).await.unwrap()
     }

@@ -45,7 +45,10 @@ class Trial:
         self.stored: dict[str, bytes] = {}
 
     def ask(self, http: httpx2.Client, what: str, **request: Any) -> httpx2.Response:
-        answer = http.post("/chat/completions", **request)
+        return self.see(what, http.post("/chat/completions", **request))
+
+    def see(self, what: str, answer: httpx2.Response) -> httpx2.Response:
+        """Keeps what was answered, for the search."""
         seen = f"{answer.status_code} {dict(answer.headers)}\n".encode() + answer.content
         (self.errors if answer.status_code >= 400 or b'"error"' in answer.content else self.answers)[what] = seen
         return answer
@@ -74,7 +77,8 @@ def run(demo: Demo, store: str, folder: Path, redis: RedisServer | None) -> Tria
     served.command("user", "add", "canary-owner")
     for name, (public, secret) in KEYS.items():
         served.bind("canary-owner", name, f"canary-{name}", public + secret)
-    trial.token = served.command("token", "create", "--user", "canary-owner")["token"]
+    scopes = "chat,accounts:read,accounts:write"
+    trial.token = served.command("token", "create", "--user", "canary-owner", "--scopes", scopes)["token"]
     served.start()
     try:
         headers = {"Authorization": f"Bearer {trial.token}"}
@@ -84,6 +88,7 @@ def run(demo: Demo, store: str, folder: Path, redis: RedisServer | None) -> Tria
                 successes(trial, http, platform)
                 troubles(trial, http, platform, served)
                 hang_up(trial, http, platform)
+                surface(trial, http, platform, served)
         trial.logs["metrics"] = httpx2.get(f"{served.operator_url}/metrics").content
         trial.logs["account list"] = json.dumps(served.command("account", "list")).encode()
         trial.logs["usage"] = json.dumps(served.command("usage")).encode()
@@ -142,6 +147,47 @@ def troubles(trial: Trial, http: httpx2.Client, platform: Simulated, served: Ser
             trial.ask(http, f"{name} repeats its key in a {status}, stream {stream}", json=body | {"stream": stream})
         platform.mend()
         served.command("account", "check", "--user", "canary-owner", f"canary-{name}")  # back to work
+
+
+def surface(trial: Trial, http: httpx2.Client, platform: Simulated, served: Served) -> None:
+    """Accounts over REST: a key that is bound, keys that are not, and all that is shown of them."""
+    name, (public, secret) = platform.name, KEYS[platform.name]
+    root = served.base_url.removesuffix("/v1") + "/api/v1"
+    accounts, key = f"{root}/oauth/accounts", public + secret
+
+    def call(what: str, method: str, url: str, **request: Any) -> httpx2.Response:
+        return trial.see(f"{name} {what}", http.request(method, url, **request))
+
+    wish = {"platform": name, "account_name": f"canary-rest-{name}"}
+    bound = call("bound", "POST", accounts, json=wish | {"key": key})
+    assert bound.status_code == 201, bound.text
+    account = f"{accounts}/{bound.json()['id']}"
+    for what, body in {
+        "bound twice": wish | {"credentials": {"key": key}},
+        "unknown field": wish | {"secret_key": key},
+        "unknown credential": wish | {"credentials": {"key": key, "password": key}},
+        "two lines": wish | {"key": f"{key}\n{key}"},
+        "a list": wish | {"key": [key]},
+        "a number's place": wish | {"key": key, "limit": key},
+        "a dialect's place": wish | {"key": key, "dialect": "x", "priority": key},
+        "a scheme's place": wish | {"credentials": {"key": key, "scheme": f"{secret}"}},
+    }.items():
+        assert call(what, "POST", accounts, json=body).status_code >= 400, what
+    call("cut JSON", "POST", accounts, content=json.dumps(wish | {"key": key}).encode()[:-2])
+    call("login with a key", "POST", f"{accounts}/authorize", json=wish | {"credentials": {"key": key}})
+    platform.repeat_credential(401, key)
+    call("checked, the platform repeats the key", "POST", f"{account}/check")
+    platform.mend()
+    call("checked", "POST", f"{account}/check")
+    call("changed", "PATCH", account, json={"limit": 5, "enabled": False})
+    call("changed wrongly", "PATCH", account, json={"limit": key})
+    call("called while it is off", "POST", f"{root}/oauth/chat/completions", json={
+        "account_id": bound.json()["id"], "messages": user(PROMPT)})
+    for path in ("/oauth/accounts", "/oauth/platforms", "/me", "/usage", "/usage?format=csv", "/points"):
+        assert call(f"GET {path}", "GET", root + path).status_code == 200
+    first = http.get(accounts, params={"platform": name}).json()["data"][0]["id"]
+    assert call("records", "GET", f"{accounts}/{first}/usage").json()["data"], "calls are recorded"
+    assert call("deleted", "DELETE", account).status_code == 204
 
 
 def hang_up(trial: Trial, http: httpx2.Client, platform: Simulated) -> None:

@@ -1,8 +1,9 @@
 -- Removes an account. Its open leases end as any: they find no account to charge.
 --
--- Arguments: id, name.
+-- Arguments: id.
 
-local id, name = ARGV[base + 1], ARGV[base + 2]
+local id = ARGV[base + 1]
+local fixed = call('HGET', FIXED, id)
 local s = load(id)
 if s then
   if s.was.member then
@@ -14,7 +15,8 @@ if s then
   for _, set in ipairs({ OUT_OF_HAND, TIMERS, EARLY, RESTING, STUCK }) do call('ZREM', set, id) end
 end
 for _, hash in ipairs({ A, REASONS, FIXED }) do call('HDEL', hash, id) end
-if call('HGET', NAMES, name) == id then call('HDEL', NAMES, name) end
+local name = fixed and cjson.decode(fixed).name
+if name and call('HGET', NAMES, name) == id then call('HDEL', NAMES, name) end
 for _, entry in ipairs(call('ZRANGE', BLOCK_ENDS, 0, -1)) do
   local model, account = string.match(entry, '^(.*)%z([^%z]*)$')
   if account == id then

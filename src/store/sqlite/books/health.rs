@@ -121,9 +121,6 @@ impl Books {
             }
         }
         family.stand(entry, now);
-        self.rows.push(Note::Windows(told.account, entry.windows.clone()));
-        // What is used goes with it, so the charges up to here are folded in the same commit.
-        self.unfolded.moved(entry);
-        self.let_fold();
+        self.note_windows(told.account);
     }
 }

@@ -12,6 +12,7 @@
 mod bindings;
 mod blocks;
 mod choice;
+mod edit;
 mod entry;
 mod family;
 mod hash;
@@ -129,6 +130,18 @@ impl Books {
 
     pub(super) fn account(&self, id: AccountId) -> Option<&Entry> {
         self.accounts.get(&id)
+    }
+
+    /// An account of some pools as it is at `now`.
+    pub(super) fn account_in(
+        &self,
+        pools: &[PoolId],
+        id: AccountId,
+        now: Timestamp,
+        resets: &Resets,
+    ) -> Option<AccountState> {
+        let entry = self.accounts.get(&id).filter(|entry| pools.contains(&entry.fixed.pool));
+        entry.map(|entry| entry.shown(now, resets))
     }
 
     /// The accounts of some pools, by id, as they are at `now`.

@@ -27,8 +27,8 @@ pub(in super::super) enum Note {
     /// How often a key of the ring has sealed.
     Seals(Box<str>, u64),
     Account(Arc<Account>),
-    /// Its fixed part has another short-lived key.
-    Refreshed(Arc<Account>),
+    /// Its fixed part has another name or short-lived key.
+    Changed(Arc<Account>),
     Removed(AccountId),
     Priority(AccountId, Priority),
     /// A pool's own policy; `None`: it has none any more.

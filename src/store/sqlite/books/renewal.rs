@@ -34,7 +34,7 @@ impl Books {
         let Some(entry) = self.accounts.get_mut(&id) else { return false };
         let taken = Arc::make_mut(&mut entry.fixed).take_short_key(key);
         if taken {
-            self.rows.push(Note::Refreshed(entry.fixed.clone()));
+            self.rows.push(Note::Changed(entry.fixed.clone()));
         }
         taken
     }

@@ -1,0 +1,237 @@
+//! From a request to its route's answer.
+
+use http::Method;
+use http::header::{self, HeaderName, HeaderValue};
+use percent_encoding::percent_decode_str;
+
+use super::openapi;
+use super::routes::{CallerHandler, Handler, OpenHandler, OperatorHandler, ROUTES, Role, Route};
+use crate::api::{self, ApiError, App, Request, Response};
+use crate::relay::{Caller, request_id};
+use crate::telemetry::clock::Stopwatch;
+use crate::telemetry::events::Answered;
+
+/// Which routes a listener has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listener {
+    Public,
+    Operator,
+}
+
+impl Listener {
+    fn has(self, route: &Route) -> bool {
+        (route.role() == Role::Operator) == (self == Self::Operator)
+    }
+}
+
+/// Where the surface of accounts begins: what a browser may be led to.
+const SURFACE: &str = "/api/";
+
+/// What its answers tell a browser: to show, run, embed and remember nothing of them.
+const HARDENED: [(HeaderName, HeaderValue); 3] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+];
+
+/// A request that found its route.
+struct Arrived<'a> {
+    at: Stopwatch,
+    /// Its id.
+    id: &'a str,
+    /// What the path's braces take, decoded.
+    named: &'a str,
+}
+
+/// Answers a request, whatever it asks.
+pub(super) async fn answer(app: &App, listener: Listener, mut request: Request) -> Response {
+    let at = Stopwatch::start();
+    let id = request_id();
+    let is_surface = request.uri().path().starts_with(SURFACE);
+    let answered = match find(listener, request.method(), request.uri().path()) {
+        Ok((handler, named)) => {
+            let named = percent_decode_str(named).decode_utf8_lossy().into_owned();
+            dispatch(app, handler, &mut request, Arrived { at, id: &id, named: &named }).await
+        }
+        Err(error) => Err(error),
+    };
+    let mut response = match answered {
+        Ok(response) => response,
+        Err(error) => {
+            if error.leaves_a_body() {
+                api::discard(app, &mut request).await;
+            }
+            error.into_response()
+        }
+    };
+    if let Ok(id) = HeaderValue::try_from(id) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    if is_surface {
+        for (name, value) in HARDENED {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    Answered { metrics: &app.gateway.parts.metrics, status: response.status().as_u16() }.emit();
+    response
+}
+
+async fn dispatch(
+    app: &App,
+    handler: Handler,
+    request: &mut Request,
+    arrived: Arrived<'_>,
+) -> Result<Response, ApiError> {
+    match handler {
+        Handler::Caller(scope, handler) => {
+            let is_surface = request.uri().path().starts_with(SURFACE);
+            // A proxy may take `X_Name` for `X-Name`, and another not.
+            if is_surface && request.headers().keys().any(|name| name.as_str().contains('_')) {
+                return Err(ApiError::UnderscoredHeader);
+            }
+            let caller = api::authenticate(app, request.headers(), scope).await?;
+            for_caller(app, handler, &caller, request, arrived).await
+        }
+        Handler::Open(OpenHandler::OpenApi) => Ok(api::document(openapi::document())),
+        Handler::Operator(handler) => for_operator(app, handler, request).await,
+    }
+}
+
+async fn for_caller(
+    app: &App,
+    handler: CallerHandler,
+    caller: &Caller,
+    request: &mut Request,
+    Arrived { at, id, named }: Arrived<'_>,
+) -> Result<Response, ApiError> {
+    use CallerHandler as To;
+    match handler {
+        To::ChatCompletions => api::chat_completions(app, caller, request, id, at).await,
+        To::OauthChatCompletions => api::oauth_chat_completions(app, caller, request, id, at).await,
+        To::ListModels => api::list_models(app, caller).await,
+        To::ShowModel => api::show_model(app, caller, named).await,
+        To::ShowMe => api::show_me(app, caller).await,
+        To::ListPlatforms => Ok(api::list_platforms(app, caller)),
+        To::ListAccounts => api::list_accounts(app, caller, request).await,
+        To::BindAccount => api::bind_account(app, caller, request).await,
+        To::ShowAccount => api::show_account(app, caller, named).await,
+        To::ChangeAccount => api::change_account(app, caller, request, named).await,
+        To::DeleteAccount => api::delete_account(app, caller, named).await,
+        To::CheckAccount => api::check_account(app, caller, named).await,
+        To::AccountUsage => api::account_usage(app, caller, request, named).await,
+        To::AuthorizeAccount => api::authorize_account(app, caller, request).await,
+        To::ReauthorizeAccount => api::reauthorize_account(app, caller, named).await,
+        To::ShowSession => api::show_session(),
+        To::EndSession => api::end_session(),
+        To::ShowUsage => api::show_usage(app, caller, request).await,
+        To::ShowPoints => api::show_points(app, caller, request).await,
+    }
+}
+
+async fn for_operator(
+    app: &App,
+    handler: OperatorHandler,
+    request: &mut Request,
+) -> Result<Response, ApiError> {
+    match handler {
+        OperatorHandler::Healthz => Ok(api::healthz()),
+        OperatorHandler::Readyz => Ok(api::readyz(app).await),
+        OperatorHandler::Metrics => Ok(api::metrics(app)),
+        OperatorHandler::RunErrand => api::run_errand(app, request).await,
+    }
+}
+
+/// The handler of a path, and what its braces take: of the first path that fits, the row
+/// with the method.
+fn find<'a>(
+    listener: Listener,
+    method: &Method,
+    path: &'a str,
+) -> Result<(Handler, &'a str), ApiError> {
+    let own = || ROUTES.iter().filter(|route| listener.has(route));
+    let fit = own().find_map(|route| Some((route.path, route.take(path)?)));
+    let Some((pattern, named)) = fit else { return Err(ApiError::NoRoute) };
+    let wanted = if *method == Method::HEAD { &Method::GET } else { method };
+    let mut allowed = Vec::new();
+    for route in own().filter(|route| route.path == pattern) {
+        if route.method == *wanted {
+            return Ok((route.handler, named));
+        }
+        allowed.push(route.method.as_str());
+        if route.method == Method::GET {
+            allowed.push("HEAD");
+        }
+    }
+    Err(ApiError::WrongMethod { allowed: allowed.join(", ") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(method: &Method, path: &'static str) -> Option<(CallerHandler, &'static str)> {
+        match find(Listener::Public, method, path) {
+            Ok((Handler::Caller(_, handler), named)) => Some((handler, named)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_models_name_may_hold_slashes() {
+        let model = found(&Method::GET, "/v1/models/account:3/qwen/plus");
+        assert_eq!(model, Some((CallerHandler::ShowModel, "account:3/qwen/plus")));
+    }
+
+    #[test]
+    fn an_accounts_id_is_one_segment() {
+        let path = "/api/v1/oauth/accounts/7/check";
+        assert_eq!(found(&Method::POST, path), Some((CallerHandler::CheckAccount, "7")));
+        for path in [
+            "/api/v1/oauth/accounts/",
+            "/api/v1/oauth/accounts/7/",
+            "/api/v1/oauth/accounts/7/8/check",
+            "/api/v1/oauth/accounts//check",
+            "/api/v1/oauth/accounts/check",
+        ] {
+            assert_eq!(found(&Method::POST, path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_without_a_name_is_found_before_one_with() {
+        let path = "/api/v1/oauth/accounts/authorize";
+        assert_eq!(found(&Method::POST, path), Some((CallerHandler::AuthorizeAccount, "")));
+        let refused = find(Listener::Public, &Method::GET, path);
+        assert!(matches!(refused, Err(ApiError::WrongMethod { allowed }) if allowed == "POST"));
+    }
+
+    #[test]
+    fn the_operators_routes_are_not_on_the_callers_listener() {
+        for route in ROUTES {
+            let path = route.path.replace("{*id}", "x").replace("{id}", "x").replace("{sid}", "x");
+            let public = find(Listener::Public, &route.method, &path).is_ok();
+            let operator = find(Listener::Operator, &route.method, &path).is_ok();
+            let is_operators = route.role() == Role::Operator;
+            assert_eq!((public, operator), (!is_operators, is_operators), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_method_is_told_the_right_ones() {
+        for (method, path, right) in [
+            (Method::GET, "/v1/chat/completions", "POST"),
+            (Method::PUT, "/v1/models", "GET, HEAD"),
+            (Method::PUT, "/api/v1/oauth/accounts/7", "GET, HEAD, PATCH, DELETE"),
+        ] {
+            let found = find(Listener::Public, &method, path);
+            assert!(
+                matches!(&found, Err(ApiError::WrongMethod { allowed }) if allowed == right),
+                "{found:?}"
+            );
+        }
+        assert!(found(&Method::HEAD, "/v1/models").is_some());
+    }
+}

@@ -1,0 +1,405 @@
+//! Who may call what: each route with each kind of caller, generated from the route table.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use http::{HeaderMap, Method, Request};
+use serde_json::{Value, json};
+use tributary::accounts::{AccountId, Scope, TokenGrant};
+use tributary::server::{ROUTES, Role};
+
+use crate::accounts::all_scopes;
+use crate::both;
+use crate::rig::{Answer, Grants, KEYS, Rig, ask};
+
+const ACCOUNTS: &str = "/api/v1/oauth/accounts";
+
+/// What a route answers a caller who may call it.
+struct Row {
+    method: Method,
+    path: &'static str,
+    body: fn(AccountId) -> Value,
+    own: u16,
+    /// To somebody who may as much, about an account of somebody else's.
+    foreign: u16,
+}
+
+const fn row(
+    method: Method,
+    path: &'static str,
+    body: fn(AccountId) -> Value,
+    own: u16,
+    foreign: u16,
+) -> Row {
+    Row { method, path, body, own, foreign }
+}
+
+fn none(_: AccountId) -> Value {
+    Value::Null
+}
+
+fn chat(_: AccountId) -> Value {
+    ask("qwen-plus", "hello")
+}
+
+fn pinned(id: AccountId) -> Value {
+    json!({"account_id": id, "messages": [{"role": "user", "content": "hello"}]})
+}
+
+fn binding(id: AccountId) -> Value {
+    json!({"platform": "qwen", "account_name": format!("beside {id}"), "key": KEYS[1].1[0]})
+}
+
+/// A row for every route of the table. What needs no account of the owner's answers a
+/// stranger as its own.
+#[rustfmt::skip]
+fn rows() -> Vec<Row> {
+    vec![
+        row(Method::POST, "/v1/chat/completions", chat, 200, 404),
+        row(Method::GET, "/v1/models", none, 200, 200),
+        row(Method::GET, "/v1/models/{*id}", none, 200, 404),
+        row(Method::GET, "/api/v1/me", none, 200, 200),
+        row(Method::GET, "/api/v1/usage", none, 200, 200),
+        row(Method::GET, "/api/v1/points", none, 200, 200),
+        row(Method::GET, "/api/v1/oauth/platforms", none, 200, 200),
+        row(Method::POST, "/api/v1/oauth/chat/completions", pinned, 200, 404),
+        row(Method::GET, "/api/v1/oauth/accounts", none, 200, 200),
+        row(Method::POST, "/api/v1/oauth/accounts", binding, 201, 201),
+        row(Method::POST, "/api/v1/oauth/accounts/authorize", |_| json!({"platform": "qwen"}), 400, 400),
+        row(Method::GET, "/api/v1/oauth/accounts/{id}", none, 200, 404),
+        row(Method::PATCH, "/api/v1/oauth/accounts/{id}", |_| json!({"enabled": true}), 200, 404),
+        row(Method::DELETE, "/api/v1/oauth/accounts/{id}", none, 204, 404),
+        row(Method::POST, "/api/v1/oauth/accounts/{id}/check", none, 200, 404),
+        row(Method::GET, "/api/v1/oauth/accounts/{id}/usage", none, 200, 404),
+        row(Method::POST, "/api/v1/oauth/accounts/{id}/reauthorize", none, 400, 404),
+        row(Method::GET, "/api/v1/oauth/sessions/{sid}", none, 404, 404),
+        row(Method::DELETE, "/api/v1/oauth/sessions/{sid}", none, 404, 404),
+        row(Method::GET, "/openapi.json", none, 200, 200),
+        row(Method::GET, "/healthz", none, 200, 200),
+        row(Method::GET, "/readyz", none, 200, 200),
+        row(Method::GET, "/metrics", none, 200, 200),
+        row(Method::POST, "/operator/directory", none, 403, 403),
+    ]
+}
+
+fn row_of(method: &Method, path: &str) -> Row {
+    let mut rows = rows();
+    let at = rows.iter().position(|row| row.method == *method && row.path == path);
+    rows.swap_remove(at.unwrap_or_else(|| panic!("{method} {path} has no row")))
+}
+
+/// A token's scopes beside none at all, and what they are called.
+fn kinds() -> Vec<Vec<Scope>> {
+    let all = [Scope::Chat, Scope::AccountsRead, Scope::AccountsWrite];
+    let mut kinds = vec![vec![], all.to_vec()];
+    kinds.extend(all.map(|scope| vec![scope]));
+    kinds
+}
+
+impl Row {
+    /// The row's call about an account.
+    async fn call(&self, rig: &Rig, id: AccountId, token: Option<&str>) -> Answer {
+        let mut request = Request::builder().method(&self.method).uri(self.filled(id));
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        rig.send(request, self.text(id)).await
+    }
+
+    fn filled(&self, id: AccountId) -> String {
+        let model = format!("account:{id}/qwen-plus");
+        self.path
+            .replace("{*id}", &model)
+            .replace("{id}", &id.to_string())
+            .replace("{sid}", "aaaaaaaaaaaaaaaaaaaaaaaaaa")
+    }
+
+    fn text(&self, id: AccountId) -> String {
+        match (self.body)(id) {
+            Value::Null => String::new(),
+            body => body.to_string(),
+        }
+    }
+}
+
+#[test]
+fn every_route_has_its_row_and_every_row_its_route() {
+    let name = |method: &Method, path: &str| format!("{method} {path}");
+    let routes: BTreeSet<_> = ROUTES.iter().map(|route| name(&route.method, route.path)).collect();
+    let rows: BTreeSet<_> = rows().iter().map(|row| name(&row.method, row.path)).collect();
+    assert_eq!(routes, rows);
+    assert_eq!(routes.len(), ROUTES.len());
+}
+
+both! {
+    async fn each_route_answers_each_caller_as_its_role_says(rig: Rig) {
+        let (stranger, _) = rig.stranger().await;
+        let mut tokens = Vec::new();
+        for scopes in kinds() {
+            let grants = Grants { scopes: scopes.clone(), ..Grants::default() };
+            tokens.push((scopes, rig.token(&rig.user, grants).await.1));
+        }
+        let (_, strangers) = rig.token(&stranger, all_scopes()).await;
+        let mut wrong = Vec::new();
+        let mut number = 0;
+        for route in ROUTES {
+            let row = row_of(&route.method, route.path);
+            let mut see = |who: String, answer: &Answer, status: u16| {
+                if answer.status != status {
+                    wrong.push(format!("{} {} for {who}: {answer:?}", row.method, row.path));
+                }
+            };
+            // Each call has an account of its own: some calls take it away.
+            let mut account = async || {
+                number += 1;
+                rig.bind(&rig.user, "qwen", &format!("n{number}"), KEYS[1].1[0], 1_000_000).await
+            };
+            if route.role() == Role::Operator {
+                for token in tokens.iter().map(|(_, token)| Some(token.as_str())).chain([None]) {
+                    let answer = row.call(&rig, AccountId(1), token).await;
+                    see("the callers' listener".into(), &answer, 404);
+                }
+                continue;
+            }
+            if route.role() == Role::Anyone {
+                for token in [None, Some("tb_unknown"), Some(&tokens[0].1)] {
+                    see("anyone".into(), &row.call(&rig, AccountId(1), token).await, row.own);
+                }
+                continue;
+            }
+            let id = account().await;
+            see("nobody".into(), &row.call(&rig, id, None).await, 401);
+            for unknown in ["tb_unknown", "", "tb_0000000000000000000000000000000000000000000000"] {
+                see("an unknown token".into(), &row.call(&rig, id, Some(unknown)).await, 401);
+            }
+            for (scopes, token) in &tokens {
+                let may = match route.role() {
+                    Role::Scoped(scope) => scopes.contains(&scope),
+                    _ => true,
+                };
+                let id = account().await;
+                let status = if may { row.own } else { 403 };
+                see(format!("{scopes:?}"), &row.call(&rig, id, Some(token)).await, status);
+            }
+            let id = account().await;
+            see("a stranger".into(), &row.call(&rig, id, Some(&strangers)).await, row.foreign);
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+}
+
+both! {
+    async fn the_operators_listener_has_the_operators_routes_alone(rig: Rig) {
+        let at = rig.running.addresses.operator;
+        for route in ROUTES {
+            let row = row_of(&route.method, route.path);
+            let url = format!("http://{at}{}", row.filled(AccountId(1)));
+            let request = Request::builder().method(&row.method).uri(url);
+            let request = request.header("authorization", format!("Bearer {}", rig.token));
+            let answer = rig.send_to(request, row.text(AccountId(1))).await;
+            let status = if route.role() == Role::Operator { row.own } else { 404 };
+            assert_eq!(answer.status, status, "{} {}: {answer:?}", row.method, row.path);
+        }
+    }
+}
+
+/// All that an answer tells, but for what differs with every request.
+fn told(answer: &Answer) -> (u16, String, Vec<u8>) {
+    let mut headers: HeaderMap = answer.headers.clone();
+    headers.remove("date");
+    headers.remove("x-request-id");
+    (answer.status.as_u16(), format!("{headers:?}"), answer.body.to_vec())
+}
+
+// T-IDOR: a foreign account is as one that is not there, byte for byte, on every route.
+both! {
+    async fn t_idor(rig: Rig) {
+        let (stranger, _) = rig.stranger().await;
+        let (_, token) = rig.token(&rig.user, all_scopes()).await;
+        let mut checked = 0;
+        for route in ROUTES.iter().filter(|route| route.path.contains("{id}")) {
+            let row = row_of(&route.method, route.path);
+            let name = format!("{} {}", row.method, row.path);
+            let theirs = rig.bind(&stranger, "qwen", &name, KEYS[1].1[0], 1000).await;
+            let before = rig.accounts_of(&stranger, "qwen").await;
+            let foreign = row.call(&rig, theirs, Some(&token)).await;
+            let after = rig.accounts_of(&stranger, "qwen").await;
+            assert_eq!(format!("{before:?}"), format!("{after:?}"), "{name}");
+            assert_eq!(foreign.row(), "404 invalid_request_error account_not_found param=account_id");
+            rig.store.remove_account(theirs).await.unwrap();
+            let missing = row.call(&rig, theirs, Some(&token)).await;
+            assert_eq!(told(&foreign), told(&missing), "{name}");
+            for id in ["0", "-1", "007", "+7", "seven", "9223372036854775808", "1%2F2", "%00"] {
+                let path = row.path.replace("{id}", id);
+                let request = Request::builder().method(&row.method).uri(path);
+                let request = request.header("authorization", format!("Bearer {token}"));
+                let odd = rig.send(request, row.text(AccountId(1))).await;
+                assert_eq!(told(&odd), told(&missing), "{name} with {id}");
+            }
+            checked += 1;
+        }
+        assert!(checked >= 6);
+        // A pin is no way around, in the body or the header.
+        let theirs = rig.bind(&stranger, "qwen", "last", KEYS[1].1[0], 1000).await;
+        let pin = row_of(&Method::POST, "/api/v1/oauth/chat/completions");
+        let foreign = pin.call(&rig, theirs, Some(&token)).await;
+        rig.store.remove_account(theirs).await.unwrap();
+        assert_eq!(told(&foreign), told(&pin.call(&rig, theirs, Some(&token)).await));
+        assert_eq!(foreign.status, 404);
+    }
+}
+
+// T-MINT: who can only write the store can't widen a token, nor make one.
+both! {
+    async fn t_mint(rig: Rig) {
+        let (stranger, _) = rig.stranger().await;
+        let account = rig.account("qwen", 0).await.account.id;
+        let chat_only = || Grants { scopes: vec![Scope::Chat], ..Grants::default() };
+        let widen: [fn(&mut TokenGrant, &Rig); 4] = [
+            |grant, _| grant.scopes.push(Scope::AccountsWrite),
+            |grant, _| grant.scopes = vec![Scope::AccountsRead],
+            |grant, rig| grant.pools = vec![rig.user.pool],
+            |grant, rig| grant.user = rig.user.id,
+        ];
+        for (number, change) in widen.into_iter().enumerate() {
+            let (mut row, token) = rig.token_row(&stranger, chat_only()).await;
+            change(&mut row.grant, &rig);
+            rig.store.add_token(row).await.unwrap();
+            for route in ROUTES.iter().filter(|route| ![Role::Operator, Role::Anyone].contains(&route.role())) {
+                let row = row_of(&route.method, route.path);
+                let answer = row.call(&rig, account, Some(&token)).await;
+                assert_eq!(answer.status, 401, "{number}: {} {}", row.method, row.path);
+            }
+        }
+        let (row, token) = rig.token_row(&stranger, all_scopes()).await;
+        rig.store.add_token(row).await.unwrap();
+        let me = row_of(&Method::GET, "/api/v1/me").call(&rig, account, Some(&token)).await;
+        assert_eq!(me.status, 200, "an honest row does: {me:?}");
+    }
+}
+
+// T-HEADERS: no header but the token says who calls, where to, or what for.
+both! {
+    async fn t_headers(rig: Rig) {
+        let (stranger, strangers) = rig.stranger().await;
+        let account = rig.account("qwen", 0).await.account.id;
+        let path = format!("{ACCOUNTS}/{account}");
+        let forged = [
+            ("x-forwarded-for", "127.0.0.1"),
+            ("x-forwarded-host", "operator.internal"),
+            ("x-forwarded-uri", "/healthz"),
+            ("x-forwarded-prefix", "/operator"),
+            ("forwarded", "for=127.0.0.1;host=operator.internal"),
+            ("x-real-ip", "127.0.0.1"),
+            ("x-original-url", "/api/v1/me"),
+            ("x-rewrite-url", "/api/v1/me"),
+            ("x-http-method-override", "DELETE"),
+            ("x-auth-user", "tester"),
+            ("x-auth-request-email", "tester"),
+            ("x-remote-user", "tester"),
+            ("x-user-id", "1"),
+            ("x-tributary-proof", "AAAA"),
+            ("cookie", "__Host-tb_sid=1"),
+        ];
+        let with_forged = |method, path: &str, token: Option<&str>| {
+            let mut request = Request::builder().method(method).uri(path);
+            for (name, value) in forged {
+                request = request.header(name, value);
+            }
+            match token {
+                Some(token) => request.header("authorization", format!("Bearer {token}")),
+                None => request,
+            }
+        };
+        for token in [None, Some("tb_unknown")] {
+            assert_eq!(rig.send(with_forged(Method::GET, &path, token), "").await.status, 401);
+        }
+        let foreign = rig.send(with_forged(Method::GET, &path, Some(&strangers)), "").await;
+        assert_eq!(foreign.row(), "404 invalid_request_error account_not_found param=account_id");
+        let me = rig.send(with_forged(Method::GET, "/api/v1/me", Some(&strangers)), "").await;
+        assert_eq!(me.json()["user"], json!(stranger.id));
+        let own = rig.send(with_forged(Method::GET, &path, Some(&rig.token)), "").await;
+        assert_eq!(own.status, 200, "{own:?}");
+        assert_eq!(rig.account("qwen", 0).await.account.id, account, "it was not deleted");
+
+        // Two tokens: the one in `Authorization` counts.
+        let both = with_forged(Method::GET, &path, Some(&strangers)).header("x-api-key", &rig.token);
+        assert_eq!(rig.send(both, "").await.status, 404);
+        for name in ["x_auth_user", "authorization_", "x_api_key", "x_forwarded_for"] {
+            let request = rig.with_token(Request::get("/api/v1/me")).header(name, "tester");
+            assert_eq!(rig.send(request, "").await.row(), "400 invalid_request_error invalid_request_error");
+        }
+
+        let preflight = Request::builder().method(Method::OPTIONS).uri(&path)
+            .header("origin", "https://elsewhere.example")
+            .header("access-control-request-method", "DELETE");
+        let preflight = rig.send(preflight, "").await;
+        assert_eq!(preflight.status, 405);
+        let unknown = rig.send(Request::get("/api/v1/nothing"), "").await;
+        for answer in [&own, &foreign, &me, &preflight, &unknown] {
+            assert_eq!(answer.header("x-content-type-options"), "nosniff");
+            assert_eq!(answer.header("content-security-policy"), "default-src 'none'; frame-ancestors 'none'");
+            assert_eq!(answer.header("referrer-policy"), "no-referrer");
+            assert_eq!(answer.header("cache-control"), "no-store");
+            for absent in ["set-cookie", "server", "access-control-allow-origin", "x-powered-by"] {
+                assert!(!answer.headers.contains_key(absent), "{answer:?}");
+            }
+        }
+    }
+}
+
+// T-SSRF: nothing that a caller sends is an address that the gateway goes to.
+both! {
+    async fn t_ssrf(rig: Rig) {
+        let (_, token) = rig.token(&rig.user, all_scopes()).await;
+        let url = format!("http://{}/v1", rig.stub.local_addr().unwrap());
+        let call = async |method: Method, path: &str, body: Value| {
+            let request = Request::builder().method(method).uri(path)
+                .header("authorization", format!("Bearer {token}"));
+            rig.send(request, body.to_string()).await
+        };
+        let id = rig.account("qwen", 0).await.account.id;
+        let fields = ["base_url", "url", "api_base", "endpoint", "origin", "proxy", "issuer", "webhook"];
+        let nested = [json!(url), json!({"url": url}), json!([url])];
+        for field in fields {
+            for value in &nested {
+                let key = KEYS[1].1[0];
+                let mut wish = json!({"platform": "qwen", "account_name": "n", "key": key});
+                wish[field] = value.clone();
+                let mut within = json!({"platform": "qwen", "account_name": "n",
+                    "credentials": {"key": key}});
+                within["credentials"][field] = value.clone();
+                for wish in [wish, within] {
+                    let refused = call(Method::POST, ACCOUNTS, wish.clone()).await;
+                    assert_eq!(refused.status, 400, "{wish}");
+                    assert!(!refused.message().contains(&url), "{refused:?}");
+                }
+                let mut change = json!({"enabled": true});
+                change[field] = value.clone();
+                let refused = call(Method::PATCH, &format!("{ACCOUNTS}/{id}"), change).await;
+                assert_eq!((refused.status.as_u16(), &refused.json()["error"]["param"]), (400, &json!(field)));
+                let mut body = ask("qwen-plus", "hello");
+                body["account_id"] = json!(id);
+                body[field] = value.clone();
+                call(Method::POST, "/api/v1/oauth/chat/completions", body).await;
+            }
+        }
+        // A platform or a dialect that is an address is none.
+        for wish in [
+            json!({"platform": url, "account_name": "n", "key": "sk-000000000000000001"}),
+            json!({"platform": "qwen", "account_name": "n", "key": "sk-000000000000000001", "dialect": url}),
+        ] {
+            assert_eq!(call(Method::POST, ACCOUNTS, wish).await.status, 400);
+        }
+        let names = json!({"platform": "qwen", "account_name": url, "key": KEYS[1].1[1]});
+        let bound = call(Method::POST, ACCOUNTS, names).await;
+        assert_eq!(bound.status, 201, "{bound:?}");
+        let check = format!("{ACCOUNTS}/{}/check", bound.json()["id"]);
+        assert_eq!(call(Method::POST, &check, Value::Null).await.json()["verdict"], "valid");
+        let visit = tokio::time::timeout(Duration::from_millis(100), rig.stub.accept()).await;
+        assert!(visit.is_err(), "somebody came to the address");
+        // It would have been seen: a platform that the operator configured is heard there.
+        let (_, platform) = rig.begun_on_the_stub().await;
+        drop(platform);
+    }
+}
