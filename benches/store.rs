@@ -1,16 +1,18 @@
 //! What one request costs in the store: a lease, its settlement and its record.
 //!
 //! `cargo bench --bench store [-- redis://HOST:PORT/DB]`. Prints the CPU that this
-//! process used a request (all its threads), and the pace. On Redis the server's own CPU
-//! is not in it. Settlements and records travel in batches behind the answer, as they do
-//! in the gateway: what 64 tasks finish goes to the store up to 64 at a time. Then what a
+//! process used for each (all its threads), on Redis beside it the server's, and how many a
+//! second there were. Leases are asked by 64 tasks; settlements and records travel in
+//! batches behind the answer, as they do in the gateway, up to 64 at a time. Then what a
 //! lease costs as accounts grow, under each policy ([`latency`]); `-- latency` measures that
-//! alone, `-- latency sticky` under one.
+//! alone, `-- latency sticky` under one, `-- pace` leaves it out.
 
 #![allow(clippy::unwrap_used, reason = "a bench says what is wrong by panicking")]
 
 #[path = "store/latency.rs"]
 mod latency;
+#[path = "store/pace.rs"]
+mod pace;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,8 +24,10 @@ use tributary::accounts::{
     Points, Policy, Priority, Record, Resets, Settlement, TokenId, Tokens, User, WindowSpec,
 };
 use tributary::store::{Settings, Store, open};
-use tributary::telemetry::clock::{self, Stopwatch};
+use tributary::telemetry::clock;
 use tributary::vault::SealedCredential;
+
+use pace::{Pace, cpu_ns};
 
 /// What each account may use a day.
 const LIMIT: u64 = 1_000_000_000;
@@ -47,29 +51,67 @@ fn main() {
     if policies.is_empty() {
         policies = Policy::ALL.into();
     }
-    runtime.block_on(latency::measure(url.as_deref(), &policies));
+    if std::env::args().all(|arg| arg != "pace") {
+        runtime.block_on(latency::measure(url.as_deref(), &policies));
+    }
 }
 
 async fn measure(url: &str, accounts: usize) {
     let store = open(&Settings { url: url.into(), ..Settings::default() }).await.unwrap();
-    let user = store.add_user(&format!("bench {}", clock::now_ms())).await.unwrap();
+    let user = store.add_user(&format!("bench {}", getrandom::u64().unwrap())).await.unwrap();
     bind(&*store, &user, accounts).await;
     let next = Arc::new(AtomicU64::new(1));
-    let (ended, ends) = mpsc::channel(4 * BATCH);
 
-    let (cpu, since) = (cpu_ns(), Stopwatch::start());
+    let began = Pace::begin(url).await;
+    let keys = leases(&store, &user, &next).await;
+    let lease = began.end(url).await;
+    let began = Pace::begin(url).await;
+    settle(&*store, keys).await;
+    let settled = began.end(url).await;
+    next.store(REQUESTS + 1, Ordering::Relaxed);
+    let began = Pace::begin(url).await;
+    whole(&store, &user, &next).await;
+    let whole = began.end(url).await;
+    println!("{accounts:>6} accounts: lease {lease}; settle {settled}; with record {whole}");
+}
+
+/// Leases from many tasks.
+async fn leases(store: &Arc<dyn Store>, user: &User, next: &Arc<AtomicU64>) -> Vec<LeaseKey> {
+    let (ended, mut ends) = mpsc::channel(REQUESTS as usize);
     let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(settle_behind(store.clone(), ends));
     for _ in 0..TASKS {
-        tasks.spawn(requests(store.clone(), user.clone(), next.clone(), ended.clone()));
+        tasks.spawn(requests(store.clone(), user.clone(), next.clone(), REQUESTS, ended.clone()));
     }
     drop(ended);
     tasks.join_all().await;
-    let (cpu, took) = (cpu_ns() - cpu, since.elapsed());
+    let mut keys = Vec::new();
+    while ends.recv_many(&mut keys, BATCH).await > 0 {}
+    keys
+}
 
-    let each = cpu as f64 / REQUESTS as f64 / 1000.0;
-    let pace = REQUESTS as f64 / took.as_secs_f64();
-    println!("{accounts:>6} accounts: {each:5.2} us of CPU a request, {pace:7.0} requests/s");
+/// Settles them in the gateway's batches, one after the other.
+async fn settle(store: &dyn Store, keys: Vec<LeaseKey>) {
+    let resets = resets();
+    for some in keys.chunks(BATCH) {
+        store.settle(some.iter().map(settlement).collect(), &resets).await.unwrap();
+    }
+}
+
+/// Requests as the gateway makes them: what ended is settled and recorded behind the others.
+async fn whole(store: &Arc<dyn Store>, user: &User, next: &Arc<AtomicU64>) {
+    let (ended, ends) = mpsc::channel(4 * BATCH);
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(settle_behind(store.clone(), ends));
+    for _ in 0..TASKS {
+        let (user, next) = (user.clone(), next.clone());
+        tasks.spawn(requests(store.clone(), user, next, 2 * REQUESTS, ended.clone()));
+    }
+    drop(ended);
+    tasks.join_all().await;
+}
+
+fn settlement(key: &LeaseKey) -> Settlement {
+    Settlement { lease: key.clone(), charge: Charge::Exact(Tokens(900)) }
 }
 
 async fn bind(store: &dyn Store, user: &User, accounts: usize) {
@@ -104,13 +146,14 @@ async fn requests(
     store: Arc<dyn Store>,
     user: User,
     next: Arc<AtomicU64>,
+    last: u64,
     ended: mpsc::Sender<LeaseKey>,
 ) {
     let resets = resets();
     let platform = PlatformId::from("qwen");
     loop {
         let turn = next.fetch_add(1, Ordering::Relaxed);
-        if turn > REQUESTS {
+        if turn > last {
             return;
         }
         // Ids are random, so that no index is helped by their order.
@@ -118,6 +161,7 @@ async fn requests(
         let ask = LeaseAsk {
             id,
             user: user.id,
+            token: TokenId(1),
             pool: user.pool,
             platform: &platform,
             model: "qwen-plus",
@@ -134,6 +178,8 @@ async fn requests(
             platform: platform.clone(),
             account: grant.account,
             user: user.id,
+            token: TokenId(1),
+            model: "qwen-plus".into(),
             estimate: Tokens(1000),
             granted_at: grant.granted_at,
         };
@@ -147,10 +193,7 @@ async fn settle_behind(store: Arc<dyn Store>, mut ends: mpsc::Receiver<LeaseKey>
     let mut keys = Vec::new();
     while ends.recv_many(&mut keys, BATCH).await > 0 {
         let records = keys.iter().map(record).collect();
-        let settlements = keys
-            .drain(..)
-            .map(|lease| Settlement { lease, charge: Charge::Exact(Tokens(900)) })
-            .collect();
+        let settlements = keys.drain(..).map(|key| settlement(&key)).collect();
         let (settled, recorded) =
             futures_util::join!(store.settle(settlements, &resets), store.record(records));
         settled.and(recorded).unwrap();
@@ -196,13 +239,4 @@ fn record(key: &LeaseKey) -> Record {
         }],
         bodies: None,
     }
-}
-
-/// CPU of all threads of this process, from Linux' scheduler.
-fn cpu_ns() -> u64 {
-    let threads = std::fs::read_dir("/proc/self/task").unwrap();
-    threads
-        .filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok())
-        .filter_map(|text| text.split(' ').next()?.parse::<u64>().ok())
-        .sum()
 }

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use tributary::front::ChatRequest;
 use tributary::front::sse::events;
 use tributary::platforms::{
-    Catalogue, DialectName, Exchange, Face, Kind, PlatformError, Reader, StreamEnd,
+    Catalogue, Credential, DialectName, Exchange, Face, Kind, PlatformError, Reader, StreamEnd,
 };
 
 /// What the cases of a face that is not its platform's usual one begin with, and whose they are.
@@ -35,6 +35,9 @@ const FACES: [(&str, DialectName, Kind); 3] = [
 
 /// The clock of every example.
 const CREATED: i64 = 1_790_000_000;
+
+/// Whose app the examples of Spark's frames name.
+const TRIPLE: &str = r#"{"app_id": "5f0a1b2c", "api_key": "key", "api_secret": "secret"}"#;
 
 /// What the caller gets, in a form that can be compared.
 #[derive(Debug, PartialEq)]
@@ -77,8 +80,13 @@ impl Case {
             Some(_) => Arc::new(platform.unlisted(name)),
             None => hop.model,
         };
-        let (exchange, request) = Exchange::begin(platform, face, &model, ask, CREATED)
+        let (exchange, mut request) = Exchange::begin(platform, face, &model, ask, CREATED)
             .unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        if face.dialect == DialectName::SparkWs {
+            // The frame names the credential's app.
+            let at = jiff::Timestamp::from_second(CREATED).unwrap();
+            Credential::parse(face, TRIPLE).unwrap().prove(face, at, &mut request).unwrap();
+        }
         let body = serde_json::from_slice(&request.body)
             .unwrap_or_else(|error| panic!("{}: {error}", self.name));
         (exchange, body)
@@ -90,14 +98,19 @@ impl Case {
         let face = FACES.iter().find_map(|(prefix, dialect, kind)| {
             Some((name.strip_prefix(prefix)?, Some(*prefix), Some(*dialect), *kind))
         });
-        face.unwrap_or((name.trim_start_matches("http_"), None, None, Kind::Key))
+        let usual = || match name.strip_prefix("http_") {
+            Some(short) => (short, Some("http_"), None, Kind::Key),
+            None if self.platform == "spark" => (name, None, Some(DialectName::SparkWs), Kind::Key),
+            None => (name, None, None, Kind::Key),
+        };
+        face.unwrap_or_else(usual)
     }
 
     /// Runs the platform's answer through the dialect, a stream in these pieces.
     fn run(&self, catalogue: &Catalogue, cuts: &[usize]) -> Got {
         let ask = self.ask();
         let (mut exchange, _) = self.begin(catalogue, &ask);
-        if let Some(stream) = self.text("platform_stream.sse") {
+        if let Some(stream) = self.came() {
             return stream_through(&mut exchange, stream.as_bytes(), cuts);
         }
         let answer = self.json("platform_response.json").expect("every case has an answer");
@@ -109,6 +122,11 @@ impl Case {
             Ok(answer) => Got::Answer(serde_json::from_slice(&answer.body).unwrap()),
             Err(error) => refused(&error),
         }
+    }
+
+    /// What the platform sends bit by bit: events, or the frames of a WebSocket.
+    fn came(&self) -> Option<String> {
+        self.text("platform_stream.sse").or_else(|| self.text("platform_frames.jsonl"))
     }
 
     fn wanted(&self) -> Got {
@@ -242,7 +260,7 @@ fn every_example_goes_through_both_ways() {
             wrong.push(format!("{}: request\n     got {request}\n  wanted {wanted}", case.name));
         }
         let wanted = case.wanted();
-        let length = case.text("platform_stream.sse").map_or(0, |stream| stream.len());
+        let length = case.came().map_or(0, |stream| stream.len());
         let every_byte: Vec<usize> = (1..length).collect();
         for (how, cuts) in [("whole", &[][..]), ("cut at every byte", &every_byte)] {
             let got = case.run(&catalogue, cuts);
@@ -272,8 +290,7 @@ fn every_example_goes_through_both_ways() {
 #[test]
 fn pieces_change_nothing() {
     let catalogue = catalogue();
-    let streams: Vec<Case> =
-        cases().into_iter().filter(|case| case.text("platform_stream.sse").is_some()).collect();
+    let streams: Vec<Case> = cases().into_iter().filter(|case| case.came().is_some()).collect();
     let cuts = (0..streams.len(), proptest::collection::vec(0usize..6000, 0..12));
     let mut runner = TestRunner::default();
     runner

@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tributary::accounts::{
     AccountId, Charge, Conversation, Health, LeaseAsk, LeaseId, LeaseKey, PlatformId, Policy,
-    Resets, Rest, Settlement, Tokens, User,
+    Resets, Rest, Settlement, TokenId, Tokens, User,
 };
 use tributary::store::{Clock, Store, redis, sqlite};
 use tributary::telemetry::clock;
@@ -183,6 +183,7 @@ async fn lease(
     let ask = LeaseAsk {
         id,
         user: user.id,
+        token: TokenId(1),
         pool: user.pool,
         platform: &platform,
         model: MODEL,
@@ -200,6 +201,8 @@ async fn lease(
         platform: platform.clone(),
         account: grant.account,
         user: user.id,
+        token: TokenId(1),
+        model: MODEL.into(),
         estimate: Tokens(1000),
         granted_at: grant.granted_at,
     }

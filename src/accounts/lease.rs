@@ -4,12 +4,15 @@
 //! account poorer by the first one's estimate, not by its bill. Every lease ends
 //! in exactly one charge, by `settle` or by its deadline.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, Conversation, LeaseId, PlatformId, Policy, PoolId, Resets, Tokens, UserId};
+use super::{
+    AccountId, Conversation, LeaseId, PlatformId, Policy, PoolId, Resets, TokenId, Tokens, UserId,
+};
 
 /// What a gateway asks of the store for one attempt.
 #[derive(Clone, Debug)]
@@ -18,11 +21,13 @@ pub struct LeaseAsk<'a> {
     pub id: LeaseId,
     /// Who calls.
     pub user: UserId,
+    /// With which token.
+    pub token: TokenId,
     /// The pool to draw from.
     pub pool: PoolId,
     /// The platform that must answer.
     pub platform: &'a PlatformId,
-    /// The upstream model, for blocks of one model on an account.
+    /// The upstream model, for blocks of one model on an account, and for the totals.
     pub model: &'a str,
     /// What the attempt will probably use.
     pub estimate: Tokens,
@@ -73,6 +78,10 @@ pub struct LeaseKey {
     pub account: AccountId,
     /// Who called.
     pub user: UserId,
+    /// With which token.
+    pub token: TokenId,
+    /// The upstream model.
+    pub model: Arc<str>,
     /// What it holds.
     pub estimate: Tokens,
     /// When it was granted, as the grant said. A store that lost the lease in a fail-over

@@ -104,6 +104,13 @@ pub struct KeptBodies {
     pub cut: bool,
 }
 
+impl Attempt {
+    /// Whether a key of the operator's made it; asked before [`Record::forget`].
+    pub fn is_bought(&self) -> bool {
+        self.account == AccountId::OPERATOR
+    }
+}
+
 impl Record {
     /// Takes out the ids of accounts that are gone.
     pub fn forget(&mut self, is_gone: impl Fn(AccountId) -> bool) {

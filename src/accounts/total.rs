@@ -1,4 +1,8 @@
-//! Totals: what calls used, day by day. They outlive the records that they sum.
+//! Totals: what calls used, day by day. They outlive the records and charges that they sum.
+//!
+//! What was charged is counted when it is charged, on that day: a call whose gateway was
+//! killed has no record, and counts all the same. The rest comes with the call's record, on
+//! the day that the call came.
 
 use std::ops::AddAssign;
 
@@ -51,7 +55,7 @@ pub struct Counts {
     pub output: Tokens,
     /// Of the answer, reasoning.
     pub reasoning: Tokens,
-    /// Charged by the platform's figures.
+    /// Charged by the platform's figures, late ones in the place of our estimates included.
     pub exact: Tokens,
     /// Charged by our estimates.
     pub estimated: Tokens,
@@ -124,9 +128,12 @@ impl Record {
     }
 
     /// What it adds to the totals: each attempt where it was tried, the call and what it
-    /// used where its last attempt was. A call that was tried nowhere has no model: its
-    /// caller chose the name.
-    pub fn totals(&self) -> Vec<Total> {
+    /// used where its last attempt was; without the ids of accounts that are gone. A call that
+    /// was tried nowhere has no model: its caller chose the name.
+    ///
+    /// What accounts were charged was counted by their charges. An attempt with a key of the
+    /// operator's has none: it counts here.
+    pub fn totals(&self, is_gone: impl Fn(AccountId) -> bool) -> Vec<Total> {
         let key = |account, platform, model: &str| TotalKey {
             day: self.day(),
             user: self.user,
@@ -137,14 +144,14 @@ impl Record {
         };
         let mut totals: Vec<Total> = Vec::with_capacity(self.attempts.len().max(1));
         for attempt in &self.attempts {
-            // One that the operator's own keys served was on no account.
-            let account = Some(attempt.account).filter(|account| account.0 != 0);
             let mut counts = Counts { attempts: 1, ..Counts::default() };
             match attempt.charge {
-                Charge::Release => {}
-                Charge::Exact(tokens) => counts.exact = tokens,
-                Charge::Estimated(tokens) => counts.estimated = tokens,
+                Charge::Exact(tokens) if attempt.is_bought() => counts.exact = tokens,
+                Charge::Estimated(tokens) if attempt.is_bought() => counts.estimated = tokens,
+                _ => {}
             }
+            let is_on_one = !attempt.is_bought() && !is_gone(attempt.account);
+            let account = Some(attempt.account).filter(|_| is_on_one);
             let key = key(account, Some(attempt.platform.clone()), &attempt.model);
             totals.push(Total { key, counts });
         }
@@ -208,22 +215,26 @@ mod tests {
             attempts: vec![
                 attempt(1, Charge::Estimated(Tokens(7))),
                 attempt(2, Charge::Exact(Tokens(30))),
+                attempt(0, Charge::Estimated(Tokens(40))),
+                attempt(3, Charge::Exact(Tokens(30))),
             ],
             bodies: None,
         };
-        let totals = record.totals();
+        let totals = record.totals(|account| account == AccountId(2));
         let rows: Vec<_> =
             totals.iter().map(|total| (total.key.account, total.counts.row())).collect();
         assert_eq!(
             rows,
             [
-                (Some(AccountId(1)), [0, 1, 0, 0, 0, 0, 0, 0, 7]),
-                (Some(AccountId(2)), [1, 1, 10, 1, 2, 20, 3, 30, 0]),
+                (Some(AccountId(1)), [0, 1, 0, 0, 0, 0, 0, 0, 0]),
+                (None, [0, 1, 0, 0, 0, 0, 0, 0, 0]),
+                (None, [0, 1, 0, 0, 0, 0, 0, 0, 40]),
+                (Some(AccountId(3)), [1, 1, 10, 1, 2, 20, 3, 0, 0]),
             ]
         );
         assert_eq!(totals[0].key.day.to_string(), "2026-11-24");
         record.attempts.clear();
-        let refused = record.totals().remove(0);
+        let refused = record.totals(|_| false).remove(0);
         assert_eq!((refused.key.model.as_str(), refused.key.account), ("", None));
         assert_eq!(refused.counts.calls, 1);
     }

@@ -1,7 +1,7 @@
 //! Checking an account: open its credential and try it where that is free.
 //!
-//! What is asked is the platform's list of models. It spends no token and refreshes
-//! nothing; if the platform takes it, an account is active again and its pause over, unless
+//! What is asked is the platform's list of models, or a WebSocket's handshake. It spends no
+//! token and refreshes nothing; if the platform takes it, an account is active again and its pause over, unless
 //! a person switched it off. A refusal is read as any other answer of the platform is.
 
 use bytes::Bytes;
@@ -14,7 +14,8 @@ use super::fetch::{KeyError, fetch};
 use super::open::open;
 use crate::accounts::{AccountState, Health, Window};
 use crate::platforms::{
-    Catalogue, Credential, DialectName, ErrorClass, Face, LimitsTold, Platform, Reader, understand,
+    Catalogue, Credential, DialectName, ErrorClass, Face, LimitsTold, Platform, Reader,
+    UpstreamRequest, understand,
 };
 use crate::store::{Answer, Directory};
 use crate::telemetry::clock;
@@ -103,21 +104,17 @@ async fn examine(
         let saw = "the configuration has no such platform or dialect".to_owned();
         return Finding::of(Verdict::Unknown, saw).fixed_by("Add it to gateway.toml.");
     };
-    let lists_models = matches!(
-        face.dialect,
-        DialectName::OpenaiChat | DialectName::OpenaiResponses | DialectName::AnthropicMessages
-    );
-    if !lists_models {
+    let Some(probe) = probe(platform, face) else {
         let saw = "the credential opens; this platform offers no check that costs nothing".into();
         return Finding::of(Verdict::Unknown, saw).fixed_by("Send it a request.");
-    }
+    };
     if let Some(end) = account.expires_at
         && end <= clock::now()
     {
         return Finding::of(Verdict::Expired, format!("its login ended at {end}"));
     }
     match short_lived(client, platform, face, credential).await {
-        Ok(credential) => ask(client, platform, face, credential).await,
+        Ok(credential) => ask(client, platform, face, credential, probe).await,
         Err(finding) => *finding,
     }
 }
@@ -144,31 +141,45 @@ async fn short_lived(
     Err(Box::new(Finding::of(verdict(status, error.class), saw).with_words(error.message)))
 }
 
-/// Asks for the list of models.
-async fn ask(client: &Client, platform: &Platform, face: &Face, credential: Credential) -> Finding {
-    let unreachable = |saw: String| Finding::of(Verdict::Unreachable, saw);
-    let url = format!("{}/models", face.base_url.to_string().trim_end_matches('/'));
-    let mut request = match Request::get(url).body(Full::<Bytes>::default()) {
-        Ok(request) => request,
-        Err(error) => return unreachable(error.to_string()),
+/// What a face is asked that costs nothing: the list of models, or the handshake of a
+/// WebSocket, which the request would follow.
+fn probe(platform: &Platform, face: &Face) -> Option<UpstreamRequest> {
+    let url = match face.dialect {
+        DialectName::OpenaiChat | DialectName::OpenaiResponses | DialectName::AnthropicMessages => {
+            let base = face.base_url.to_string();
+            format!("{}/models", base.trim_end_matches('/')).parse().ok()?
+        }
+        DialectName::SparkWs => platform.models.first()?.reach(face.dialect)?.url.clone(),
+        _ => return None,
     };
-    request.headers_mut().extend(face.headers.clone());
-    if !platform.may_be_sent_to(request.uri()) {
+    Some(UpstreamRequest { url, body: "{}".into(), streams: true, headers: face.headers.clone() })
+}
+
+async fn ask(
+    client: &Client,
+    platform: &Platform,
+    face: &Face,
+    credential: Credential,
+    mut probe: UpstreamRequest,
+) -> Finding {
+    let unreachable = |saw: String| Finding::of(Verdict::Unreachable, saw);
+    if !platform.may_be_sent_to(&probe.url) {
         return unreachable("the address is not among the platform's api_origins".into());
     }
-    let proof = match credential.prove(face, clock::now(), request.headers_mut()) {
+    let proof = match credential.prove(face, clock::now(), &mut probe) {
         Ok(proof) => proof,
         Err(error) => {
             let finding = Finding::of(Verdict::Expired, error.to_string());
             return finding.fixed_by("Bind the account anew.");
         }
     };
-    let reply = match client.open_stream(request).await {
-        Ok(reply) => reply,
+    let mut request = Request::new(Full::<Bytes>::default());
+    *request.uri_mut() = probe.url;
+    *request.headers_mut() = probe.headers;
+    let (status, headers, body) = match client.knock(request).await {
+        Ok(told) => told,
         Err(failure) => return unreachable(failure.to_string()),
     };
-    let (status, headers) = (reply.status, reply.headers);
-    let body = client.glance(reply.body).await;
     if status.is_success() {
         let told = LimitsTold::read(face, &headers);
         let saw = format!("{} answers {status}", platform.name);
@@ -181,6 +192,10 @@ async fn ask(client: &Client, platform: &Platform, face: &Face, credential: Cred
     let error = understand(platform, face, status, &headers, said.as_bytes());
     let words: String = error.message.chars().take(300).collect();
     let saw = format!("{} answers {status}", platform.name);
+    if error.of_our_clock {
+        let finding = Finding::of(Verdict::Unreachable, saw).with_words(words);
+        return finding.fixed_by("Set this machine's clock; the account is not to blame.");
+    }
     Finding::of(verdict(status, error.class), saw).with_words(words)
 }
 

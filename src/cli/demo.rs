@@ -18,7 +18,7 @@ use super::{Common, Desk, Failure, print, ring, token};
 use crate::accounts::{Priority, Scope, Spending, TokenGrant, Tokens, User};
 use crate::authorize::Wanted;
 use crate::config::{Config, OwnRing};
-use crate::platforms::{Catalogue, CredentialSpec, Face};
+use crate::platforms::{Catalogue, Credential, CredentialSpec, Face};
 use crate::simulator::Simulator;
 use crate::store::{self, Directory};
 use crate::vault::Vault;
@@ -39,8 +39,9 @@ const USER: &str = "demo";
 /// A day's tokens where the platform's own limit is not known.
 const LIMIT: u64 = 1_000_000;
 
-/// Keys that the simulated platforms take, two for each.
-const KEYS: [(&str, [&str; 2]); 6] = [
+/// Keys that the simulated platforms take, two for each; of rows for one platform, the one that
+/// its usual face takes.
+const KEYS: [(&str, [&str; 2]); 7] = [
     ("qwen", ["sk-demo-qwen-0000000000000001", "sk-demo-qwen-0000000000000002"]),
     ("openai", ["sk-demo-openai-00000000000001", "sk-demo-openai-00000000000002"]),
     (
@@ -52,6 +53,15 @@ const KEYS: [(&str, [&str; 2]); 6] = [
     ),
     ("ernie", ["bce-v3/ALTAK-demo1/00000000000001", "bce-v3/ALTAK-demo2/00000000000002"]),
     ("spark", ["demo-spark-api-password-0001", "demo-spark-api-password-0002"]),
+    (
+        "spark",
+        [
+            r#"{"app_id": "01234567", "api_key": "0123456789abcdef0123456789abcd01",
+                "api_secret": "MTBkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="}"#,
+            r#"{"app_id": "01234567", "api_key": "0123456789abcdef0123456789abcd02",
+                "api_secret": "MjBkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="}"#,
+        ],
+    ),
     ("claude", ["sk-ant-demo-claude-000000000001", "sk-ant-demo-claude-000000000002"]),
 ];
 
@@ -131,6 +141,8 @@ fn point_at(simulator: &Simulator, config: &mut Config) -> Result<(), Failure> {
         entry.remove("base_url");
         let Some(faces) = table_in(entry, "faces") else { continue };
         for face in &known.faces {
+            let is_socket = matches!(face.base_url.scheme_str(), Some("ws" | "wss"));
+            let origin = if is_socket { origin.replacen("http", "ws", 1) } else { origin.clone() };
             let base_url = format!("{origin}{}", face.base_url.path().trim_end_matches('/'));
             if let Some(entry) = table_in(faces, face.dialect.as_str()) {
                 entry.insert("base_url".into(), base_url.into());
@@ -186,6 +198,11 @@ async fn populate(
     let bound = directory.accounts_in(&[user.pool], &Default::default()).await?;
     for (id, keys) in KEYS {
         let Some(platform) = config.catalogue.platform(id) else { continue };
+        let Some(face) = platform.face(None) else { continue };
+        let of_it = KEYS.iter().filter(|(other, _)| *other == id).count();
+        if of_it > 1 && Credential::parse(face, keys[0]).is_err() {
+            continue;
+        }
         let knows_none = platform.windows.first().is_some_and(|window| window.limit.is_none());
         let limit = knows_none.then_some(Tokens(LIMIT));
         for (number, key) in keys.into_iter().enumerate() {

@@ -1,8 +1,8 @@
 //! Credentials: what proves an account to its platform.
 //!
 //! A key is read from a key file ([`Credential::parse`]); a login comes from an
-//! authorization. Either is sealed as the JSON of [`Credential::to_sealed`], and becomes a
-//! request's headers by [`Credential::prove`]. Secrets are wiped from memory when dropped
+//! authorization. Either is sealed as the JSON of [`Credential::to_sealed`], and proves a
+//! request by [`Credential::prove`]. Secrets are wiped from memory when dropped
 //! and can't be printed.
 
 mod key_file;
@@ -91,6 +91,9 @@ pub enum CredentialError {
     /// The face takes no credential of its kind.
     #[error("this dialect is not used with such a credential")]
     WrongKind,
+    /// The request is none that this scheme can sign.
+    #[error("the credential can't sign the request")]
+    Unsigned,
     /// Not JSON, or not what was sealed.
     #[error("the credential can't be read")]
     Unreadable,

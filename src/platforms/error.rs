@@ -106,6 +106,8 @@ pub struct PlatformError {
     pub reset: Option<Reset>,
     /// The failure concerns this model of the account alone.
     pub this_model_only: bool,
+    /// Our clock is wrong: no account is to blame, and nobody helps by trying again.
+    pub of_our_clock: bool,
     /// The code that the caller sees instead of the class's own.
     pub front_code: Option<Cow<'static, str>>,
 }
@@ -123,6 +125,7 @@ impl PlatformError {
             retry_after: None,
             reset: None,
             this_model_only: false,
+            of_our_clock: false,
             front_code: None,
         }
     }
@@ -154,7 +157,7 @@ impl PlatformError {
                 code: Some(own.unwrap_or(Cow::Borrowed(code))),
             },
             retry_after: self.retry_after.filter(|_| self.class.heals()),
-            never_retry: self.class.is_beyond_retry(),
+            never_retry: self.class.is_beyond_retry() || self.of_our_clock,
         };
         match self.class {
             // Their codes mean one thing each; a finer one would only mislead an SDK.

@@ -18,11 +18,11 @@ pub struct Exchange {
 }
 
 /// What to send upstream.
-#[derive(Debug)]
+#[derive(Clone)]
 pub struct UpstreamRequest {
     /// Where to.
     pub url: Uri,
-    /// The JSON body.
+    /// The JSON body, or the message for a WebSocket.
     pub body: Bytes,
     /// Whether the platform was asked for a stream (it may be, though the caller was not).
     pub streams: bool,

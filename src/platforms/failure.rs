@@ -92,6 +92,7 @@ fn understand(
         reset: rule.and_then(|rule| reset(rule.until?, platform, &message)),
         retry_after: rule.and_then(|rule| Duration::try_from_secs_f64(rule.wait?).ok()),
         this_model_only: rule.is_some_and(|rule| rule.this_model),
+        of_our_clock: rule.is_some_and(|rule| rule.clock),
         message: rule.and_then(|rule| rule.message.clone()).unwrap_or(message),
         code: said.code,
         param,

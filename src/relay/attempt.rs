@@ -4,10 +4,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, USER_AGENT};
-use http::{HeaderMap, Request};
-use http_body_util::Full;
-use hyper::body::Incoming;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
 use jiff::Timestamp;
 
 use super::books;
@@ -18,22 +16,18 @@ use super::failure::{Consequence, Failure};
 use super::gateway::Gateway;
 use super::ids::lease_id;
 use super::lease::OpenLease;
-use super::ready::{ShortLived, unfit};
+use super::ready::ShortLived;
 use super::tried::Tried;
 use crate::accounts::{Account, AccountId, LeaseAsk, Policy};
 use crate::front::{ByteCensus, ChatRequest};
 use crate::platforms::{
     Answer, ErrorClass, Exchange, Fed, Hop, LimitsTold, PlatformError, Proof, Reader, StreamEnd,
-    UpstreamRequest,
 };
 use crate::store::StoreError;
 use crate::telemetry::clock;
 use crate::telemetry::events::{HealthMoved, LeaseGranted, LeaseRefused, StoreFailed};
-use crate::upstream::{self, Reply, SendFailure};
+use crate::upstream::{Body, Reply, SendFailure};
 use crate::vault::mask;
-
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 
 /// An answer that has begun.
 pub(super) enum Begun {
@@ -44,7 +38,7 @@ pub(super) enum Begun {
 /// A stream that has begun.
 pub(super) struct OpenedStream {
     pub(super) exchange: Exchange,
-    pub(super) body: Incoming,
+    pub(super) body: Body,
     /// What it has given so far.
     pub(super) first: Bytes,
     /// To take out of the platform's words, should it repeat it.
@@ -81,6 +75,7 @@ impl Gateway {
             let ask = LeaseAsk {
                 id: lease_id(),
                 user: caller.user(),
+                token: caller.token(),
                 pool,
                 platform: &lane.platform,
                 model: &hop.model.upstream,
@@ -168,19 +163,7 @@ impl Gateway {
             Exchange::begin(&hop.platform, &face, &hop.model, ask, created)
                 .map_err(Failure::Request)?;
         let streams = upstream.streams;
-        let mut request = to_request(upstream);
-        if !hop.platform.may_be_sent_to(request.uri()) {
-            return Err(Failure::Unusable("the address is not among its api_origins".into()));
-        }
-        let proof = credential.prove(&face, clock::now(), request.headers_mut());
-        let proof = proof.map_err(|error| unfit(&error))?;
-        call.sending();
-        let answered = if streams {
-            self.client.open_stream(request).await
-        } else {
-            self.client.open_whole(request).await
-        };
-        let reply = answered.map_err(Failure::Send)?;
+        let (proof, reply) = self.send(upstream, credential, &hop.platform, &face, call).await?;
         if !face.limits.is_empty() {
             let mut told = LimitsTold::read(&face, &reply.headers);
             // Of a refusal its own hint is the better one.
@@ -299,21 +282,7 @@ impl Gateway {
 
 enum FirstOutput {
     Whole(Answer),
-    Flows { body: Incoming, first: Bytes, end: Option<StreamEnd> },
-}
-
-/// Headers are ours alone: nothing that the caller sent is copied.
-fn to_request(upstream: UpstreamRequest) -> Request<Full<Bytes>> {
-    let accept = if upstream.streams { EVENTS } else { JSON };
-    let mut request = Request::new(Full::new(upstream.body));
-    *request.method_mut() = http::Method::POST;
-    *request.uri_mut() = upstream.url;
-    *request.headers_mut() = upstream.headers;
-    let headers = request.headers_mut();
-    headers.insert(CONTENT_TYPE, JSON);
-    headers.insert(ACCEPT, accept);
-    headers.insert(USER_AGENT, upstream::USER_AGENT);
-    request
+    Flows { body: Body, first: Bytes, end: Option<StreamEnd> },
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

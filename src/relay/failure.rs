@@ -65,6 +65,8 @@ impl Failure {
             Self::Credential(_) | Self::Send(_) | Self::Broken { .. } | Self::Unusable(_) => {
                 Next::Account
             }
+            // Its other accounts would be refused as this one is.
+            Self::Platform(error) if error.of_our_clock => Next::Platform,
             Self::Platform(error) => match error.class {
                 ErrorClass::InvalidRequest | ErrorClass::ContentFiltered => Next::Never,
                 ErrorClass::NotFound => Next::Platform,
@@ -132,6 +134,7 @@ impl Failure {
             Self::Send(SendFailure::NotConnected(_)) => return Consequence::None,
             Self::Send(failure) => return Consequence::Harm(fault(&failure.to_string())),
             Self::Broken { error, .. } => return Consequence::Harm(fault(&error.message)),
+            Self::Platform(error) if error.of_our_clock => return Consequence::None,
             Self::Platform(error) => error,
         };
         let reason = error.message.clone();

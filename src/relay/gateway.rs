@@ -9,6 +9,7 @@ use super::drain::{Draining, Drains};
 use super::hearing::Hearing;
 use super::lane::Lanes;
 use super::points::OperatorKeys;
+use super::send::Clocks;
 use super::settings::Settings;
 use super::zones::Zones;
 use crate::authorize::ShortKeys;
@@ -39,6 +40,7 @@ pub struct Parts {
     pub(super) operator_keys: Arc<OperatorKeys>,
     pub(super) short_keys: Arc<ShortKeys>,
     pub(super) hearing: Arc<Hearing>,
+    pub(super) clocks: Arc<Clocks>,
     pub(super) lease_wait: Duration,
     pub(super) keep_alive: Duration,
     pub(super) max_attempts: usize,
@@ -88,6 +90,7 @@ impl Parts {
             operator_keys: Arc::default(),
             short_keys,
             hearing: Arc::default(),
+            clocks: Arc::default(),
             lease_wait: settings.lease_wait.unsigned_abs(),
             keep_alive: settings.keep_alive.unsigned_abs(),
             max_attempts: settings.max_attempts.max(1),

@@ -8,8 +8,8 @@ use super::payer::{Payer, Used};
 use super::uncounted::{Closing, Uncounted};
 use super::words::Words;
 use crate::accounts::{
-    AccountId, Grant, HoldKey, LeaseAsk, LeaseKey, PlatformId, Points, PoolId, Record, Tokens,
-    UserId,
+    AccountId, Grant, HoldKey, LeaseAsk, LeaseKey, PlatformId, Points, PoolId, Record, TokenId,
+    Tokens, UserId,
 };
 use crate::front::Usage;
 use crate::platforms::Price;
@@ -38,6 +38,8 @@ pub(super) struct AskedLease(OpenLease);
 
 /// The account of a lease that is not granted yet. The store knows leases by id.
 const NOT_YET: AccountId = AccountId(0);
+/// A bought attempt's key only names its place: what it comes to is its hold's.
+const NO_TOKEN: TokenId = TokenId(0);
 
 impl OpenLease {
     pub(super) fn ask(
@@ -53,6 +55,8 @@ impl OpenLease {
             platform: ask.platform.clone(),
             account: NOT_YET,
             user: ask.user,
+            token: ask.token,
+            model: ask.model.into(),
             estimate: ask.estimate,
             granted_at,
         };
@@ -87,6 +91,8 @@ impl OpenLease {
             platform: platform.clone(),
             account,
             user,
+            token: NO_TOKEN,
+            model: "".into(),
             estimate: Tokens::ZERO,
             granted_at,
         };

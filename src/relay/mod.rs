@@ -28,6 +28,7 @@ mod points_settings;
 mod prompt;
 mod ready;
 mod route;
+mod send;
 mod settings;
 mod stream;
 mod tried;

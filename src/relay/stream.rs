@@ -14,7 +14,6 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use tokio::time::Sleep;
 
 use super::attempt::OpenedStream;
@@ -24,6 +23,7 @@ use super::failure::cleanse;
 use super::words::PIECE;
 use crate::platforms::{Exchange, Fed, PlatformError, Proof, Reader, StreamEnd};
 use crate::telemetry::clock::Stopwatch;
+use crate::upstream::{self, SendFailure};
 
 /// As much as is gathered into one write.
 const ENOUGH: usize = 16 << 10;
@@ -37,7 +37,7 @@ const COMMENT: Bytes = Bytes::from_static(b": keep-alive\n\n");
 /// and settles the call by what was produced.
 pub(super) struct Live {
     exchange: Exchange,
-    upstream: Incoming,
+    upstream: upstream::Body,
     call: Call,
     proof: Proof,
     reader: Reader,
@@ -61,7 +61,7 @@ pub struct RelayStream {
 
 impl Live {
     /// Takes the next frame's worth of the platform's words.
-    fn feed(&mut self, frame: Option<Result<Frame<Bytes>, hyper::Error>>) -> Fed {
+    fn feed(&mut self, frame: Option<Result<Frame<Bytes>, SendFailure>>) -> Fed {
         let fed = match frame {
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => self.exchange.feed(data),

@@ -98,6 +98,11 @@ impl AnswerBody {
         }
     }
 
+    /// Nothing is left of the event that was handed out last.
+    pub(super) fn is_between_events(&self) -> bool {
+        self.made.is_empty()
+    }
+
     /// Makes the next event.
     fn make(&mut self) {
         let Source::Stream(streaming) = &mut self.source else {

@@ -77,6 +77,8 @@ pub(super) struct Piece<'a> {
     pub first: bool,
     /// The choice's last piece that holds something; on `Finish`: there was none.
     pub last: bool,
+    /// How many pieces of the choice held something before it.
+    pub number: u64,
 }
 
 #[derive(Debug)]
@@ -121,7 +123,8 @@ enum Ended {
 #[derive(Debug, Clone, Copy)]
 struct Cursor {
     stage: Stage,
-    begun: bool,
+    /// Pieces so far that held something.
+    held: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +140,7 @@ enum Stage {
 
 impl Pieces {
     pub(super) fn of(reply: &Reply, habits: Habits) -> Pieces {
-        let cursor = Cursor { stage: Stage::Open, begun: false };
+        let cursor = Cursor { stage: Stage::Open, held: 0 };
         Pieces {
             habits,
             cursors: vec![cursor; reply.answers.len()],
@@ -160,16 +163,17 @@ impl Pieces {
             };
             if let Some((part, tokens)) = cursor.step(answer, self.habits) {
                 let holds = !matches!(part, Part::Open | Part::Finish);
-                let first = holds && !cursor.begun;
+                let number = cursor.held;
+                let first = holds && number == 0;
                 let last = match part {
-                    Part::Finish => !cursor.begun,
+                    Part::Finish => number == 0,
                     _ => holds && cursor.stage == Stage::Finish,
                 };
-                cursor.begun |= holds;
+                cursor.held += u64::from(holds);
                 self.so_far += tokens;
                 self.nth += u64::from(!matches!(part, Part::Open));
                 let (so_far, nth) = (self.so_far, self.nth);
-                return Some(Piece { choice, part, tokens, so_far, nth, first, last });
+                return Some(Piece { choice, part, tokens, so_far, nth, first, last, number });
             }
         }
         let (part, ended) = match self.ended {
@@ -179,7 +183,16 @@ impl Pieces {
         };
         self.ended = ended;
         let (so_far, nth) = (self.so_far, self.nth);
-        Some(Piece { choice: 0, part, tokens: 0, so_far, nth, first: false, last: false })
+        Some(Piece {
+            choice: 0,
+            part,
+            tokens: 0,
+            so_far,
+            nth,
+            first: false,
+            last: false,
+            number: 0,
+        })
     }
 }
 

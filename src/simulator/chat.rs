@@ -17,10 +17,12 @@ use super::call::{Reply, Usage};
 use super::clock;
 use super::complaint::Complaint;
 use super::faults::{Instead, Manner, On};
+use super::issuer::{self, Known};
 use super::ledger::Entry;
+use super::login::{self, Login};
 use super::site::Site;
 use super::think;
-use super::wire::{Asked, Refusal, Route};
+use super::wire::{Asked, Refusal, Route, Wire};
 
 /// The connection is to be closed without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -37,17 +39,35 @@ pub(super) async fn answer(
     let key = site.wire.key(&head.headers).map(str::to_owned);
     let headers = head.headers.clone();
     let path = head.uri.path().to_owned();
-    site.requests.keep(&asked.id, head, body.clone());
+    site.requests.keep(&asked.id, head.clone(), body.clone());
+    if let Some(issuer) = site.wire.issuer(&path) {
+        let mut met = site.faults.meet(On::Keys, "", "");
+        let replaced = instead(site, &asked, &mut met.instead, met.delay_head_ms).await?;
+        let made = replaced.unwrap_or_else(|| issuer::answer(site, issuer, &head, &asked));
+        return Ok(refusal(site, &asked, made, None, Manner::default()));
+    }
     let refused = |asked: &Asked, complaint: Complaint| {
         Ok(refusal(site, asked, site.wire.refuse(&complaint, asked), None, Manner::default()))
     };
     let Some(route) = site.wire.route(&path) else { return refused(&asked, Complaint::NoRoute) };
-    let Some(key) = key else { return refused(&asked, Complaint::NoKey) };
-    asked.key = masked(&key);
-    if !site.wire.accepts(&key) {
+    let owner = match (login::of(&headers, key.as_deref()), key) {
+        (Some(Login::Good(owner)), _) => Some(owner),
+        (Some(Login::Bad), _) => None,
+        (None, None) => return refused(&asked, Complaint::NoKey),
+        (None, Some(key)) => {
+            asked.key = masked(&key);
+            match site.issued.look_up(&key) {
+                Known::Lives(owner) => Some(owner),
+                Known::Ended => None,
+                Known::No if !site.wire.accepts(&key) => None,
+                Known::No => Some(site.wire.owner(&key).unwrap_or(key)),
+            }
+        }
+    };
+    let Some(owner) = owner else {
         return refused(&asked, Complaint::BadKey(asked.key.clone()));
-    }
-    let credential = credential(&site.wire.owner(&key).unwrap_or(key));
+    };
+    let credential = credential(&owner);
     match route {
         Route::Chat => {
             chat(site, asked, Head { path: &path, headers: &headers }, &credential, &body).await
@@ -59,9 +79,9 @@ pub(super) async fn answer(
 
 /// What stands before a request's body.
 #[derive(Clone, Copy)]
-struct Head<'a> {
-    path: &'a str,
-    headers: &'a HeaderMap,
+pub(super) struct Head<'a> {
+    pub path: &'a str,
+    pub headers: &'a HeaderMap,
 }
 
 async fn chat(
@@ -82,7 +102,7 @@ async fn chat(
         return Ok(refusal(site, &asked, replaced, Some(entry), met.manner));
     }
     let ask = match parsed {
-        Ok(body) => read(site, head, &asked.model, body),
+        Ok(body) => read(site.wire, head, &asked.model, body),
         Err(_) => Err(Complaint::NotJson),
     };
     let ask = match ask {
@@ -94,31 +114,36 @@ async fn chat(
     };
     let mut manner = met.manner;
     manner.delay_chunk_ms += pace(ask.question());
-    Ok(reply(site, asked, ask, entry, manner))
+    Ok(reply(site.wire, asked, ask, entry, manner))
 }
 
-fn read(site: &Site, head: Head<'_>, name: &str, body: Body) -> Result<Ask, Complaint> {
-    site.wire.admits(head.headers, &body)?;
+pub(super) fn read(
+    wire: &dyn Wire,
+    head: Head<'_>,
+    name: &str,
+    body: Body,
+) -> Result<Ask, Complaint> {
+    wire.admits(head.headers, &body)?;
     if name.is_empty() {
         return Err(Complaint::invalid("model", super::complaint::Rule::Missing));
     }
-    let model = site.wire.model(head.path, name)?;
-    let body = site.wire.unfold(head.headers, body)?;
-    let ask = site.wire.read(&body, model)?;
+    let model = wire.model(head.path, name)?;
+    let body = wire.unfold(head.headers, body)?;
+    let ask = wire.read(&body, model)?;
     if ask.prompt_tokens > model.context {
         return Err(Complaint::TooLong { prompt: ask.prompt_tokens, limit: model.context });
     }
     Ok(ask)
 }
 
-fn reply(
-    site: &Site,
+pub(super) fn reply(
+    wire: &'static dyn Wire,
     asked: Asked,
     ask: Ask,
     entry: Entry,
     manner: Manner,
 ) -> Response<AnswerBody> {
-    let spacing = site.wire.spacing();
+    let spacing = wire.spacing();
     let answers: Vec<_> = (0..ask.n).map(|n| think::answer(&ask, n, spacing)).collect();
     let usage = Usage {
         prompt: ask.prompt_tokens,
@@ -130,16 +155,16 @@ fn reply(
     entry.answered(200);
     entry.read(usage.prompt);
     let mut headers = HeaderMap::new();
-    site.wire.headers(&asked, &mut headers);
+    wire.headers(&asked, &mut headers);
     let Asked { unique, id, .. } = asked;
     let stream = ask.stream;
     let events = Cell::new(0);
     let reply = Reply { ask, unique, id, created: clock::now_s(), answers, usage, events };
     let (kind, body) = if stream {
-        (site.wire.stream_type(), AnswerBody::stream(site.wire, reply, entry, manner))
+        (wire.stream_type(), AnswerBody::stream(wire, reply, entry, manner))
     } else {
         entry.wrote(usage.completion);
-        let whole = site.wire.whole(&reply).to_string();
+        let whole = wire.whole(&reply).to_string();
         ("application/json", AnswerBody::whole(whole, Some(entry), manner))
     };
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -200,7 +225,7 @@ async fn instead(
 }
 
 /// An answer that was not thought about: an error, a list of models.
-fn refusal(
+pub(super) fn refusal(
     site: &Site,
     asked: &Asked,
     refused: Refusal,
@@ -237,13 +262,13 @@ fn refusal(
 }
 
 /// What the ledger calls a credential: its last six characters.
-fn credential(key: &str) -> String {
+pub(super) fn credential(key: &str) -> String {
     let start = key.char_indices().rev().nth(5).map_or(0, |(at, _)| at);
     format!("…{}", &key[start..])
 }
 
 /// A key as platforms print it: its prefix, stars, its last four characters.
-fn masked(key: &str) -> String {
+pub(super) fn masked(key: &str) -> String {
     let chars: Vec<char> = key.chars().collect();
     if chars.len() <= 12 {
         return "*".repeat(chars.len());
@@ -254,7 +279,7 @@ fn masked(key: &str) -> String {
 }
 
 /// `pace N ms` in the user's text: a delay before each event.
-fn pace(question: &str) -> u64 {
+pub(super) fn pace(question: &str) -> u64 {
     let after = question.split_once("pace ").map_or("", |(_, after)| after);
     let mut words = after.split_whitespace();
     let ms = words.next().and_then(|ms| ms.parse::<u64>().ok());

@@ -9,7 +9,7 @@
 //! | `credential` | the key's last six characters, or as the ledger writes them; left out: every credential |
 //! | `model` | left out: every model |
 //! | `times` | how many requests it meets; 1 if left out, 0 until cleared |
-//! | `on` | `chat`, `models` or `any`; left out: `chat`, for `auth_expired` and `banned` `any` |
+//! | `on` | `chat`, `models`, `keys`, `handshake` or `any`; left out: `chat`, for `auth_expired` and `banned` `any` |
 //! | `kind` | below |
 //!
 //! | kind | |
@@ -22,6 +22,7 @@
 //! | `stall` | sends `after_bytes` of the body, then nothing more |
 //! | `error_mid_stream` | `after_events` the platform's own in-stream error, then the end |
 //! | `delay` | waits `ms` before the head, or (`"where": "chunk"`) before each event |
+//! | `clock` | the platform's clock is `ahead_s` seconds ahead, where handshakes tell the time |
 //! | `split` | writes the body in pieces of `bytes`, each flushed; `ms` waits between them |
 //!
 //! The first four replace the answer: the oldest that fits wins and the others wait.
@@ -52,7 +53,11 @@ pub(super) struct Fault {
 pub(super) enum On {
     Chat,
     Models,
+    /// Requests for short-lived keys.
+    Keys,
     Any,
+    /// A WebSocket's opening, before its request is known.
+    Handshake,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -83,6 +88,9 @@ enum Kind {
         ms: u64,
         #[serde(default, rename = "where")]
         place: Place,
+    },
+    Clock {
+        ahead_s: i64,
     },
     Split {
         bytes: usize,
@@ -117,6 +125,7 @@ pub(super) enum Instead {
 pub(super) struct Misbehaviour {
     pub instead: Option<Instead>,
     pub delay_head_ms: u64,
+    pub clock_ahead_s: i64,
     pub manner: Manner,
 }
 
@@ -199,10 +208,14 @@ impl Faults {
 impl Fault {
     fn fits(&self, on: On, credential: &str, model: &str) -> bool {
         let lasting = [Class::AuthExpired, Class::Banned].map(|class| Kind::Class { class });
-        let default = if lasting.contains(&self.kind) { On::Any } else { On::Chat };
+        let default = match self.kind {
+            Kind::Clock { .. } => On::Handshake,
+            _ if lasting.contains(&self.kind) => On::Any,
+            _ => On::Chat,
+        };
         let place = self.on.unwrap_or(default);
         let tail = |key: &str| key.trim_start_matches('…').to_owned();
-        (place == On::Any || place == on)
+        (place == on || (place == On::Any && on != On::Handshake))
             && self.credential.as_deref().is_none_or(|wanted| tail(wanted) == tail(credential))
             && self.model.as_deref().is_none_or(|wanted| wanted == model)
     }
@@ -220,6 +233,7 @@ impl Misbehaviour {
             }
             Kind::Delay { ms, place: Place::Head } => self.delay_head_ms += ms,
             Kind::Delay { ms, place: Place::Chunk } => manner.delay_chunk_ms += ms,
+            Kind::Clock { ahead_s } => self.clock_ahead_s += ahead_s,
             Kind::Split { bytes, ms } => {
                 manner.split = Some(*bytes);
                 manner.delay_split_ms = *ms;

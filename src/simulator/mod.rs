@@ -9,12 +9,16 @@
 //! | --- | --- | --- |
 //! | `openai` | `/v1/chat/completions` | `sk-…` |
 //! | | `/v1/responses` | `sk-…`, or a person's token `eyJ…` |
-//! | `qwen` | `/compatible-mode/v1/chat/completions` | `sk-…`, `st-…` |
+//! | `qwen` | `/compatible-mode/v1/chat/completions` | `sk-…`, `st-…` that it made |
 //! | | `/api/v1/services/aigc/{text,multimodal}-generation/generation` | |
 //! | `glm` | `/api/paas/v4/chat/completions` | `ID.SECRET` (32 hex, 16), or a JWT of it |
 //! | `ernie` | `/v2/chat/completions` | `bce-v3/ALTAK-…/…` |
 //! | `spark` | `/v1/chat/completions`, `spark-x`: `/v2/…` | 16 characters or more |
+//! | `spark` | WebSockets: `/v1.1/chat` and so on | 32 hex, with app id and secret (`wire/spark_ws.rs`) |
 //! | `claude` | `/v1/messages` | `sk-ant-…` |
+//!
+//! `qwen` and `ernie` make short-lived keys too (`issuer.rs`), and every platform has logins
+//! (`login.rs`).
 //!
 //! `GET …/models` beside them, but for Spark, which documents none. Any key of the
 //! right form is good, and has its own row in the books. `/_sim/` on each origin is
@@ -41,12 +45,16 @@ mod check;
 mod clock;
 mod complaint;
 mod faults;
+mod issuer;
 mod ledger;
+mod login;
 mod models;
 mod operator;
+mod proof;
 mod requests;
 mod serve;
 mod site;
+mod socket;
 mod think;
 mod tokens;
 mod wire;

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `GET /_sim/ledger?last=N` | the books; the last N requests (all that are kept) |
 //! | `GET /_sim/requests?last=N` | the last requests as they came, keys masked |
+//! | `GET`, `POST`, `DELETE /_sim/keys` | short-lived keys: count; let them end soon; end all |
 //! | `GET`, `POST`, `DELETE /_sim/faults` | how many wait; add one or a list; clear |
 
 use bytes::Bytes;
@@ -34,7 +35,11 @@ pub(super) fn answer(site: &Site, head: &Parts, body: &Bytes) -> Response<Answer
             site.faults.clear();
             say(StatusCode::OK, &json!({"faults": 0}))
         }
-        _ => say(StatusCode::NOT_FOUND, &json!({"error": "ledger, requests or faults"})),
+        (method, "keys") => match site.issued.operate(method, body) {
+            Some(counts) => say(StatusCode::OK, &counts),
+            None => say(StatusCode::BAD_REQUEST, &json!({"error": "GET, POST or DELETE"})),
+        },
+        _ => say(StatusCode::NOT_FOUND, &json!({"error": "ledger, requests, faults or keys"})),
     }
 }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::faults::Faults;
+use super::issuer::Issued;
 use super::ledger::Ledger;
 use super::requests::Requests;
-use super::wire::{Asked, Wire};
+use super::wire::{Asked, Socket, Wire};
 use super::{clock, wire};
 
 /// A platform in one of its wire formats.
@@ -15,6 +16,7 @@ pub(super) struct Site {
     pub ledger: Arc<Ledger>,
     pub faults: Arc<Faults>,
     pub requests: Arc<Requests>,
+    pub issued: Arc<Issued>,
     started_ms: u64,
     counter: Arc<AtomicU64>,
 }
@@ -32,6 +34,9 @@ const ALL: [&[&dyn Wire]; 6] = [
     &[&wire::claude::Claude],
 ];
 
+/// Faces over WebSocket, which share their platform's books and faults.
+const SOCKETS: [&dyn Socket; 1] = [&wire::spark_ws::SparkWs];
+
 impl Faces {
     /// Every platform, with empty books.
     pub(super) fn all() -> impl Iterator<Item = Faces> {
@@ -40,12 +45,14 @@ impl Faces {
 
     fn new(wires: &[&'static dyn Wire]) -> Faces {
         let (ledger, faults, requests) = (Arc::default(), Arc::default(), Arc::default());
+        let issued = Arc::default();
         let (started_ms, counter) = (clock::now_ms(), Arc::new(AtomicU64::new(1)));
         let site = |wire: &&'static dyn Wire| Site {
             wire: *wire,
             ledger: Arc::clone(&ledger),
             faults: Arc::clone(&faults),
             requests: Arc::clone(&requests),
+            issued: Arc::clone(&issued),
             started_ms,
             counter: Arc::clone(&counter),
         };
@@ -55,6 +62,11 @@ impl Faces {
     /// The platform in its usual wire format.
     pub(super) fn usual(&self) -> &Site {
         self.0.first().expect("a platform has a wire format")
+    }
+
+    /// Its face over WebSocket, if it has one.
+    pub(super) fn socket(&self) -> Option<&'static dyn Socket> {
+        SOCKETS.iter().find(|wire| wire.platform() == self.usual().wire.platform()).copied()
     }
 
     /// The platform in the wire format that a path belongs to.

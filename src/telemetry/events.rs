@@ -136,6 +136,34 @@ impl HealthMoved<'_> {
     }
 }
 
+/// A platform's answer told how far its clock is from ours.
+pub struct ClockSkewed<'a> {
+    /// Where it is counted.
+    pub metrics: &'a Metrics,
+    /// The platform.
+    pub platform: &'a str,
+    /// How far it is ahead.
+    pub seconds: i64,
+    /// It is too far, and nobody was told yet.
+    pub alarm: bool,
+}
+
+impl ClockSkewed<'_> {
+    /// Logs and counts.
+    pub fn emit(self) {
+        let Self { platform, seconds, .. } = self;
+        self.metrics.clock_skew.with_label_values(&[platform]).set(seconds);
+        if self.alarm {
+            tracing::error!(
+                platform,
+                seconds,
+                "the platform's clock is ahead of ours by this much: signed requests will be \
+                 refused; set this machine's clock"
+            );
+        }
+    }
+}
+
 /// A stream begins to flow to the caller.
 pub struct StreamOpened<'a> {
     /// The model's metrics.

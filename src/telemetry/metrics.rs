@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use prometheus::{
-    Encoder, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry, TextEncoder,
-    histogram_opts, opts,
+    Encoder, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+    TextEncoder, histogram_opts, opts,
 };
 
 const TOKEN_BUCKETS: [f64; 14] = [
@@ -51,6 +51,7 @@ pub struct Metrics {
     pub(super) callers_limited: IntCounterVec,
     pub(super) requests: IntCounterVec,
     pub(super) store_failures: IntCounter,
+    pub(super) clock_skew: IntGaugeVec,
     open_streams: IntGauge,
     meters: RwLock<HashMap<(String, String), Arc<Meter>>>,
 }
@@ -165,6 +166,17 @@ impl Metrics {
                 &registry,
                 IntCounter::new("tributary_store_failures_total", "Failed calls of the store."),
             ),
+            clock_skew: register(
+                &registry,
+                IntGaugeVec::new(
+                    opts!(
+                        "tributary_clock_skew_seconds",
+                        "Seconds that a platform's clock is ahead of ours, where proofs tell the \
+                         time."
+                    ),
+                    &["platform"],
+                ),
+            ),
             open_streams: register(
                 &registry,
                 IntGauge::new("tributary_open_streams", "Streams being relayed or drained now."),
@@ -256,6 +268,7 @@ catalogue's; any other model's name counts as `other`.
         metrics.requests.with_label_values(&["200"]);
         metrics.points_asked.with_label_values(&["held"]);
         metrics.callers_limited.with_label_values(&["rate"]);
+        metrics.clock_skew.with_label_values(&["spark"]);
         let mut text = HEAD.to_owned();
         for family in metrics.registry.gather() {
             let kind = format!("{:?}", family.get_field_type()).to_lowercase();

@@ -5,7 +5,6 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -15,17 +14,25 @@ use rustls::pki_types::pem::PemObject;
 
 use super::connect::Timed;
 use super::resolve::CheckedResolver;
-use super::{SendFailure, Settings};
+use super::websocket::{self, Within};
+use super::{Body, SendFailure, Settings};
 
 /// Of a refusal, this much is read within this time: its status says enough, and another
 /// account is to be tried.
 const REFUSAL_BYTES: usize = 64 << 10;
 const REFUSAL_WITHIN: Duration = Duration::from_secs(5);
 
+/// Connections to platforms.
+pub(super) type Pool =
+    legacy::Client<Timed<HttpsConnector<HttpConnector<CheckedResolver>>>, Full<Bytes>>;
+
 /// A pool of connections to platforms.
 #[derive(Clone)]
 pub struct Client {
-    pool: legacy::Client<Timed<HttpsConnector<HttpConnector<CheckedResolver>>>, Full<Bytes>>,
+    pool: Pool,
+    /// Speaks HTTP/1.1 alone, and keeps no connection: each becomes a WebSocket.
+    websockets: Pool,
+    connect: Duration,
     first_byte: Duration,
     whole_answer: Duration,
     gap: Duration,
@@ -39,7 +46,7 @@ pub struct Reply {
     /// Its headers.
     pub headers: HeaderMap,
     /// What follows; dropping it cancels the request.
-    pub body: Incoming,
+    pub body: Body,
 }
 
 impl Client {
@@ -52,17 +59,20 @@ impl Client {
             HttpConnector::new_with_resolver(CheckedResolver::new(&settings.allow_private));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls(settings)?)
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(tcp);
+        let connect = settings.connect_timeout.unsigned_abs();
+        let tls = tls(settings)?;
+        let https = || HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
         let pool = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(settings.idle_timeout.unsigned_abs())
-            .build(Timed::new(connector, settings.connect_timeout.unsigned_abs()));
+            .build(Timed::new(https().enable_all_versions().wrap_connector(tcp.clone()), connect));
+        let websockets = legacy::Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(0)
+            .build(Timed::new(https().enable_http1().wrap_connector(tcp), connect));
         Ok(Self {
             pool,
+            websockets,
+            connect,
             first_byte: settings.first_byte_timeout.unsigned_abs(),
             whole_answer: settings.whole_answer_timeout.unsigned_abs(),
             gap: settings.gap_timeout.unsigned_abs(),
@@ -71,6 +81,9 @@ impl Client {
     }
 
     /// Sends a request whose answer is to be streamed; returns with its head.
+    ///
+    /// To an address of a WebSocket the body goes as a message, and the answer's body has
+    /// the messages that come back.
     pub async fn open_stream(&self, request: Request<Full<Bytes>>) -> Result<Reply, SendFailure> {
         self.head(request, self.first_byte).await
     }
@@ -80,19 +93,42 @@ impl Client {
         self.head(request, self.whole_answer).await
     }
 
+    /// Tries whether a request of which nothing is wanted but its answer's head is taken; of
+    /// a refusal, why. At an address of a WebSocket it is the handshake alone.
+    pub async fn knock(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(StatusCode, HeaderMap, Bytes), SendFailure> {
+        let (status, headers, body) = if websocket::is_spoken_at(request.uri()) {
+            websocket::knock(&self.websockets, request, self.connect).await?
+        } else {
+            let reply = self.head(request, self.first_byte).await?;
+            (reply.status, reply.headers, Some(reply.body))
+        };
+        let why = match body.filter(|_| !status.is_success()) {
+            Some(body) => self.glance(body).await,
+            None => Bytes::new(),
+        };
+        Ok((status, headers, why))
+    }
+
     async fn head(
         &self,
         request: Request<Full<Bytes>>,
         within: Duration,
     ) -> Result<Reply, SendFailure> {
+        if websocket::is_spoken_at(request.uri()) {
+            let within = Within { connect: self.connect, first: within };
+            return websocket::open(&self.websockets, request, within).await;
+        }
         let answer = tokio::time::timeout(within, self.pool.request(request)).await;
         let (head, body) =
             answer.map_err(|_| SendFailure::TimedOut { seconds: within.as_secs() })??.into_parts();
-        Ok(Reply { status: head.status, headers: head.headers, body })
+        Ok(Reply { status: head.status, headers: head.headers, body: Body::Http(body) })
     }
 
     /// Reads a body to its end.
-    pub async fn collect(&self, mut body: Incoming) -> Result<Bytes, SendFailure> {
+    pub async fn collect(&self, mut body: Body) -> Result<Bytes, SendFailure> {
         let mut first = Bytes::new();
         let mut joined = BytesMut::new();
         while let Some(frame) = self.frame(&mut body).await? {
@@ -113,7 +149,7 @@ impl Client {
     }
 
     /// Reads why a platform refuses: what comes soon, of what is not too long.
-    pub async fn glance(&self, mut body: Incoming) -> Bytes {
+    pub async fn glance(&self, mut body: Body) -> Bytes {
         let mut read = BytesMut::new();
         let reading = async {
             while let Some(Ok(frame)) = body.frame().await {
@@ -132,11 +168,11 @@ impl Client {
     /// A body's next frame, within the longest silence allowed.
     pub async fn frame(
         &self,
-        body: &mut Incoming,
+        body: &mut Body,
     ) -> Result<Option<hyper::body::Frame<Bytes>>, SendFailure> {
         let next = tokio::time::timeout(self.gap, body.frame()).await;
         let next = next.map_err(|_| SendFailure::TimedOut { seconds: self.gap.as_secs() })?;
-        Ok(next.transpose()?)
+        next.transpose()
     }
 
     /// Time to the first byte of a streamed answer.

@@ -1,14 +1,17 @@
-//! The client to platforms: pooled connections, TLS, address checks, deadlines.
+//! The client to platforms: pooled connections, WebSockets, TLS, address checks, deadlines.
 //!
 //! Nothing is followed, kept or added on the way: no redirects, no cookies, no
 //! header that the caller sent.
 
+mod body;
 mod client;
 mod connect;
 mod failure;
 mod resolve;
 mod settings;
+mod websocket;
 
+pub use body::Body;
 pub use client::{Client, Reply};
 pub use failure::SendFailure;
 pub use settings::Settings;

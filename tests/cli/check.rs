@@ -19,15 +19,28 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
+        Self::on("openai", "/v1", "", KEY).await
+    }
+
+    /// With more of the platform's entry, in which `ORIGIN` is the simulator's.
+    async fn on(platform: &str, base: &str, more: &str, key: &str) -> Self {
         let simulator = Simulator::start().await.unwrap();
-        let origin = simulator.origin("openai").unwrap();
-        let config = format!("[platforms.openai]\nbase_url = \"{origin}/v1\"\n");
-        let rig = Rig::new(&config);
+        let origin = simulator.origin(platform).unwrap();
+        let config = format!("[platforms.{platform}]\nbase_url = \"{origin}{base}\"\n{more}");
+        let rig = Rig::new(&config.replace("ORIGIN", &origin));
         let bench = Self { rig, simulator };
         bench.run(&["user", "add", "me"], "").ok();
-        let words = ["account", "add", "--user", "me", "--platform", "openai", "--name", "one"];
-        bench.run(&[&words[..], &["--key-file", "-", "--limit", "9000"]].concat(), KEY).ok();
+        let words = ["account", "add", "--user", "me", "--platform", platform, "--name", "one"];
+        bench.run(&[&words[..], &["--key-file", "-", "--limit", "9000"]].concat(), key).ok();
         bench
+    }
+
+    /// What a simulated platform's operator sees.
+    async fn seen(&self, platform: &str, what: &str) -> Value {
+        let url = format!("{}/_sim/{what}", self.simulator.origin(platform).unwrap());
+        let seen = client().get(url.parse().unwrap()).await.unwrap();
+        let seen = seen.into_body().collect().await.unwrap().to_bytes();
+        serde_json::from_slice(&seen).unwrap()
     }
 
     /// Runs a command without keeping the simulator, which answers on this runtime, waiting.
@@ -90,10 +103,7 @@ async fn a_check_tells_what_is_wrong_apart_and_a_good_answer_ends_it() {
         assert_eq!(bench.listed()["status"], "active");
     }
     // It asked for nothing that costs.
-    let url = format!("{}/_sim/ledger", bench.simulator.origin("openai").unwrap());
-    let ledger = client().get(url.parse().unwrap()).await.unwrap();
-    let ledger = ledger.into_body().collect().await.unwrap().to_bytes();
-    let ledger: Value = serde_json::from_slice(&ledger).unwrap();
+    let ledger = bench.seen("openai", "ledger").await;
     assert_eq!(ledger["requests"], json!([]), "{ledger}");
 }
 
@@ -107,4 +117,55 @@ async fn a_list_says_why_an_account_is_off_and_what_to_do() {
     assert_eq!(listed["windows"][0]["limit_from"], "hand");
     let table = bench.run(&["account", "list"], "").ok().out;
     assert!(table.contains("by hand: a person switched it off"), "{table}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_of_qwen_goes_with_a_key_of_a_minute() {
+    let bench = Bench::on("qwen", "/compatible-mode/v1", "", KEY).await;
+    let (told, code) = bench.check_now();
+    assert_eq!((&told["verdict"], code), (&json!("valid"), 0), "{told}");
+    assert_eq!(bench.seen("qwen", "keys").await, json!({"made": 1, "live": 1}));
+    let requests = bench.seen("qwen", "requests").await;
+    let last = &requests.as_array().unwrap()[1];
+    assert_eq!(last["path"], "/compatible-mode/v1/models");
+    let told = last["headers"]["authorization"].as_str().unwrap();
+    assert!(!told.ends_with(&KEY[KEY.len() - 4..]), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_of_a_key_pair_asks_its_issuer() {
+    let issuer = "[[platforms.ernie.credential.also]]\nname = \"baidu_iam\"\n\
+                  issuer = { url = \"ORIGIN/v1/BCE-BEARER/token\" }\n";
+    let pair = r#"{"access_key":"ALTAKcheck012345","secret_key":"543210kcehcKATLA"}"#;
+    let bench = Bench::on("ernie", "/v2", issuer, pair).await;
+    let (told, code) = bench.check_now();
+    assert_eq!((&told["verdict"], code), (&json!("valid"), 0), "{told}");
+    assert_eq!(bench.seen("ernie", "keys").await["made"], 1);
+    let wrong = pair.replace("543210kcehcKATLA", "of-another-pair");
+    let bench = Bench::on("ernie", "/v2", issuer, &wrong).await;
+    let (told, code) = bench.check_now();
+    assert_eq!(
+        (&told["verdict"], &told["status"], code),
+        (&json!("expired"), &json!("expired"), 1)
+    );
+    assert!(told["saw"].as_str().unwrap().contains("signature"), "{told}");
+    assert!(!told.to_string().contains("of-another-pair"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_file_that_lacks_a_field_is_told_which_and_never_what_it_holds() {
+    let bench = Bench::new().await;
+    for (platform, file, lacks) in [
+        ("ernie", r#"{"access_key":"ALTAK-my-own"}"#, "lacks the field `secret_key`"),
+        ("ernie", r#"{"secret_key":"my-own"}"#, "lacks the field `access_key`"),
+        ("ernie", r#"{"scheme":"my-own","key":"my-own"}"#, "it may be: baidu_iam, baidu_key"),
+        ("glm", r#"{"scheme":"zhipu_jwt","key":"my-own"}"#, "is not of the form `id.secret`"),
+        ("qwen", r#"{"kind":"oauth","access_token":"my-own"}"#, "lacks the field `key`"),
+    ] {
+        let words = ["account", "add", "--user", "me", "--platform", platform, "--name", "two"];
+        let done = bench.run(&[&words[..], &["--key-file", "-"]].concat(), file);
+        assert_ne!(done.code, 0);
+        assert!(done.all().contains(lacks) && !done.all().contains("my-own"), "{}", done.all());
+    }
+    assert_eq!(bench.run(&["account", "list", "--json"], "").json().as_array().unwrap().len(), 1);
 }

@@ -10,4 +10,5 @@ mod refusals;
 mod removal;
 mod rig;
 mod ring;
+mod spark;
 mod walk;

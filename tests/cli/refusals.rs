@@ -99,9 +99,7 @@ fn a_rotated_ring_still_opens_the_store() {
 
 #[test]
 fn names_that_are_not_known_are_told_with_what_is() {
-    let rig = Rig::new(
-        "[platforms.later]\ndialect = 'spark_ws'\nbase_url = 'wss://x.test'\nmodels = [{ name = 'm' }]",
-    );
+    let rig = Rig::new("");
     rig.run(&["user", "add", "me"]).ok();
     let key = rig.write("key", SECRET);
     let key = key.to_str().unwrap();
@@ -116,7 +114,6 @@ fn names_that_are_not_known_are_told_with_what_is() {
         (rig.run(&["account", "check", "n"]), 1, "there is no account `n`"),
         (add(&["--platform", "qwem"]), 64, "there is no platform `qwem`"),
         (add(&["--platform", "qwen", "--dialect", "klingon"]), 64, "is not reached in `klingon`"),
-        (add(&["--platform", "later"]), 1, "does not speak its dialect"),
     ] {
         assert_eq!(done.code, code, "{done:?}");
         assert!(done.err.contains(word), "{word} in {done:?}");

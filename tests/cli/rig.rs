@@ -68,7 +68,13 @@ impl Rig {
 
     /// Starts a command that goes on.
     pub fn start(&self, words: &[&str]) -> Running {
-        Running(Some(self.command(words).stdin(Stdio::null()).spawn().unwrap()))
+        self.start_in(words, Vec::new())
+    }
+
+    /// As [`Rig::start`], with more in its environment.
+    pub fn start_in(&self, words: &[&str], more: Vec<(&str, String)>) -> Running {
+        let mut command = self.command(words);
+        Running(Some(command.envs(more).stdin(Stdio::null()).spawn().unwrap()))
     }
 
     fn command(&self, words: &[&str]) -> Command {

@@ -14,6 +14,7 @@ pub struct Server {
     port: u16,
     databases: AtomicU32,
     memory: Memory,
+    environment: Vec<(&'static str, String)>,
     folder: tempfile::TempDir,
 }
 
@@ -46,14 +47,20 @@ impl Server {
     }
 
     pub fn with(memory: Memory) -> Self {
+        Self::start_in(memory, Vec::new())
+    }
+
+    /// A server with this in its environment.
+    pub fn start_in(memory: Memory, environment: Vec<(&'static str, String)>) -> Self {
         // The port is free now; another process may be faster, so more than one is tried.
         for _ in 0..10 {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             let folder = tempfile::tempdir().unwrap();
-            let mut child = spawn(port, folder.path(), memory);
+            let mut child = spawn(port, folder.path(), memory, &environment);
             if answers(&mut child, port) {
                 let databases = AtomicU32::new(0);
-                return Self { child: Mutex::new(child), port, databases, memory, folder };
+                let child = Mutex::new(child);
+                return Self { child, port, databases, memory, environment, folder };
             }
         }
         panic!("redis-server does not start");
@@ -87,7 +94,7 @@ impl Server {
     /// Kills it if it runs, and starts it again on the same port.
     pub fn restart(&self) {
         self.stop();
-        let mut child = spawn(self.port, self.folder.path(), self.memory);
+        let mut child = spawn(self.port, self.folder.path(), self.memory, &self.environment);
         assert!(answers(&mut child, self.port), "redis-server does not start again");
         *self.child.lock().unwrap() = child;
     }
@@ -99,7 +106,12 @@ impl Drop for Server {
     }
 }
 
-fn spawn(port: u16, folder: &std::path::Path, memory: Memory) -> Child {
+fn spawn(
+    port: u16,
+    folder: &std::path::Path,
+    memory: Memory,
+    environment: &[(&str, String)],
+) -> Child {
     let port = port.to_string();
     let databases = DATABASES.to_string();
     let append = match memory {
@@ -112,6 +124,7 @@ fn spawn(port: u16, folder: &std::path::Path, memory: Memory) -> Child {
         .args(["--databases", &databases])
         .arg("--dir")
         .arg(folder)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdout(Stdio::null())
         .spawn()
         .expect("redis-server is installed")

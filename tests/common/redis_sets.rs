@@ -60,6 +60,18 @@ impl Watched {
         format!("redis+sentinel://{}/main/{database}", hosts.join(","))
     }
 
+    /// Waits until every Sentinel takes this one for the master: one that comes back before
+    /// may go on as a master, and nobody tells it otherwise.
+    pub fn agree_on(&self, port: u16) {
+        let port = port.to_string();
+        until("the Sentinels agree", || {
+            self.sentinels.iter().all(|sentinel| {
+                let told = cli(sentinel.port, &["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main"]);
+                told.lines().nth(1) == Some(&port)
+            })
+        });
+    }
+
     /// The server that is the master now.
     pub fn master(&self) -> &Process {
         let is_master = |one: &&Process| info(one.port, "role") == "master";

@@ -64,11 +64,9 @@ async fn balance(store: &str, url: &str, gateways: usize) {
     }
 
     let audit = fleet.audit().await;
-    audit.print(store);
+    audit.tell(&format!("{requests} requests at each, {store}"), gateways);
     assert!(!audit.marked.is_empty(), "nobody hung up in the middle");
     assert!(audit.marked.len() <= hung_up, "only those who hung up are estimated");
-    let explained = audit.exact + audit.unexplained.iter().sum::<i64>();
-    assert_eq!(explained, audit.counted, "what was charged exactly is exact to the token");
 }
 
 struct Caller {

@@ -9,6 +9,7 @@ use tributary::platforms::Hangup;
 use tributary::relay;
 
 use crate::both;
+use crate::figures;
 use crate::rig::{Rig, Wish, ask};
 
 /// Platforms with a vocabulary of their own: name, model, vocabulary, tokens an event.
@@ -85,6 +86,8 @@ async fn cancel_on(rig: &Rig, (platform, model, vocabulary, event): (&str, &str,
         charged += record.input.0 + record.output.0;
     }
     assert_eq!(used(rig, platform).await, charged);
+    let what = format!("streams cut and cancelled, {platform}");
+    figures::tell(&what, &[("cuts", &cuts()), ("tokens charged", &charged)]);
 }
 
 fn drains() -> Wish {
@@ -130,6 +133,8 @@ async fn drain_on(rig: &Rig, platform: &str, model: &str) {
         .map(|row| field(row, "prompt_tokens") + field(row, "completion_tokens"))
         .sum::<u64>();
     assert_eq!(theirs, charged);
+    let what = format!("streams cut and drained, {platform}");
+    figures::tell(&what, &[("cuts", &cuts()), ("exactly ours", &charged), ("theirs", &theirs)]);
 }
 
 /// A call's record, once its one lease has ended in one charge: the one that it tells.

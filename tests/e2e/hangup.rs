@@ -205,7 +205,7 @@ both! {
 }
 
 /// The platform's row of a request that was cancelled, once it knows.
-async fn cancelled_row(rig: &Rig, platform: &str) -> Value {
+pub async fn cancelled_row(rig: &Rig, platform: &str) -> Value {
     let mut last = Value::Null;
     rig.until(async || {
         last = rig.rows(platform).await.pop().unwrap();
@@ -217,7 +217,7 @@ async fn cancelled_row(rig: &Rig, platform: &str) -> Value {
 }
 
 /// The record of a call whose one attempt was charged by our estimate, and the charge.
-async fn charged_by_estimate(rig: &Rig, platform: &str, id: &str) -> Record {
+pub async fn charged_by_estimate(rig: &Rig, platform: &str, id: &str) -> Record {
     let record = rig.record_named(id).await;
     rig.all_settled(platform).await;
     assert!(record.estimated, "{record:?}");

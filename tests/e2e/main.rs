@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a test's tasks need no drain")]
 
+#[path = "../common/figures.rs"]
+mod figures;
 mod rig;
 #[allow(dead_code, reason = "the commands' own tests use the rest")]
 #[path = "../cli/rig.rs"]
@@ -13,6 +15,7 @@ mod shell;
 mod accounts;
 mod audit;
 mod books;
+mod clocks;
 mod crash;
 mod cuts;
 mod drains;
@@ -28,11 +31,14 @@ mod line;
 mod models;
 mod points;
 mod policies;
+mod redis_faults;
 mod regression;
 mod replicas;
 mod responses;
 mod roles;
 mod rotation;
+mod schemes;
 mod server;
+mod spark_ws;
 mod stall;
 mod token_limits;

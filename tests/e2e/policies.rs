@@ -79,7 +79,8 @@ both! {
         set(&rig, Policy::Sticky).await;
         let mut homes = Vec::new();
         for topic in ["rivers", "bridges"] {
-            let system = "You know all about water and stone. ".repeat(300);
+            // Longer than what tells conversations apart, and cut within a character.
+            let system = "你知道水和石头的一切。".repeat(400);
             let mut messages = vec![
                 json!({"role": "system", "content": system}),
                 json!({"role": "user", "content": format!("Tell me about {topic}.")}),

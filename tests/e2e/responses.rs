@@ -1,6 +1,7 @@
 //! OpenAI by its Responses: a model that lies there alone.
 
 use serde_json::{Value, json};
+use tributary::platforms::Credential;
 
 use crate::both;
 use crate::rig::{Rig, Wish, ask, tail};
@@ -44,6 +45,38 @@ both! {
         rig.until(async || {
             let accounts = rig.accounts_of(&user, "openai").await;
             accounts[0].windows[0].used.0 == counted
+        })
+        .await;
+    }
+}
+
+both! {
+    async fn a_persons_plan_is_asked_for_what_it_takes_and_its_answer_gathered(rig: Rig) {
+        let access_token = "eyJ-of-a-person-0000000000077".to_owned().into();
+        let login = Credential::Oauth { access_token };
+        let account = rig.bind_login("openai", "plan", &login, None).await;
+        let mut body = with_tool("What is the weather in Paris?");
+        body["model"] = json!("gpt-5.4-mini");
+        body["account_id"] = json!(account.0);
+        // The simulated plan refuses each of these.
+        body["temperature"] = json!(1);
+        body["max_tokens"] = json!(500);
+        body["user"] = json!("u");
+        body["messages"].as_array_mut().unwrap().insert(0, json!({"role": "system", "content": "Be brief."}));
+        for streamed in [false, true] {
+            body["stream"] = json!(streamed);
+            let answer = rig.chat(body.clone()).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            let text = std::str::from_utf8(&answer.body).unwrap();
+            assert!(text.contains("get_weather") && text.contains("tool_calls"), "{text}");
+            let sent = rig.sent("openai").await.pop().unwrap()["body"].clone();
+            assert_eq!((&sent["stream"], &sent["instructions"]), (&json!(true), &json!("Be brief.")));
+            assert_eq!(sent["input"][0]["type"], "additional_tools", "{sent}");
+        }
+        rig.until(async || {
+            let accounts = rig.accounts("openai").await;
+            let plan = accounts.iter().find(|state| state.account.id == account).unwrap();
+            plan.windows[0].used.0 == rig.counted("openai", "…000077").await
         })
         .await;
     }

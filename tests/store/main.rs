@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
+#[path = "../common/figures.rs"]
+mod figures;
 mod rig;
 
 mod blocks;
@@ -24,6 +26,7 @@ mod redis_links;
 mod redis_policies;
 mod redis_server;
 mod refusals;
+mod renewal;
 mod sqlite_file;
 mod totals;
 mod windows;

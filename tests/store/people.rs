@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use tributary::accounts::{
-    GatewayTokenRow, Health, Period, Scope, Spending, TokenGrant, TokenId, Tokens, User, WindowSpec,
+    GatewayTokenRow, Health, Period, PoolId, Scope, Spending, TokenGrant, TokenId, Tokens, User,
+    WindowSpec,
 };
 use tributary::store::StoreError;
 
@@ -12,12 +13,17 @@ use crate::contract;
 use crate::rig::{Rig, Wish, day, hours};
 
 async fn token(rig: &Rig, user: &User, index: &str) -> GatewayTokenRow {
+    token_for(rig, user, index, user.pool).await
+}
+
+/// A user's token that draws from this pool.
+pub async fn token_for(rig: &Rig, user: &User, index: &str, pool: PoolId) -> GatewayTokenRow {
     let row = GatewayTokenRow {
         index: index.into(),
         grant: TokenGrant {
             id: rig.store.reserve_token_id().await.unwrap(),
             user: user.id,
-            pools: vec![user.pool],
+            pools: vec![pool],
             scopes: vec![Scope::Chat, Scope::AccountsRead],
             models: vec![],
             platforms: vec!["qwen".into()],

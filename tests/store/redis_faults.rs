@@ -4,32 +4,26 @@
 //! `TRIBUTARY_FAULTS=long` makes each fault longer, and repeats it.
 
 use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tributary::accounts::{
-    AccountId, Charge, ChargeKind, LeaseAsk, LeaseId, Settlement, Tokens, User,
+    AccountId, Charge, ChargeKind, LeaseAsk, LeaseId, Settlement, TokenId, Tokens, User,
 };
 use tributary::store::redis::{Options, RedisStore};
 use tributary::store::{Store, StoreError};
 
+use crate::figures::{self, fault};
 use crate::records::record;
 use crate::rig::{Cluster, Process, Rig, Watched, Wish, cli, fresh_id, info, key, until};
 
 const TASKS: usize = 8;
 const POOLS: usize = 4;
 const ESTIMATE: u64 = 50;
-
-/// How often a fault comes, and how long it lasts.
-#[allow(clippy::disallowed_methods, reason = "it is about this test alone")]
-fn fault() -> (usize, Duration) {
-    match std::env::var("TRIBUTARY_FAULTS").as_deref() {
-        Ok("long") => (5, Duration::from_secs(30)),
-        _ => (1, Duration::from_secs(2)),
-    }
-}
 
 /// Tasks that lease and settle.
 struct Load {
@@ -38,6 +32,8 @@ struct Load {
     ends: Arc<AtomicBool>,
     done: Arc<AtomicUsize>,
     failed: Arc<AtomicUsize>,
+    /// Settlements that were acknowledged and that a replica lacked when it took over.
+    lacked: usize,
     tasks: JoinSet<BTreeMap<LeaseId, (AccountId, u64)>>,
     sweeps: JoinSet<()>,
 }
@@ -59,6 +55,7 @@ impl Load {
             ends: Arc::default(),
             done: Arc::default(),
             failed: Arc::default(),
+            lacked: 0,
             tasks: JoinSet::new(),
             sweeps: JoinSet::from_iter([sweep(rig.clone())]),
             rig,
@@ -85,7 +82,7 @@ impl Load {
     }
 
     /// Ends the load; answers how many calls failed.
-    async fn balances(self) -> usize {
+    async fn balances(self, what: &str) -> usize {
         self.goes_on(500).await;
         self.ends.store(true, Ordering::Relaxed);
         let mut settled: BTreeMap<LeaseId, (AccountId, u64)> = BTreeMap::new();
@@ -118,7 +115,18 @@ impl Load {
             }
         }
         assert!(sums.is_empty());
-        self.failed.load(Ordering::Relaxed)
+        let failed = self.failed.load(Ordering::Relaxed);
+        figures::tell(
+            what,
+            &[
+                ("times", &fault().0),
+                ("acknowledged", &self.done.load(Ordering::Relaxed)),
+                ("failed calls", &failed),
+                ("lacked by the replica", &self.lacked),
+                ("lost", &0),
+            ],
+        );
+        failed
     }
 }
 
@@ -148,6 +156,7 @@ async fn live(
         let ask = LeaseAsk {
             id,
             user: user.id,
+            token: TokenId(7),
             pool: user.pool,
             platform: &qwen,
             model: "qwen-plus",
@@ -207,7 +216,7 @@ async fn a_restart_loses_no_count() {
         server.restart();
         load.goes_on(200).await;
     }
-    load.balances().await;
+    load.balances("leases alone, restart").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -221,7 +230,10 @@ async fn a_server_that_stands_still_loses_no_count() {
         server.thaw();
         load.goes_on(200).await;
     }
-    assert!(load.balances().await > 0, "calls failed while it stood still");
+    assert!(
+        load.balances("leases alone, stands still").await > 0,
+        "calls failed while it stood still"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -235,7 +247,10 @@ async fn a_full_memory_loses_no_count() {
         cli(server.port, &["CONFIG", "SET", "maxmemory", "0"]);
         load.goes_on(200).await;
     }
-    assert!(load.balances().await > 0, "calls failed while it was full");
+    assert!(
+        load.balances("leases alone, memory is full").await > 0,
+        "calls failed while it was full"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -247,38 +262,39 @@ async fn cut_connections_lose_no_count() {
         cli(server.port, &["CLIENT", "KILL", "TYPE", "normal"]);
         tokio::time::sleep(lasts / 20).await;
     }
-    load.balances().await;
+    load.balances("leases alone, connections are cut").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_replica_lacked_when_sentinels_promoted_it_is_given_again() {
     let set = Arc::new(apart(Watched::start).await);
-    let load = Load::begin(&set.fresh_url()).await;
+    let mut load = Load::begin(&set.fresh_url()).await;
     for _ in 0..fault().0 {
         let [first, second] = &set.servers;
         let is_master = info(first.port, "role") == "master";
         let (master, replica) = if is_master { (first, second) } else { (second, first) };
-        lose(&load, master, replica).await;
+        lose(&mut load, master, replica).await;
         load.goes_on(500).await;
         assert_eq!(info(replica.port, "role"), "master");
-        let (set, port) = (set.clone(), master.port);
+        let (set, port, taken_by) = (set.clone(), master.port, replica.port);
         apart(move || {
+            set.agree_on(taken_by);
             set.servers.iter().find(|one| one.port == port).unwrap().restart();
             until("it follows", || info(port, "master_link_status") == "up");
         })
         .await;
     }
-    load.balances().await;
+    load.balances("leases alone, Sentinels promote a replica that lags").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_replica_lacked_when_a_cluster_promoted_it_is_given_again() {
     let cluster = Arc::new(apart(|| Cluster::start(1)).await);
-    let load = Load::begin(&cluster.url()).await;
+    let mut load = Load::begin(&cluster.url()).await;
     for _ in 0..fault().0 {
         // The shard of a pool that is in use.
         let [master, replica] = cluster.shard_of("{p:1}");
-        lose(&load, master, replica).await;
+        lose(&mut load, master, replica).await;
         load.goes_on(500).await;
         let port = replica.port;
         apart(move || until("it took over", || info(port, "role") == "master")).await;
@@ -289,7 +305,7 @@ async fn what_a_replica_lacked_when_a_cluster_promoted_it_is_given_again() {
         })
         .await;
     }
-    load.balances().await;
+    load.balances("leases alone, a Cluster promotes a replica that lags").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -309,7 +325,10 @@ async fn a_master_that_stands_still_and_wakes_after_another_took_over_loses_no_c
         .await;
         load.goes_on(500).await;
     }
-    assert!(load.balances().await > 0, "calls failed while it stood still");
+    assert!(
+        load.balances("leases alone, Sentinels replace a master that wakes again").await > 0,
+        "calls failed while it stood still"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -328,7 +347,10 @@ async fn a_clusters_master_that_stands_still_loses_no_count() {
         .await;
         load.goes_on(500).await;
     }
-    assert!(load.balances().await > 0, "calls failed while it stood still");
+    assert!(
+        load.balances("leases alone, a Cluster replaces a master that wakes again").await > 0,
+        "calls failed while it stood still"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -349,6 +371,8 @@ async fn a_record_that_went_with_its_account_is_not_given_again() {
     }
     server.restart();
     until_swept(&rig).await;
+    // Bodies are not remembered to be given again.
+    lost.bodies = None;
     assert_eq!(rig.store.records_of(ben.id, None, 10).await.unwrap(), [lost]);
     assert_eq!(rig.store.records_of(ann.id, None, 10).await.unwrap(), []);
     let totals = rig.store.totals_of(ann.id, gone.day(), gone.day()).await.unwrap();
@@ -400,12 +424,36 @@ async fn a_family_that_cannot_be_renewed_keeps_no_other_from_it() {
 }
 
 /// A replica hears nothing for a while, and then its master dies.
-async fn lose(load: &Load, master: &Process, replica: &Process) {
-    cli(master.port, &["WAIT", "1", "5000"]);
+async fn lose(load: &mut Load, master: &Process, replica: &Process) {
+    // Not before it has the accounts: what it lacks shall be what it is kept from.
+    until("the replica has all", || cli(master.port, &["WAIT", "1", "1000"]).trim() == "1");
     // A password that the master does not know: it turns the replica away.
     cli(replica.port, &["CONFIG", "SET", "masterauth", "unknown"]);
     cli(replica.port, &["CLIENT", "KILL", "TYPE", "master"]);
     load.goes_on(300).await;
+    assert_eq!(info(master.port, "role"), "master", "no other took over by itself");
+    let had = charges_at(master.port);
     master.kill();
+    let lacked = had - charges_at(replica.port);
+    assert!(lacked > 0, "it heard nothing");
+    load.lacked += lacked;
     cli(replica.port, &["CONFIG", "SET", "masterauth", ""]);
+}
+
+/// How many charges a server has, though it be a replica.
+fn charges_at(port: u16) -> usize {
+    let mut ask = String::from("READONLY\n");
+    for pool in 1..=POOLS {
+        ask += &format!("XLEN {{p:{pool}}}:qwen:out\n");
+    }
+    let mut child = Command::new("redis-cli")
+        .args(["-p", &port.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(ask.as_bytes()).unwrap();
+    let told = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    told.lines().filter_map(|line| line.trim().parse::<usize>().ok()).sum()
 }

@@ -200,6 +200,26 @@ async fn a_record_that_is_given_again_counts_once() {
 }
 
 #[tokio::test]
+async fn a_record_that_is_given_again_after_its_account_was_removed_counts_once() {
+    let server = Server::shared();
+    let rig = rig_on(&server.fresh_url()).await;
+    let ann = rig.user().await;
+    let account = rig.account(&ann, 1000).await;
+    let mut one = crate::records::record(&rig, &ann, "one");
+    one.attempts[0].account = account;
+    // Written, but its gateway never heard of it.
+    rig.store.record(vec![one.clone()]).await.unwrap();
+    assert!(rig.store.remove_account(account).await.unwrap());
+    let mut two = crate::records::record(&rig, &ann, "two");
+    two.attempts[0].account = account;
+    rig.store.record(vec![one.clone(), two]).await.unwrap();
+    let totals = rig.store.totals_of(ann.id, one.day(), one.day()).await.unwrap();
+    assert_eq!(totals.iter().map(|total| total.counts.calls).collect::<Vec<_>>(), [2]);
+    let kept = rig.store.records_of(ann.id, None, 10).await.unwrap();
+    assert_eq!(kept.iter().map(|record| record.id.as_str()).collect::<Vec<_>>(), ["two"]);
+}
+
+#[tokio::test]
 async fn charges_are_bounded_by_their_number_too() {
     let server = Server::shared();
     let clock = clock_at(NOON);

@@ -86,6 +86,64 @@ async fn a_file_of_another_version_is_left_alone() {
 }
 
 #[tokio::test]
+async fn a_file_of_version_3_is_brought_up_to_date() {
+    let (_folder, file) = folder();
+    let clock = clock_at(NOON);
+    let options = Options { clock: reads(&clock), ..Options::default() };
+    let rig = Rig::on(SqliteStore::open(&file, options.clone()).unwrap(), clock.clone());
+    let ann = rig.user().await;
+    rig.account(&ann, 1000).await;
+    let charged = rig.ask(&ann, 50).held().await;
+    rig.pass_secs(120);
+    assert_eq!(rig.sweep().await, 1);
+    let open = rig.ask(&ann, 40).held().await;
+    drop(rig);
+    let conn = rusqlite::Connection::open(&file).unwrap();
+    for table in ["leases", "charges"] {
+        for column in ["token", "model"] {
+            conn.execute(&format!("ALTER TABLE {table} DROP COLUMN {column}"), []).unwrap();
+        }
+    }
+    // As the first of that version were; and what a deadline charged was not in the totals.
+    conn.execute_batch("DROP INDEX accounts_of_records; DELETE FROM totals").unwrap();
+    conn.pragma_update(None, "user_version", 3).unwrap();
+    drop(conn);
+
+    let rig = Rig::on(SqliteStore::open(&file, options).unwrap(), clock);
+    for late in [&charged, &open] {
+        rig.settle(late, Charge::Exact(Tokens(7))).await;
+    }
+    let kept = [(ChargeKind::Estimated, 50)];
+    assert_eq!(rig.charges_of(&ann, charged.key.id).await, kept);
+    let day = jiff::tz::TimeZone::UTC.to_datetime(rig.now()).date();
+    let totals = rig.store.totals_of(ann.id, day, day).await.unwrap();
+    let sums: Vec<_> = totals.iter().map(|it| (it.counts.exact, it.counts.estimated)).collect();
+    assert_eq!(sums, [(Tokens(7), Tokens::ZERO)]);
+    drop(rig);
+    let conn = rusqlite::Connection::open(&file).unwrap();
+    let known = "SELECT count(*) FROM sqlite_schema WHERE name = 'accounts_of_records'";
+    assert_eq!(conn.query_row(known, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_charge_of_a_removed_accounts_open_lease_has_no_id() {
+    let (_folder, file) = folder();
+    let rig = Rig::on(open(&file).unwrap(), clock_at(NOON));
+    let ann = rig.user().await;
+    let gone = rig.account(&ann, 1000).await;
+    let (settled, kept) = (rig.ask(&ann, 40).held().await, rig.ask(&ann, 30).held().await);
+    rig.settle(&settled, Charge::Exact(Tokens(7))).await;
+    assert!(rig.store.remove_account(gone).await.unwrap());
+    rig.settle(&kept, Charge::Exact(Tokens(8))).await;
+    drop(rig);
+    let conn = rusqlite::Connection::open(&file).unwrap();
+    let mut rows = conn.prepare("SELECT account, tokens FROM charges ORDER BY seq").unwrap();
+    let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let rows: Vec<(i64, i64)> = rows.map(Result::unwrap).collect();
+    assert_eq!(rows, [(0, 7), (0, 8)]);
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_database_is_left_alone() {
     let (_folder, file) = folder();
     std::fs::write(&file, "not a database, but long enough to be looked at as one".repeat(50))
@@ -144,6 +202,7 @@ async fn a_full_disk_is_an_error_and_never_a_count() {
         let ask = tributary::accounts::LeaseAsk {
             id: key.id,
             user: ann.id,
+            token: key.token,
             pool: ann.pool,
             platform: &key.platform,
             model: "qwen-plus",

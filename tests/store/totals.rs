@@ -1,12 +1,17 @@
-//! Totals: what records add up to, for good; and what is left of an account that is gone.
+//! Totals: what charges and records add up to, for good; and what is left of an account that
+//! is gone.
 
 use jiff::civil::Date;
-use tributary::accounts::{AccountId, Charge, LeaseId, Record, Tokens, Total, TotalKey, User};
+use tributary::accounts::{
+    AccountId, Charge, ChargeKind, Counts, LeaseId, Record, Settlement, TokenId, Tokens, Total,
+    TotalKey, User,
+};
 use tributary::store::Keep;
 
 use crate::contract;
+use crate::people::token_for;
 use crate::records::record;
-use crate::rig::{Rig, Wish};
+use crate::rig::{Held, Rig, Wish};
 
 /// A record of a call that was tried on these accounts.
 fn on(rig: &Rig, user: &User, id: &str, accounts: &[AccountId]) -> Record {
@@ -61,16 +66,16 @@ contract! {
         let totals = totals(&rig, &ann).await;
         let (first, second) = ("2026-11-24".to_owned(), "2026-11-25".to_owned());
         let expected = [
-            (first.clone(), 1, 2, 2, 200, 300),
-            (first, 2, 0, 1, 0, 150),
+            (first.clone(), 1, 2, 2, 200, 0),
+            (first, 2, 0, 1, 0, 0),
             (second.clone(), 0, 1, 0, 100, 0),
             (second.clone(), 1, 1, 1, 100, 0),
-            (second, 1, 1, 1, 100, 150),
+            (second, 1, 1, 1, 100, 0),
         ];
         assert_eq!(rows(&totals), expected);
         let models: Vec<&str> = totals.iter().map(|total| total.key.model.as_str()).collect();
         assert_eq!(models, ["qwen-plus", "qwen-plus", "", "qwen-max 2", "qwen-plus"]);
-        assert_eq!(totals[3].counts.estimated, Tokens(7));
+        assert_eq!(totals[3].counts.estimated, Tokens::ZERO, "no lease was charged");
         let places: Vec<_> = totals.iter().map(|total| total.key.platform.is_some()).collect();
         assert_eq!(places, [true, true, false, true, true]);
         let cached = totals[0].counts;
@@ -100,7 +105,7 @@ contract! {
         assert!((6..=7).contains(&kept.len()), "{}", kept.len());
         let day = "2026-11-24".to_owned();
         let expected =
-            [(day.clone(), often.0, 40, 40, 4000, 6000), (day, seldom.0, 1, 1, 100, 150)];
+            [(day.clone(), often.0, 40, 40, 4000, 0), (day, seldom.0, 1, 1, 100, 0)];
         assert_eq!(rows(&totals(&rig, &ann).await), expected);
     }
 }
@@ -162,19 +167,21 @@ contract! {
             .collect();
         assert_eq!(kept, ["e", "b"]);
         assert!(rig.store.records_of(ben.id, None, 10).await.unwrap().is_empty());
-        assert!(rig.charges(&ann).await.iter().all(|row| row.account == stays));
         assert_eq!(rig.charges(&ann).await.len(), 1);
         let day = || "2026-11-24".to_owned();
         let all = totals(&rig, &ann).await;
         let without: Vec<_> = all.iter().filter(|total| total.key.platform.is_some()).collect();
         let without: Vec<Total> = without.into_iter().cloned().collect();
-        let expected = [(day(), 0, 3, 3, 300, 450), (day(), stays.0, 1, 2, 100, 300)];
+        let expected = [(day(), 0, 3, 3, 300, 20), (day(), stays.0, 1, 2, 100, 10)];
         assert_eq!(rows(&without), expected);
-        assert_eq!(rows(&totals(&rig, &ben).await), [(day(), 0, 1, 1, 100, 150)]);
+        assert_eq!(rows(&totals(&rig, &ben).await), [(day(), 0, 1, 1, 100, 0)]);
 
-        // What ran on it ends; nothing else lands there.
+        // What ran on it ends and counts, without its id; nothing else lands there.
         rig.settle(&open, Charge::Exact(Tokens(10))).await;
         rig.sweep().await;
+        assert!(rig.charges(&ann).await.iter().all(|row| row.account != gone));
+        let after = totals(&rig, &ann).await;
+        assert!(rows(&after).contains(&(day(), 0, 3, 3, 300, 30)), "{after:?}");
         assert_eq!(rig.ask(&ann, 10).model("qwen-max").lands_on().await, stays);
         assert!(rig.ask(&ann, 10).only(gone).answer().await.is_err());
         // Its name is free.
@@ -203,7 +210,150 @@ contract! {
             .collect();
         assert_eq!(kept, [("c", vec![stays.0]), ("b", vec![stays.0, 0]), ("a", vec![0])]);
         let day = || "2026-11-24".to_owned();
-        let expected = [(day(), 0, 2, 2, 200, 300), (day(), stays.0, 1, 2, 100, 300)];
+        let expected = [(day(), 0, 2, 2, 200, 0), (day(), stays.0, 1, 2, 100, 0)];
         assert_eq!(rows(&totals(&rig, &ann).await), expected);
+    }
+}
+
+/// Day, account, model, exact and estimated tokens of each row.
+async fn charged(rig: &Rig, user: &User) -> Vec<(String, i64, String, u64, u64)> {
+    let row = |Total { key, counts }: Total| {
+        let account = key.account.map_or(0, |account| account.0);
+        assert_eq!(key.platform, Some("qwen".into()));
+        (key.day.to_string(), account, key.model, counts.exact.0, counts.estimated.0)
+    };
+    totals(rig, user).await.into_iter().map(row).collect()
+}
+
+/// What the charges on a user's accounts come to, and what the totals say.
+pub async fn sums(rig: &Rig, user: &User) -> (i64, i64) {
+    let charges = rig.charges(user).await.iter().map(|row| row.tokens).sum();
+    let totals = totals(rig, user).await;
+    let total = |total: &Total| (total.counts.exact + total.counts.estimated).signed();
+    (charges, totals.iter().map(total).sum())
+}
+
+contract! {
+    async fn every_charge_counts_once_whether_or_not_its_record_comes(rig: Rig) {
+        let ann = rig.user().await;
+        let (one, two) = (rig.account(&ann, 10_000).await, rig.account(&ann, 9000).await);
+        let held = async |account, model| rig.ask(&ann, 50).only(account).model(model).held().await;
+        let exact = held(one, "qwen-plus").await;
+        let estimated = held(one, "qwen-plus").await;
+        let released = held(one, "qwen-plus").await;
+        let other = held(two, "qwen max").await;
+        // A gateway that is killed before its records were written.
+        for _ in 0..2 {
+            rig.settle(&exact, Charge::Exact(Tokens(30))).await;
+            rig.settle(&estimated, Charge::Estimated(Tokens(7))).await;
+            rig.settle(&released, Charge::Release).await;
+            rig.settle(&other, Charge::Exact(Tokens(5))).await;
+        }
+        // One that ends before it has settled.
+        held(two, "qwen-plus").await;
+        rig.pass_secs(120);
+        assert_eq!(rig.sweep().await, 1);
+        let day = || "2026-11-24".to_owned();
+        let expected = [
+            (day(), one.0, "qwen-plus".to_owned(), 30, 7),
+            (day(), two.0, "qwen max".to_owned(), 5, 0),
+            (day(), two.0, "qwen-plus".to_owned(), 0, 50),
+        ];
+        assert_eq!(charged(&rig, &ann).await, expected);
+        // A record adds its call, and no charge again.
+        let mut late = on(&rig, &ann, "late", &[two]);
+        late.attempts[0].charge = Charge::Estimated(Tokens(50));
+        rig.store.record(vec![late]).await.unwrap();
+        assert_eq!(charged(&rig, &ann).await, expected);
+        let last = totals(&rig, &ann).await.pop().unwrap();
+        assert_eq!((last.counts.calls, last.key.token), (1, TokenId(7)));
+        let by_token = rig.ask(&ann, 50).only(one).token(TokenId(8)).held().await;
+        rig.settle(&by_token, Charge::Exact(Tokens(1))).await;
+        assert_eq!(totals(&rig, &ann).await.len(), 4);
+        assert_eq!(sums(&rig, &ann).await, (93, 93));
+    }
+}
+
+contract! {
+    async fn a_late_figure_takes_the_estimates_place_where_that_was_counted(rig: Rig) {
+        let ann = rig.user().await;
+        // Its day ends at 16:00 UTC: the figures come within it, and on another day in UTC.
+        let one = rig.account(&ann, 10_000).await;
+        rig.set("2026-11-24T23:56:00Z");
+        let (more, less) = (rig.ask(&ann, 50).held().await, rig.ask(&ann, 50).held().await);
+        let closed = rig.ask(&ann, 50).held().await;
+        rig.pass_secs(120);
+        assert_eq!(rig.sweep().await, 3);
+        rig.set("2026-11-25T00:01:00Z");
+        for _ in 0..2 {
+            rig.settle(&more, Charge::Exact(Tokens(90))).await;
+            rig.settle(&less, Charge::Exact(Tokens(20))).await;
+        }
+        let row = |exact, estimated| {
+            [("2026-11-24".to_owned(), one.0, "qwen-plus".to_owned(), exact, estimated)]
+        };
+        assert_eq!(charged(&rig, &ann).await, row(110, 50));
+        // Where the charge stays, the total does.
+        rig.set("2026-11-25T16:00:00Z");
+        rig.settle(&closed, Charge::Exact(Tokens(60))).await;
+        assert_eq!(charged(&rig, &ann).await, row(110, 50));
+        assert_eq!(sums(&rig, &ann).await, (160, 160));
+    }
+}
+
+contract! {
+    async fn callers_cannot_make_sums_of_charges_without_bound(rig: Rig) {
+        let ann = rig.user().await;
+        rig.account(&ann, 1_000_000).await;
+        let models: Vec<String> = (0..1200).map(|turn| format!("model-{turn}")).collect();
+        for some in models.chunks(400) {
+            let asks = some.iter().map(|model| rig.ask(&ann, 1).model(model).held());
+            let held: Vec<Held> = futures_util::future::join_all(asks).await;
+            let end = |held: Held| Settlement { lease: held.key, charge: Charge::Exact(Tokens(2)) };
+            let batch = held.into_iter().map(end).collect();
+            rig.store.settle(batch, &rig.resets()).await.unwrap();
+        }
+        let rows = totals(&rig, &ann).await;
+        assert_eq!(rows.len(), TotalKey::MOST_A_DAY + 1);
+        let other = rows.iter().find(|total| total.key.model == TotalKey::OTHER).unwrap();
+        assert_eq!(other.counts, Counts { exact: Tokens(400), ..Counts::default() });
+        assert_eq!(sums(&rig, &ann).await, (2400, 2400));
+    }
+}
+
+contract! {
+    async fn a_token_for_another_pool_counts_to_its_own_user(rig: Rig) {
+        let (ann, ben) = (rig.user().await, rig.user().await);
+        rig.account(&ann, 1000).await;
+        let token = token_for(&rig, &ben, "index", ann.pool).await.grant.id;
+        let guest = User { pool: ann.pool, ..ben.clone() };
+        let held = rig.ask(&guest, 10).token(token).held().await;
+        rig.settle(&held, Charge::Exact(Tokens(4))).await;
+        let [row] = &totals(&rig, &ben).await[..] else { panic!("one row") };
+        assert_eq!((row.key.token, row.counts.exact), (token, Tokens(4)));
+        assert_eq!(totals(&rig, &ann).await, []);
+    }
+}
+
+contract! {
+    async fn an_estimate_whose_account_is_gone_keeps_its_place(rig: Rig) {
+        let ann = rig.user().await;
+        let one = rig.account(&ann, 1000).await;
+        let (before, after) = (rig.ask(&ann, 50).held().await, rig.ask(&ann, 60).held().await);
+        rig.pass_secs(60);
+        rig.store.renew(std::slice::from_ref(&after.key)).await.unwrap();
+        rig.pass_secs(60);
+        assert_eq!(rig.sweep().await, 1);
+        assert!(rig.store.remove_account(one).await.unwrap());
+        rig.pass_secs(60);
+        rig.sweep().await;
+        for late in [&before, &after] {
+            rig.settle(late, Charge::Exact(Tokens(1))).await;
+        }
+        let rows = [("2026-11-24".to_owned(), 0, "qwen-plus".to_owned(), 0, 110)];
+        assert_eq!(charged(&rig, &ann).await, rows);
+        let left = rig.charges(&ann).await;
+        assert!(left.iter().all(|row| row.account.0 == 0), "{left:?}");
+        assert!(left.iter().all(|row| row.kind != ChargeKind::Correction), "{left:?}");
     }
 }

@@ -63,6 +63,8 @@ pub(super) struct FaceEntry {
     pub(super) answer: AnswerRules,
     /// Without one, OpenAI's table holds.
     pub(super) errors: Option<Vec<ErrorRule>>,
+    /// The face whose table goes on where `errors` ends.
+    pub(super) errors_as: Option<DialectName>,
     /// Without them, OpenAI's hold.
     pub(super) limits: Option<Vec<LimitRule>>,
     pub(super) own_codes: Option<bool>,

@@ -167,7 +167,13 @@ fn read_faces(
         mistakes.push(mistake(path, "a platform needs a base_url, or faces"));
     }
     let mut faces = Vec::new();
-    for (dialect, face) in std::mem::take(&mut entry.faces) {
+    let tables: Vec<_> = entry.faces.iter().map(|(name, it)| (*name, it.errors.clone())).collect();
+    for (dialect, mut face) in std::mem::take(&mut entry.faces) {
+        if let Some(other) = face.errors_as {
+            let table = tables.iter().find(|(name, _)| *name == other);
+            let rows = table.and_then(|(_, rows)| rows.clone()).unwrap_or_default();
+            face.errors.get_or_insert_default().extend(rows);
+        }
         match read_face(dialect, face, common) {
             Ok(face) => faces.push(Arc::new(face)),
             Err(message) => {

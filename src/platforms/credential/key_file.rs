@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::{Credential, CredentialError, CredentialSpec, ISSUED, Secret, wiped};
-use crate::platforms::Face;
+use super::{Credential, CredentialError, CredentialSpec, ISSUED, Secret, sensitive, wiped};
+use crate::platforms::{Face, UpstreamRequest};
 
 /// A key file's object.
 #[derive(Deserialize)]
@@ -56,7 +56,17 @@ impl Credential {
             issuer.ask(&credential, at)?;
             credential = credential.with_issued(Zeroizing::new("so it is".to_owned()));
         }
-        credential.write(face, at, &mut HeaderMap::new())?;
+        for name in needed {
+            // A field that goes into no header is a text of the same letters all the same.
+            sensitive(name, credential.field(name)?)?;
+        }
+        let mut request = UpstreamRequest {
+            url: face.base_url.clone(),
+            body: "{}".into(),
+            streams: false,
+            headers: HeaderMap::new(),
+        };
+        credential.write(face, at, &mut request)?;
         if let Credential::Key { fields, .. } = &mut credential {
             fields.remove(ISSUED);
         }

@@ -1,12 +1,11 @@
-//! Writing a proof into a request's headers.
+//! Writing a proof into a request.
 
-use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use super::{Credential, CredentialError, ISSUED, Scheme, Secret};
-use crate::platforms::{Face, signing};
+use crate::platforms::{Face, UpstreamRequest, signing};
 
 /// A credential that was sent, and what was made of it for this one request.
 pub struct Proof {
@@ -20,6 +19,19 @@ impl Proof {
         let mut all = self.credential.secrets();
         all.extend(self.minted.as_ref().map(|minted| minted.as_str()));
         all
+    }
+
+    /// Proves another request, with the same credential.
+    ///
+    /// # Errors
+    /// As [`Credential::prove`].
+    pub fn again(
+        self,
+        face: &Face,
+        at: Timestamp,
+        request: &mut UpstreamRequest,
+    ) -> Result<Proof, CredentialError> {
+        self.credential.prove(face, at, request)
     }
 }
 
@@ -40,7 +52,8 @@ const OURS: [&str; 12] = [
 ];
 
 impl Credential {
-    /// Adds what proves the account to a request's headers, marked as sensitive. `at` is
+    /// Adds what proves the account to a request: to its headers, marked as sensitive, or to
+    /// its address and body. `at` is
     /// the time of signing. Where [`issuer`](Credential::issuer) names one, the credential
     /// must have its key.
     ///
@@ -50,20 +63,21 @@ impl Credential {
         self,
         face: &Face,
         at: Timestamp,
-        headers: &mut HeaderMap,
+        request: &mut UpstreamRequest,
     ) -> Result<Proof, CredentialError> {
-        let minted = self.write(face, at, headers)?;
+        let minted = self.write(face, at, request)?;
         Ok(Proof { credential: self, minted })
     }
 
-    /// Writes the headers; answers what was made for this request alone.
+    /// Writes the proof; answers what was made for this request alone.
     pub(super) fn write(
         &self,
         face: &Face,
         at: Timestamp,
-        headers: &mut HeaderMap,
+        request: &mut UpstreamRequest,
     ) -> Result<Option<Secret>, CredentialError> {
         let row = self.row(face)?;
+        let headers = &mut request.headers;
         let fields = match self {
             Self::Oauth { access_token } => {
                 headers.insert(AUTHORIZATION, bearer("access_token", access_token)?);
@@ -96,6 +110,15 @@ impl Credential {
                 let token = signing::zhipu_token(self.field("key")?, at)?;
                 headers.insert(AUTHORIZATION, bearer("key", &token)?);
                 minted = Some(token);
+            }
+            (Scheme::SparkHmac, None) => {
+                let keys = signing::SparkKeys {
+                    app_id: self.field("app_id")?,
+                    api_key: self.field("api_key")?,
+                    api_secret: self.field("api_secret")?,
+                };
+                keys.sign(request, at).ok_or(CredentialError::Unsigned)?;
+                return Ok(None);
             }
             (_, Some(issued)) => _ = headers.insert(AUTHORIZATION, bearer(ISSUED, issued)?),
         }

@@ -58,6 +58,8 @@ pub enum Scheme {
     Header(#[serde(deserialize_with = "header_name")] HeaderName),
     /// `Authorization: Bearer TOKEN`, a token that a key `id.secret` signs for each call.
     ZhipuJwt,
+    /// Spark's address, signed for each connection, and the app's name in the request.
+    SparkHmac,
 }
 
 impl Scheme {
@@ -66,7 +68,13 @@ impl Scheme {
     fn fields(&self) -> &'static [&'static str] {
         match self {
             Self::Bearer | Self::Header(_) | Self::ZhipuJwt => &["key"],
+            Self::SparkHmac => &["app_id", "api_key", "api_secret"],
         }
+    }
+
+    /// Whether a platform that refuses a proof may do so for its time alone, and tells its own.
+    pub fn tells_time(&self) -> bool {
+        matches!(self, Self::SparkHmac)
     }
 }
 

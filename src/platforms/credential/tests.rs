@@ -2,7 +2,7 @@ use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 
 use super::*;
-use crate::platforms::Catalogue;
+use crate::platforms::{Catalogue, DialectName, UpstreamRequest};
 
 fn catalogue() -> Catalogue {
     Catalogue::load(&toml::Table::new()).unwrap()
@@ -14,11 +14,22 @@ fn face(platform: &str) -> std::sync::Arc<Face> {
 
 /// Sealed, opened and proved.
 fn proved(platform: &str, credential: &Credential) -> Result<(Proof, HeaderMap), CredentialError> {
-    let mut headers = HeaderMap::new();
+    let (proof, request) = sent(&face(platform), credential)?;
+    Ok((proof, request.headers))
+}
+
+/// Sealed, opened and proved at a face.
+fn sent(face: &Face, credential: &Credential) -> Result<(Proof, UpstreamRequest), CredentialError> {
     let credential = Credential::from_sealed(&credential.to_sealed())?;
     let at = Timestamp::from_second(1_790_000_000).unwrap();
-    let proof = credential.prove(&face(platform), at, &mut headers)?;
-    Ok((proof, headers))
+    let mut request = UpstreamRequest {
+        url: "wss://h/v1.1/chat".parse().unwrap(),
+        body: "{}".into(),
+        streams: true,
+        headers: HeaderMap::new(),
+    };
+    let proof = credential.prove(face, at, &mut request)?;
+    Ok((proof, request))
 }
 
 fn headers(platform: &str, file: &str) -> Result<HeaderMap, CredentialError> {
@@ -183,4 +194,43 @@ fn what_cannot_work_is_refused_when_it_is_bound() {
     }
     let malformed = headers("glm", r#"{"scheme":"zhipu_jwt","key":"sk-secret"}"#).unwrap_err();
     assert!(malformed.to_string().ends_with("`key` is not of the form `id.secret`"));
+}
+
+const TRIPLE: &str = r#"{"app_id":"5f0a1b2c","api_key":"k","api_secret":"s"}"#;
+
+fn spark_ws() -> std::sync::Arc<Face> {
+    catalogue().platform("spark").unwrap().face(Some(DialectName::SparkWs)).unwrap().clone()
+}
+
+#[test]
+fn three_fields_sign_an_address_and_name_the_app_in_the_frame() {
+    let face = spark_ws();
+    let (proof, request) = sent(&face, &Credential::parse(&face, TRIPLE).unwrap()).unwrap();
+    let url = request.url.to_string();
+    assert!(url.contains("&date=Mon%2C+21+Sep+2026+14%3A13%3A20+GMT&host=h"), "{url}");
+    assert!(request.headers.is_empty());
+    assert_eq!(request.body, r#"{"header":{"app_id":"5f0a1b2c"}}"#);
+    let mut again = request.clone();
+    let proof = proof.again(&face, Timestamp::UNIX_EPOCH, &mut again).unwrap();
+    assert!(again.url.to_string().contains("&date=Thu%2C+01+Jan+1970+"), "{}", again.url);
+    assert_eq!(proof.secrets(), ["k", "s", "5f0a1b2c"]);
+}
+
+#[test]
+fn a_triple_and_an_api_password_each_fit_one_face_of_spark() {
+    let catalogue = catalogue();
+    let spark = catalogue.platform("spark").unwrap();
+    for (file, dialect) in [(TRIPLE, DialectName::SparkWs), ("password", DialectName::OpenaiChat)] {
+        let taken = spark.faces.iter().filter_map(|face| Credential::parse(face, file).ok());
+        let taken: Vec<Credential> = taken.collect();
+        assert_eq!(taken.len(), 1, "{file}");
+        assert_eq!(spark.face_for(None, &taken[0]).unwrap().dialect, dialect);
+    }
+    let error = |file: &str| Credential::parse(&spark_ws(), file).err().unwrap();
+    assert_eq!(
+        error(r#"{"app_id":"a","api_key":"k"}"#),
+        CredentialError::Missing("api_secret".to_owned())
+    );
+    let unfit = TRIPLE.replace("\"s\"", "\"s\\n\"");
+    assert_eq!(error(&unfit), CredentialError::Unfit("api_secret".to_owned()));
 }

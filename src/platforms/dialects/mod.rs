@@ -8,6 +8,7 @@ mod dashscope;
 mod openai_chat;
 mod openai_responses;
 pub(super) mod pivot;
+mod spark_ws;
 
 use std::sync::Arc;
 
@@ -62,7 +63,7 @@ dialects! {
     Dashscope = "dashscope" at "services/aigc/text-generation/generation"
         by Some(dashscope::begin);
     /// iFlytek Spark over WebSocket.
-    SparkWs = "spark_ws" at "" by None;
+    SparkWs = "spark_ws" at "" by Some(spark_ws::begin);
 }
 
 impl DialectName {

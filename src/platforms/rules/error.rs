@@ -34,6 +34,9 @@ pub struct ErrorRule {
     /// The failure concerns this model of the account alone.
     #[serde(default)]
     pub this_model: bool,
+    /// The platform finds our clock wrong.
+    #[serde(default)]
+    pub clock: bool,
     /// The request field it is about.
     #[serde(default)]
     pub param: Option<String>,

@@ -1,12 +1,14 @@
 //! Signatures that platforms document. Pure: whoever signs says what time it is.
 
 mod bce;
+mod spark;
 mod zhipu;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 pub(super) use bce::{BceRequest, authorization as bce_authorization, date as bce_date};
+pub(super) use spark::Keys as SparkKeys;
 pub(super) use zhipu::token as zhipu_token;
 
 /// HMAC-SHA256 (RFC 2104).

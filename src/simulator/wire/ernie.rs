@@ -19,6 +19,7 @@ use crate::simulator::ask::{Ask, Body, Thinking, given};
 use crate::simulator::call::{Habits, Opens, Part, Piece, Reply, Usage};
 use crate::simulator::check::{self, Parts, token_limits};
 use crate::simulator::complaint::{Complaint, Range};
+use crate::simulator::issuer::Issuer;
 use crate::simulator::models::{Model, Thinks};
 use crate::simulator::think::Spacing;
 
@@ -69,6 +70,10 @@ impl Wire for Ernie {
     fn accepts(&self, key: &str) -> bool {
         let parts = key.strip_prefix("bce-v3/ALTAK-").and_then(|rest| rest.split_once('/'));
         parts.is_some_and(|(id, secret)| !id.is_empty() && !secret.is_empty())
+    }
+
+    fn issuer(&self, path: &str) -> Option<Issuer> {
+        (path == "/v1/BCE-BEARER/token").then_some(Issuer::Baidu)
     }
 
     fn read(&self, body: &Body, model: &'static Model) -> Result<Ask, Complaint> {

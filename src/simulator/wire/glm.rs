@@ -6,8 +6,6 @@
 //! until the last event. Newer ones stream as they were seen live: `object`, the role
 //! in every event, no `finish_reason` until the last.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -16,10 +14,10 @@ use super::{Asked, Facts, Refusal, Wire, calls, choices, done, event, hex, objec
 use crate::simulator::ask::{Ask, Body, Choice as ToolChoice, Format, Thinking, given};
 use crate::simulator::call::{Habits, Opens, Part, Piece, Reply, Usage};
 use crate::simulator::check::{self, Parts, token_limits};
-use crate::simulator::clock;
 use crate::simulator::complaint::{Complaint, Range, Rule};
 use crate::simulator::models::{Model, Thinks};
 use crate::simulator::think::{Answer, schema_in_instructions};
+use crate::simulator::{clock, proof};
 
 const K: u64 = 1024;
 
@@ -78,11 +76,11 @@ impl Wire for Glm {
         let Some((id, secret)) = key.split_once('.') else { return false };
         let hex = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
         let secret_fits = secret.len() == 16 && secret.bytes().all(|b| b.is_ascii_alphanumeric());
-        (id.len() == 32 && hex(id) && secret_fits) || live_claims(key).is_some()
+        (id.len() == 32 && hex(id) && secret_fits) || proof::zhipu_id(key).is_some()
     }
 
     fn owner(&self, key: &str) -> Option<String> {
-        live_claims(key)?["api_key"].as_str().map(str::to_owned)
+        proof::zhipu_id(key)
     }
 
     fn read(&self, body: &Body, model: &'static Model) -> Result<Ask, Complaint> {
@@ -286,21 +284,4 @@ fn settle(ask: &Ask, body: &Body) -> Result<(), Complaint> {
         return Err(Complaint::invalid("reasoning_effort", Rule::Unsupported(None)));
     }
     Ok(())
-}
-
-/// What a token says that the key's owner signed: HS256, `sign_type` SIGN, `exp` in
-/// milliseconds.
-///
-/// The signature is taken on trust: this platform knows no secrets.
-fn live_claims(token: &str) -> Option<Value> {
-    let mut parts = token.split('.').map(|part| {
-        let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
-        serde_json::from_slice::<Value>(&bytes).ok()
-    });
-    let (header, claims) = (parts.next()??, parts.next()??);
-    let live = header["alg"] == "HS256"
-        && header["sign_type"] == "SIGN"
-        && claims["api_key"].is_string()
-        && claims["exp"].as_u64().is_some_and(|exp| exp > clock::now_ms());
-    live.then_some(claims)
 }

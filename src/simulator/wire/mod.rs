@@ -23,7 +23,9 @@ pub(super) mod responses;
 mod responses_items;
 mod responses_read;
 pub(super) mod spark;
+pub(super) mod spark_ws;
 
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -31,6 +33,7 @@ use serde_json::{Map, Value, json};
 use super::ask::{Ask, Body};
 use super::call::{Habits, Piece, Reply};
 use super::complaint::Complaint;
+use super::issuer::Issuer;
 use super::models::Model;
 use super::think::{Answer, Call, Spacing};
 
@@ -68,6 +71,11 @@ pub(super) trait Wire: Send + Sync {
 
     /// Whose books a key's requests go to, if it is not the key itself.
     fn owner(&self, _key: &str) -> Option<String> {
+        None
+    }
+
+    /// Who makes short-lived keys on a path.
+    fn issuer(&self, _path: &str) -> Option<Issuer> {
         None
     }
 
@@ -141,6 +149,21 @@ pub(super) trait Wire: Send + Sync {
     }
 }
 
+/// A face over WebSocket, whose handshake proves who asks.
+pub(super) trait Socket: Wire {
+    /// The model that a path is for.
+    fn model_at(&self, path: &str) -> Option<&'static Model>;
+
+    /// The key that a handshake claims to be of.
+    fn claims(&self, head: &Parts) -> Option<String>;
+
+    /// Checks a handshake's proof at this time, in seconds since 1970.
+    fn prove(&self, head: &Parts, now_s: i64) -> Result<(), Refusal>;
+
+    /// Checks that a request is of whoever proved himself.
+    fn names_app(&self, key: &str, frame: &Body) -> Result<(), Complaint>;
+}
+
 /// What a path asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Route<'a> {
@@ -175,7 +198,7 @@ pub(super) struct Asked {
 }
 
 /// An error in a platform's words.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Refusal {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
@@ -208,7 +231,7 @@ impl Refusal {
 }
 
 /// The key in `Authorization: Bearer KEY`.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, key) = value.split_once(' ')?;
     (scheme.eq_ignore_ascii_case("bearer") && !key.trim().is_empty()).then(|| key.trim())
@@ -274,7 +297,7 @@ fn letters(unique: u128, salt: u128, length: usize) -> String {
 }
 
 /// `length` hexadecimal digits that derive from `unique` and `salt`.
-fn hex(unique: u128, salt: u128, length: usize) -> String {
+pub(super) fn hex(unique: u128, salt: u128, length: usize) -> String {
     digits(unique, salt, length, b"0123456789abcdef")
 }
 
@@ -289,7 +312,7 @@ fn digits(unique: u128, salt: u128, length: usize, alphabet: &[u8]) -> String {
 }
 
 /// A UUID's form.
-fn uuid(unique: u128, salt: u128) -> String {
+pub(super) fn uuid(unique: u128, salt: u128) -> String {
     let hex = hex(unique, salt, 32);
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }

@@ -13,6 +13,7 @@ use crate::simulator::ask::{Ask, Body, Choice as ToolChoice, Format, Thinking, g
 use crate::simulator::call::{Habits, Opens, Part, Piece, Reply, Usage};
 use crate::simulator::check::{self, Parts, token_limits};
 use crate::simulator::complaint::{Complaint, Range, Rule};
+use crate::simulator::issuer::Issuer;
 use crate::simulator::models::{Model, Thinks};
 use crate::simulator::think::{Finish, Spacing, schema_in_instructions};
 
@@ -67,7 +68,11 @@ impl Wire for Qwen {
     }
 
     fn accepts(&self, key: &str) -> bool {
-        (key.starts_with("sk-") || key.starts_with("st-")) && key.len() >= 8
+        key.starts_with("sk-") && key.len() >= 8
+    }
+
+    fn issuer(&self, path: &str) -> Option<Issuer> {
+        (path == "/api/v1/tokens").then_some(Issuer::Dashscope)
     }
 
     fn read(&self, body: &Body, model: &'static Model) -> Result<Ask, Complaint> {

@@ -15,7 +15,7 @@ use crate::simulator::complaint::{Class, Complaint, Range, Rule};
 use crate::simulator::models::{Model, Thinks};
 use crate::simulator::think::{Answer, schema_in_instructions};
 
-static MODELS: &[Model] = &[
+pub(super) static MODELS: &[Model] = &[
     Model::new("4.0Ultra", 131_072, 32_768),
     Model::new("generalv3.5", 32_768, 8192),
     Model::new("max-32k", 32_768, 8192),
@@ -26,7 +26,7 @@ static MODELS: &[Model] = &[
     Model::new(THINKER, 65_536, 65_536).thinks(Thinks::UnlessAsked),
 ];
 
-const THINKER: &str = "spark-x";
+pub(super) const THINKER: &str = "spark-x";
 
 pub(in crate::simulator) struct Spark;
 
@@ -88,11 +88,7 @@ impl Wire for Spark {
         ask.n = 1;
         let (limit, _) = token_limits(body);
         ask.whole_limit = limit.unwrap_or(model.max_output);
-        ask.format = match schema_in_instructions(&ask) {
-            Some(schema) => Format::Schema(schema),
-            None if wants_object(&ask) => Format::Object,
-            None => Format::Text,
-        };
+        ask.format = format_in_words(&ask);
         Ok(ask)
     }
 
@@ -174,9 +170,14 @@ fn calls(reply: &Reply, answer: &Answer) -> Option<Value> {
 }
 
 /// There is no `response_format`: instructions ask for JSON in words.
-fn wants_object(ask: &Ask) -> bool {
+pub(super) fn format_in_words(ask: &Ask) -> Format {
     let says = |text: &str| text.contains("JSON object") || text.contains("JSON 对象");
-    ask.turns.iter().any(|turn| turn.role == Role::System && says(&turn.text))
+    let wants = || ask.turns.iter().any(|turn| turn.role == Role::System && says(&turn.text));
+    match schema_in_instructions(ask) {
+        Some(schema) => Format::Schema(schema),
+        None if wants() => Format::Object,
+        None => Format::Text,
+    }
 }
 
 fn usage(usage: &Usage) -> Value {

@@ -42,7 +42,8 @@ impl Family {
         const CONVERSATIONS: [&str; 2] = ["c", "ct"];
         let own = |names: &[&str]| names.iter().map(|name| self.key(name)).collect::<Vec<_>>();
         let (platforms, policy) = (vec![platforms(self.pool)], vec![policy(self.pool)]);
-        [own(&FIRST), platforms, own(&PLACES), policy, own(&CONVERSATIONS)].concat()
+        let sums = vec![self.sums()];
+        [own(&FIRST), platforms, own(&PLACES), policy, own(&CONVERSATIONS), sums].concat()
     }
 
     fn key(&self, name: &str) -> String {
@@ -57,6 +58,11 @@ impl Family {
     /// Accounts by id: the fixed part.
     pub(super) fn fixed(&self) -> String {
         self.key("f")
+    }
+
+    /// What was charged, by day, user, token, account and model.
+    pub(super) fn sums(&self) -> String {
+        self.key("sum")
     }
 
     /// Who makes an account's next short-lived key.
@@ -157,7 +163,7 @@ pub(super) fn days_of(user: UserId) -> String {
     format!("{{u:{user}}}:days")
 }
 
-/// A user's totals of a day.
+/// A user's totals of a day, but what was charged: that lies where it was charged.
 pub(super) fn totals_of(user: UserId, day: Date) -> String {
     format!("{{u:{user}}}:totals:{day}")
 }

@@ -49,6 +49,7 @@ impl Ledger for RedisStore {
         let mut call = self.call(&self.scripts.lease, &family, ask.resets);
         call.arg(ask.id.to_string())
             .arg(ask.user.0)
+            .arg(ask.token.0)
             .arg(ask.model)
             .arg(tokens(ask.estimate))
             .arg(millis(self.options.deadline));
@@ -197,7 +198,9 @@ impl RedisStore {
                 .arg(lease.user.0)
                 .arg(lease.granted_at.as_millisecond())
                 .arg(kind_number(kind))
-                .arg(tokens(charge.tokens()));
+                .arg(tokens(charge.tokens()))
+                .arg(lease.token.0)
+                .arg(&*lease.model);
         }
         self.scripts.settle.run(&self.link, &call).await
     }

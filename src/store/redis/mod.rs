@@ -25,6 +25,7 @@ mod replay;
 mod roster;
 mod scripts;
 mod tokens;
+mod totals;
 mod view;
 mod wire;
 

@@ -1,17 +1,18 @@
-//! Records and totals: a user's, in the user's slot.
+//! Records, and what totals count of them: a user's, in the user's slot.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::accounts::{AccountId, Counts, PlatformId, Record, TokenId, Total, TotalKey, UserId};
+use crate::accounts::{AccountId, Record, Total, TotalKey, UserId};
 
 use super::super::Answer;
 use super::arguments::{LATE, exactly, millis};
 use super::ledger::{A_BATCH, all_of};
+use super::totals::field;
 use super::{RedisStore, corrupt, from_json, keys, to_json};
 
 /// Whether records are given for the first time.
@@ -43,26 +44,23 @@ impl RedisStore {
         newest: Timestamp,
         given: Given,
     ) -> Answer<()> {
-        let mut records: Vec<_> = records.iter().map(|&record| Cow::Borrowed(record)).collect();
+        let (mut records, mut gone) = (records.to_vec(), BTreeSet::new());
         while !records.is_empty() {
-            let gone = self.add_records(of, &records, newest, given).await?;
-            records.retain_mut(|record| {
-                let is_gone = |account: AccountId| gone.contains(&account.0);
-                let is_late = record.attempts.iter().any(|attempt| is_gone(attempt.account));
-                if is_late {
-                    record.to_mut().forget(is_gone);
-                }
-                is_late
-            });
+            let met = self.add_records(of, &records, &gone, newest, given).await?;
+            let is_met = |account: AccountId| met.contains(&account.0);
+            records.retain(|record| record.attempts.iter().any(|one| is_met(one.account)));
+            gone.extend(met);
         }
         Ok(())
     }
 
-    /// Adds records but those that are on removed accounts; answers these accounts.
+    /// Adds records, without the ids of accounts that are known to be gone, but those that are
+    /// on others that were removed; answers these accounts.
     async fn add_records(
         &self,
         (user, day): (UserId, Date),
-        records: &[Cow<'_, Record>],
+        records: &[&Record],
+        known_gone: &BTreeSet<i64>,
         newest: Timestamp,
         given: Given,
     ) -> Answer<BTreeSet<i64>> {
@@ -76,19 +74,24 @@ impl RedisStore {
         let mut call = self.scripts.record.call(&[times, bodies, by_account, days, totals, gone]);
         call.arg(exactly(keep.records_an_account)).arg(oldest).arg(TotalKey::MOST_A_DAY);
         call.arg(u8::from(given == Given::Again)).arg(day.to_string());
-        for record in records {
+        let is_gone = |account: AccountId| known_gone.contains(&account.0);
+        for &record in records {
+            let totals = record.totals(is_gone);
+            let mut record = Cow::Borrowed(record);
+            if !known_gone.is_empty() {
+                record.to_mut().forget(is_gone);
+            }
             let attempts = record.attempts.iter().map(|attempt| attempt.account.0);
             let mut accounts: BTreeSet<i64> = attempts.collect();
             if accounts.is_empty() {
                 accounts.insert(0);
             }
-            let json = to_json("record", &**record)?;
+            let json = to_json("record", &*record)?;
             call.arg(record.at.as_millisecond()).arg(&record.id).arg(json);
             call.arg(accounts.len());
             for account in accounts {
                 call.arg(account);
             }
-            let totals = record.totals();
             call.arg(totals.len());
             for Total { key, counts } in &totals {
                 call.arg(field(key)).arg(&key.model).arg(&counts.row());
@@ -112,25 +115,6 @@ impl RedisStore {
         records.iter().flatten().map(|json| from_json("record", json)).collect()
     }
 
-    pub(super) async fn totals(&self, user: UserId, first: Date, last: Date) -> Answer<Vec<Total>> {
-        let all = redis::cmd("SMEMBERS").arg(keys::days_of(user)).take();
-        let mut days = Vec::new();
-        for day in self.link.ask::<Vec<String>>(&all).await? {
-            days.push(day.parse::<Date>().map_err(|error| corrupt("day", error))?);
-        }
-        days.retain(|day| (first..=last).contains(day));
-        days.sort_unstable();
-        let read = days.iter().map(|&day| async move {
-            let all = redis::cmd("HGETALL").arg(keys::totals_of(user, day)).take();
-            let all: BTreeMap<String, String> = self.link.ask(&all).await?;
-            all.iter().map(|(field, sums)| total(user, day, field, sums)).collect()
-        });
-        let days: Vec<Vec<Total>> = try_join_all(read).await?;
-        let mut totals = days.concat();
-        totals.sort_by(|a, b| a.key.cmp(&b.key));
-        Ok(totals)
-    }
-
     /// Deletes an account's records, whoever's they are, and takes its id out of totals.
     pub(super) async fn forget(&self, account: AccountId, users: &[UserId]) -> Answer<()> {
         for &user in users {
@@ -150,29 +134,4 @@ impl RedisStore {
         }
         Ok(())
     }
-}
-
-/// A key without its model: `token account platform `, none as `0` and `-`.
-fn field(key: &TotalKey) -> String {
-    let account = key.account.map_or(0, |account| account.0);
-    let platform = key.platform.as_ref().map_or("-", PlatformId::as_str);
-    format!("{} {account} {platform} ", key.token)
-}
-
-fn total(user: UserId, day: Date, field: &str, sums: &str) -> Answer<Total> {
-    let bad = || corrupt("total", "it has not the fields that it should");
-    let mut words = field.splitn(4, ' ');
-    let mut word = || words.next().ok_or_else(bad);
-    let token = TokenId(word()?.parse().map_err(|_| bad())?);
-    let account: i64 = word()?.parse().map_err(|_| bad())?;
-    let platform = Some(word()?).filter(|platform| *platform != "-").map(PlatformId::from);
-    let model = word()?.to_owned();
-    let mut row = [0; 9];
-    let mut sums = sums.split(' ');
-    for sum in &mut row {
-        *sum = sums.next().and_then(|sum| sum.parse().ok()).ok_or_else(bad)?;
-    }
-    let account = (account != 0).then_some(AccountId(account));
-    let key = TotalKey { day, user, token, account, platform, model };
-    Ok(Total { key, counts: Counts::of_row(row) })
 }

@@ -49,6 +49,7 @@ scripts! {
     purse_view: "purse.lua" "purse_view.lua";
     rate: "rate.lua";
     remove_account: "common.lua" "remove_account.lua";
+    forget_sums: "common.lua" "forget_sums.lua";
     record: "record.lua";
     forget_records: "forget_records.lua";
     forget_totals: "forget_totals.lua";

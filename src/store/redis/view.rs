@@ -23,6 +23,7 @@ const END_TOLD: i64 = 4;
 type Shown = (String, Parts, i64, i64, u8, Vec<Packed>);
 
 impl RedisStore {
+    /// The families of some pools.
     pub(super) async fn families_in(&self, pools: &[PoolId]) -> Answer<Vec<Family>> {
         let members = pools.iter().map(|&pool| async move {
             let set: Vec<String> =

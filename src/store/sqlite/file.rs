@@ -9,7 +9,9 @@ use rusqlite::{Connection, ErrorCode};
 use super::super::{Answer, StoreError};
 
 /// The schema's version, as `PRAGMA user_version` holds it.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
+/// The oldest that is brought up to date.
+const OLDEST: i64 = 3;
 
 /// Opens the file for the writer; makes it if it is not there.
 ///
@@ -24,12 +26,15 @@ pub(super) fn open(path: &Path) -> Answer<Connection> {
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .map_err(|error| unusable(error.to_string()))?;
     match version {
-        0 => create(&conn).map_err(|error| unusable(error.to_string()))?,
+        0 => change(&conn, include_str!("schema.sql"))
+            .map_err(|error| unusable(error.to_string()))?,
+        OLDEST => change(&conn, include_str!("upgrade.sql"))
+            .map_err(|error| unusable(error.to_string()))?,
         VERSION => {}
         other => {
             let age = if other > VERSION { "a newer" } else { "an older" };
             return Err(unusable(format!(
-                "written by {age} version (its format is {other}, this one reads {VERSION})"
+                "written by {age} version (its format is {other}, this one reads {OLDEST} to {VERSION})"
             )));
         }
     }
@@ -75,9 +80,9 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(conn)
 }
 
-fn create(conn: &Connection) -> rusqlite::Result<()> {
+/// Brings the file to this version, or leaves it as it was.
+fn change(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
     conn.execute_batch(&format!(
-        "BEGIN IMMEDIATE;\n{}\nPRAGMA user_version = {VERSION};\nCOMMIT;",
-        include_str!("schema.sql")
+        "BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {VERSION};\nCOMMIT;"
     ))
 }

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::accounts::{
-    AccountId, ChargeKind, Grant, LeaseId, Policy, PoolId, Priority, Resets, Tokens, User, UserId,
-    Window,
+    AccountId, ChargeKind, Grant, LeaseId, PlatformId, Policy, PoolId, Priority, Resets, TokenId,
+    Tokens, User, UserId, Window,
 };
 
 use super::super::{Answer, StoreError};
-use super::books::{Books, Charged, Counter, Entry, LATE, Ms, OpenLease};
+use super::books::{Books, Charged, Counter, Entry, LATE, Ms, OpenLease, Usage};
 use super::file::failure;
 use super::rows;
 
@@ -130,7 +130,7 @@ fn charges(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
         .map_err(failure)?
         .unwrap_or_default();
     let oldest = now.saturating_sub(LATE).map_or(0, Timestamp::as_millisecond);
-    let columns = "lease, account, user, kind, tokens, at, row, windows";
+    let columns = "lease, account, user, kind, tokens, at, row, windows, token, model";
     // Left to itself, SQLite walks every charge by `seq`.
     let sql = format!(
         "SELECT {columns} FROM charges INDEXED BY charges_that_may_change
@@ -138,7 +138,7 @@ fn charges(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
          ORDER BY seq"
     );
     each(conn, &sql, |row| {
-        let charged = charged(row)?;
+        let charged = charged(row, books)?;
         match charged.kind {
             ChargeKind::Estimated => books.place_estimate(&charged),
             _ => _ = books.forget_estimate(charged.lease),
@@ -148,7 +148,7 @@ fn charges(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
     let mut resets = Resets::default();
     let sql = format!("SELECT {columns} FROM charges WHERE seq > {folded} ORDER BY seq");
     each(conn, &sql, |row| {
-        let charged = charged(row)?;
+        let charged = charged(row, books)?;
         let at = rows::at("charge", charged.at)?;
         if resets.0.is_empty() || !resets.is_fresh(at) {
             resets = books.resets_after(at);
@@ -158,18 +158,30 @@ fn charges(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
     })
 }
 
-fn charged(row: &Row<'_>) -> Answer<Charged> {
+fn charged(row: &Row<'_>, books: &Books) -> Answer<Charged> {
+    let account = AccountId(get(row, 1)?);
     let windows: Option<String> = get(row, 7)?;
     Ok(Charged {
         lease: lease_id(row, 0)?,
-        account: AccountId(get(row, 1)?),
+        account,
         user: UserId(get(row, 2)?),
+        usage: Usage {
+            token: TokenId(get(row, 8)?),
+            platform: platform_of(books, account),
+            model: get::<String>(row, 9)?.into(),
+        },
         kind: rows::kind(get(row, 3)?)?,
         tokens: get(row, 4)?,
         at: get(row, 5)?,
         row: get(row, 6)?,
         windows: windows.as_deref().map(rows::ends),
+        replaced: None,
     })
+}
+
+/// Charges and leases of an account that is gone are nobody's.
+fn platform_of(books: &Books, account: AccountId) -> PlatformId {
+    books.account(account).map_or_else(|| "".into(), |entry| entry.fixed.platform.clone())
 }
 
 /// Open leases, and the last uses of accounts. A lease whose charge is not folded yet has
@@ -177,10 +189,11 @@ fn charged(row: &Row<'_>) -> Answer<Charged> {
 fn leases(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
     let ended = books.ended_rows();
     let sql = "SELECT id, row, account, user, estimate, deadline, granted_at, remaining,
-               candidates, ailing FROM leases ORDER BY row";
+               candidates, ailing, token, model FROM leases ORDER BY row";
     each(conn, sql, |row| {
+        let account = AccountId(get(row, 2)?);
         let grant = Grant {
-            account: AccountId(get(row, 2)?),
+            account,
             remaining: get(row, 7)?,
             candidates: get(row, 8)?,
             granted_at: rows::at("lease", get(row, 6)?)?,
@@ -191,6 +204,9 @@ fn leases(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
         let lease = OpenLease {
             row: get(row, 1)?,
             user: UserId(get(row, 3)?),
+            token: TokenId(get(row, 10)?),
+            platform: platform_of(books, account),
+            model: get::<String>(row, 11)?.into(),
             estimate: tokens(get(row, 4)?),
             deadline: get(row, 5)?,
             grant: rows::with_reasons(grant, get(row, 9)?),

@@ -1,4 +1,4 @@
--- Version 3. Times are milliseconds since the Unix epoch; lease ids are 16 bytes.
+-- Version 4. Times are milliseconds since the Unix epoch; lease ids are 16 bytes.
 
 -- The last id given of each kind; ids are never given twice. `folded`: up to this charge
 -- all that follows from charges is in its place; after a crash the later ones are replayed.
@@ -76,11 +76,14 @@ CREATE TABLE leases (
   granted_at INTEGER NOT NULL,
   remaining INTEGER,
   candidates INTEGER,
-  ailing INTEGER NOT NULL
+  ailing INTEGER NOT NULL,
+  token INTEGER NOT NULL DEFAULT 0,
+  model TEXT NOT NULL DEFAULT ''
 );
 
 -- Every ended lease, by its row above: kind 0 released, 1 exact, 2 estimated, 3 correction.
--- `windows`: the ends of the windows that a deadline's estimate went to, for its correction.
+-- `windows`: the ends of the windows that a deadline's estimate went to, for its correction;
+-- then `token` and `model` say where totals counted it. `account` 0: one that is gone.
 CREATE TABLE charges (
   seq INTEGER PRIMARY KEY,
   lease BLOB NOT NULL,
@@ -90,7 +93,9 @@ CREATE TABLE charges (
   tokens INTEGER NOT NULL,
   at INTEGER NOT NULL,
   row INTEGER,
-  windows TEXT
+  windows TEXT,
+  token INTEGER NOT NULL DEFAULT 0,
+  model TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX charges_that_may_change ON charges (at) WHERE kind >= 2;
 
@@ -157,7 +162,8 @@ CREATE TABLE records_of_accounts (
 ) WITHOUT ROWID;
 CREATE INDEX accounts_of_records ON records_of_accounts (record);
 
--- What calls used, kept for good. `account` 0: on none, or on one that was removed.
+-- What calls used, kept for good: `exact` and `estimated` with each charge, the rest with each
+-- record. `account` 0: on none, or on one that was removed.
 CREATE TABLE totals (
   user INTEGER NOT NULL,
   day TEXT NOT NULL,

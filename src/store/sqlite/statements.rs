@@ -1,5 +1,7 @@
 //! The writer's statements, prepared once, and the rows that go through them.
 
+use std::borrow::Cow;
+
 use rusqlite::{Connection, Statement, params};
 
 use crate::accounts::{Account, AccountId, LeaseId, Record, Tokens, Window};
@@ -41,10 +43,10 @@ impl<'conn> Statements<'conn> {
             last_charge,
             begin: prepare("BEGIN IMMEDIATE")?,
             commit: prepare("COMMIT")?,
-            lease: prepare("INSERT INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?,
+            lease: prepare("INSERT INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?,
             renew: prepare("UPDATE leases SET deadline = ? WHERE row = ?")?,
             end: prepare("DELETE FROM leases WHERE row BETWEEN ? AND ?")?,
-            charge: prepare("INSERT INTO charges VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)")?,
+            charge: prepare("INSERT INTO charges VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?,
             window: prepare(
                 "UPDATE windows SET used = ?, resets_at = ?, end_told = ?
                  WHERE account = ? AND place = ?",
@@ -79,11 +81,20 @@ impl<'conn> Statements<'conn> {
         let mut sums = Sums::default();
         for note in &notes.rows {
             match note {
-                Note::Record(record) => {
-                    for account in self.recorded(record)? {
+                Note::Record(record, gone) => {
+                    let is_gone = |account| gone.contains(&account);
+                    sums.record(record, is_gone);
+                    let mut record = Cow::Borrowed(record);
+                    if !gone.is_empty() {
+                        record.to_mut().forget(is_gone);
+                    }
+                    for account in self.recorded(&record)? {
                         retention.added(self.conn, account)?;
                     }
-                    sums.add(record);
+                }
+                Note::Charged(charged) => {
+                    sums.charge(charged)?;
+                    self.charged(charged)?;
                 }
                 Note::Forget { now } => retention.forget(*now),
                 Note::Removed(account) => {
@@ -105,7 +116,6 @@ impl<'conn> Statements<'conn> {
     fn note(&mut self, note: &Note) -> Answer<()> {
         match note {
             Note::Leased { id, lease } => self.leased(*id, lease),
-            Note::Charged(charged) => self.charged(charged),
             Note::Renewed { row, deadline } => run(&mut self.renew, [deadline, row]),
             rare => self.rare(rare),
         }
@@ -123,11 +133,15 @@ impl<'conn> Statements<'conn> {
             lease.grant.remaining,
             lease.grant.candidates,
             rows::reasons(&lease.grant),
+            lease.token.0,
+            &*lease.model,
         ];
         run(&mut self.lease, row)
     }
 
     fn charged(&mut self, charged: &Charged) -> Answer<()> {
+        // What a correction needs to know goes with what may be corrected.
+        let usage = charged.windows.as_ref().map(|_| &charged.usage);
         let row = params![
             charged.lease.0.to_be_bytes(),
             charged.account.0,
@@ -137,6 +151,8 @@ impl<'conn> Statements<'conn> {
             charged.at,
             charged.row,
             charged.windows.as_deref().map(rows::ends_text),
+            usage.map_or(0, |usage| usage.token.0),
+            usage.map_or("", |usage| &*usage.model),
         ];
         self.last_charge = self.charge.insert(row).map_err(failure)?;
         Ok(())
@@ -279,7 +295,7 @@ impl<'conn> Statements<'conn> {
             ),
             Note::Leased { .. }
             | Note::Charged(_)
-            | Note::Record(_)
+            | Note::Record(..)
             | Note::Renewed { .. }
             | Note::Forget { .. }
             | Note::Removed(_) => {

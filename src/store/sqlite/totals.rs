@@ -1,35 +1,77 @@
-//! Totals: counted with the records of a commit, kept for good.
+//! Totals: counted with the charges and records of a commit, kept for good.
 
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
 use crate::accounts::{
-    AccountId, Counts, PlatformId, Record, TokenId, Tokens, Total, TotalKey, UserId,
+    AccountId, ChargeKind, Counts, PlatformId, Record, TokenId, Tokens, Total, TotalKey, UserId,
 };
 
 use super::super::{Answer, StoreError};
+use super::books::Charged;
 use super::file::failure;
 use super::load::get;
+use super::rows;
 
 /// The totals of a commit: each row is written once.
 #[derive(Default)]
-pub(super) struct Sums(BTreeMap<TotalKey, Counts>);
+pub(super) struct Sums(BTreeMap<TotalKey, Sum>);
+
+#[derive(Default)]
+struct Sum {
+    counts: Counts,
+    /// Estimates that were counted and that exact figures replace.
+    replaced: Tokens,
+}
 
 impl Sums {
-    pub(super) fn add(&mut self, record: &Record) {
-        for Total { key, counts } in record.totals() {
-            *self.0.entry(key).or_default() += counts;
+    /// Counts a record, without the ids of accounts that are gone.
+    pub(super) fn record(&mut self, record: &Record, is_gone: impl Fn(AccountId) -> bool) {
+        for Total { key, counts } in record.totals(is_gone) {
+            self.0.entry(key).or_default().counts += counts;
         }
     }
 
+    /// Counts a charge; a correction where its estimate was counted.
+    pub(super) fn charge(&mut self, charged: &Charged) -> Answer<()> {
+        let tokens = Tokens(charged.tokens.unsigned_abs());
+        let (mut counts, mut replaced, mut at) = (Counts::default(), Tokens::ZERO, charged.at);
+        match (charged.kind, charged.replaced) {
+            (ChargeKind::Released, _) | (ChargeKind::Correction, None) => return Ok(()),
+            (ChargeKind::Exact, _) => counts.exact = tokens,
+            (ChargeKind::Estimated, _) => counts.estimated = tokens,
+            (ChargeKind::Correction, Some((estimate, charged_at))) => {
+                counts.exact = Tokens(estimate.0.saturating_add_signed(charged.tokens));
+                (replaced, at) = (estimate, charged_at);
+            }
+        }
+        let usage = &charged.usage;
+        let key = TotalKey {
+            day: TimeZone::UTC.to_datetime(rows::at("charge", at)?).date(),
+            user: charged.user,
+            token: usage.token,
+            account: Some(charged.account).filter(|account| *account != AccountId::OPERATOR),
+            platform: Some(usage.platform.clone()),
+            model: usage.model.to_string(),
+        };
+        let sum = self.0.entry(key).or_default();
+        sum.counts += counts;
+        sum.replaced = Tokens(sum.replaced.0.saturating_add(replaced.0));
+        Ok(())
+    }
+
     pub(super) fn write(self, conn: &Connection) -> Answer<()> {
-        self.0.iter().try_for_each(|(key, counts)| write(conn, key, *counts)).map_err(failure)
+        self.0.iter().try_for_each(|(key, sum)| write(conn, key, sum)).map_err(failure)
     }
 }
 
-fn write(conn: &Connection, key: &TotalKey, counts: Counts) -> rusqlite::Result<()> {
+fn write(conn: &Connection, key: &TotalKey, sum: &Sum) -> rusqlite::Result<()> {
+    let mut counts = sum.counts.row().map(|count| Tokens(count).signed());
+    let [.., estimated] = &mut counts;
+    *estimated = estimated.saturating_sub(sum.replaced.signed());
     let model = if is_full(conn, key)? { TotalKey::OTHER } else { &key.model };
     conn.prepare_cached(
         "INSERT INTO totals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -40,11 +82,7 @@ fn write(conn: &Connection, key: &TotalKey, counts: Counts) -> rusqlite::Result<
            output = output + excluded.output, reasoning = reasoning + excluded.reasoning,
            exact = exact + excluded.exact, estimated = estimated + excluded.estimated",
     )?
-    .execute(params_from_iter(
-        named(key, model)
-            .into_iter()
-            .chain(counts.row().map(|count| Tokens(count).signed().into())),
-    ))
+    .execute(params_from_iter(named(key, model).into_iter().chain(counts.map(Into::into))))
     .map(drop)
 }
 

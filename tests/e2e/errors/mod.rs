@@ -4,5 +4,7 @@
 mod caller;
 mod member;
 mod quota;
+mod shapes;
+mod sheets;
 mod store_down;
 mod upstream;

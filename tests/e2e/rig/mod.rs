@@ -1,11 +1,15 @@
 //! A gateway on free ports, with two accounts on each simulated platform.
 
 mod answer;
+mod crowd;
 mod fleet;
 mod people;
 mod platforms;
 #[path = "../../common/redis_server.rs"]
 mod redis_server;
+#[path = "../../common/redis_sets.rs"]
+mod redis_sets;
+mod skew;
 mod stub;
 
 use std::io;
@@ -34,10 +38,13 @@ use tributary::telemetry::Metrics;
 use tributary::vault::{KeyRing, Vault};
 
 pub use answer::{Answer, Stream};
-pub use fleet::Fleet;
+pub use crowd::Crowd;
+pub use fleet::{Fleet, PLATFORM};
 pub use people::Grants;
-pub use platforms::{KEYS, OTHER_FACES, configured, credential, tail};
+pub use platforms::{KEYS, OTHER_FACES, configured, credential, spark_app, tail};
 pub use redis_server::{Memory, Server};
+pub use redis_sets::{Cluster, Process, Watched, cli, free_ports, info, until};
+pub use skew::Skew;
 pub use stub::{chunk, is_cut};
 
 pub const CHAT: &str = "/v1/chat/completions";

@@ -163,6 +163,33 @@ impl Rig {
         let entry = self.catalogue.platform(platform).unwrap();
         let face = entry.face(dialect.and_then(DialectName::named)).unwrap();
         let credential = Credential::parse(face, key).unwrap();
+        self.bind_credential(dialect, zone, user, platform, name, &credential, limit, None).await
+    }
+
+    /// Binds what an authorization brought, through the store's interface.
+    pub async fn bind_login(
+        &self,
+        platform: &str,
+        name: &str,
+        login: &Credential,
+        expires_at: Option<Timestamp>,
+    ) -> AccountId {
+        let (zone, user) = (calm_zone(), &self.user);
+        self.bind_credential(None, zone, user, platform, name, login, 1_000_000, expires_at).await
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "an account has as many parts")]
+    async fn bind_credential(
+        &self,
+        dialect: Option<&str>,
+        zone: &str,
+        user: &User,
+        platform: &str,
+        name: &str,
+        credential: &Credential,
+        limit: u64,
+        expires_at: Option<Timestamp>,
+    ) -> AccountId {
         let id = self.store.reserve_account_id().await.unwrap();
         let place = Place {
             pool: user.pool.0,
@@ -187,7 +214,7 @@ impl Rig {
             priority: Priority::default(),
             sealed: self.vault.seal_credential(&place, &plain).unwrap(),
             generation: 1,
-            expires_at: None,
+            expires_at,
         };
         self.store.add_account(account).await.unwrap();
         id

@@ -1,9 +1,11 @@
 //! The simulated platforms: their keys, faults and books.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tributary::platforms::{Catalogue, Credential};
 use tributary::relay::{OperatorKey, OperatorKeys};
 use tributary::simulator::Simulator;
@@ -34,6 +36,13 @@ pub const OTHER_FACES: [(&str, &str, &str); 2] =
 /// How a platform's books call a key.
 pub fn tail(key: &str) -> String {
     format!("…{}", &key[key.len() - 6..])
+}
+
+/// The key file of a simulated Spark app, for its WebSocket; the key is 32 hexadecimal digits.
+pub fn spark_app(api_key: &str) -> String {
+    let secret = STANDARD.encode(api_key.chars().rev().collect::<String>());
+    let (app, secret) = (json!(api_key[..8]), json!(secret));
+    json!({"app_id": app, "api_key": api_key, "api_secret": secret}).to_string()
 }
 
 /// What the user's first or second account on a platform is called in its books.
@@ -98,7 +107,20 @@ pub fn configured(simulator: &Simulator) -> String {
         let origin = simulator.origin(platform).unwrap();
         text += &format!("[platforms.{platform}.faces.{face}]\nbase_url = \"{origin}{path}\"\n");
     }
-    text
+    let socket = simulator.origin("spark").unwrap().replacen("http", "ws", 1);
+    text += &format!("[platforms.spark.faces.spark_ws]\nbase_url = \"{socket}\"\n");
+    text + &issuers(&simulator.origin("ernie").unwrap())
+}
+
+/// The simulated ERNIE issues its own short-lived keys.
+fn issuers(origin: &str) -> String {
+    let row = |name: &str| {
+        format!(
+            "[[platforms.ernie.credential.also]]\nname = \"{name}\"\n\
+             issuer = {{ url = \"{origin}/v1/BCE-BEARER/token\" }}\n"
+        )
+    };
+    ["baidu_iam", "baidu_key"].map(row).concat()
 }
 
 impl Rig {
@@ -113,6 +135,18 @@ impl Rig {
     /// Makes it behave again.
     pub async fn behave(&self, platform: &str) {
         let url = format!("{}/_sim/faults", self.simulator.origin(platform).unwrap());
+        let request = Request::delete(url).body(Full::new(Bytes::new())).unwrap();
+        assert!(self.client.request(request).await.unwrap().status().is_success());
+    }
+
+    /// How many short-lived keys a platform has made.
+    pub async fn keys_made(&self, platform: &str) -> u64 {
+        self.ask_simulator(platform, "keys").await["made"].as_u64().unwrap()
+    }
+
+    /// Ends all short-lived keys of a platform.
+    pub async fn end_keys(&self, platform: &str) {
+        let url = format!("{}/_sim/keys", self.simulator.origin(platform).unwrap());
         let request = Request::delete(url).body(Full::new(Bytes::new())).unwrap();
         assert!(self.client.request(request).await.unwrap().status().is_success());
     }

@@ -12,7 +12,7 @@ from harness import Demo, RedisServer, Simulated
 STORES = ["sqlite", "redis"]
 PLATFORMS = ["openai", "qwen", "glm", "ernie", "spark", "claude"]
 # Platforms with another face than their usual one, and its dialect.
-FACES = {"openai": "openai_responses", "qwen": "dashscope"}
+FACES = {"openai": "openai_responses", "qwen": "dashscope", "spark": "spark_ws"}
 # Each store with every platform's usual face, and then the others.
 GATEWAYS = [*STORES, "faces"]
 

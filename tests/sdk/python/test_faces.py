@@ -9,6 +9,7 @@ from harness.words import user
 PATHS = {
     "openai_responses": "/v1/responses",
     "dashscope": "/api/v1/services/aigc/text-generation/generation",
+    "spark_ws": "/v4.0/chat",
 }
 
 

@@ -408,6 +408,8 @@ impl Walk {
         }
         let mut charges = Vec::new();
         for user in &self.users {
+            let (charged, total) = crate::totals::sums(&self.rig, user).await;
+            prop_assert_eq!(charged, total, "the totals are the charges' sum");
             let rows = self.rig.charges(user).await;
             charges
                 .extend(rows.into_iter().map(|row| (row.lease, row.account, row.kind, row.tokens)));

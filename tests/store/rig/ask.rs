@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tributary::accounts::{
-    AccountId, Conversation, Grant, LeaseAsk, LeaseId, LeaseKey, PlatformId, Refusal, Tokens, User,
+    AccountId, Conversation, Grant, LeaseAsk, LeaseId, LeaseKey, PlatformId, Refusal, TokenId,
+    Tokens, User,
 };
 
 use super::Rig;
@@ -18,6 +19,7 @@ pub struct Held {
 pub struct Ask<'a> {
     rig: &'a Rig,
     user: &'a User,
+    token: TokenId,
     id: LeaseId,
     platform: PlatformId,
     model: &'a str,
@@ -40,6 +42,7 @@ impl<'a> Ask<'a> {
         Self {
             rig,
             user,
+            token: TokenId(7),
             id: fresh_id(),
             platform: "qwen".into(),
             model: "qwen-plus",
@@ -52,6 +55,11 @@ impl<'a> Ask<'a> {
 
     pub fn id(mut self, id: LeaseId) -> Self {
         self.id = id;
+        self
+    }
+
+    pub fn token(mut self, token: TokenId) -> Self {
+        self.token = token;
         self
     }
 
@@ -85,6 +93,7 @@ impl<'a> Ask<'a> {
         let ask = LeaseAsk {
             id: self.id,
             user: self.user.id,
+            token: self.token,
             pool: self.user.pool,
             platform: &self.platform,
             model: self.model,
@@ -101,6 +110,8 @@ impl<'a> Ask<'a> {
             platform: self.platform,
             account: grant.account,
             user: self.user.id,
+            token: self.token,
+            model: self.model.into(),
             estimate: Tokens(self.estimate),
             granted_at: grant.granted_at,
         };

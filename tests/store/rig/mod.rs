@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, MutexGuard};
 use tributary::accounts::{
     AccountId, AccountState, Charge, ChargeKind, ChargeRow, Harm, Health, LeaseId, LeaseKey,
-    NewAccount, Origin, Period, PlatformId, Policy, Priority, Resets, Rest, Settlement, Tokens,
-    User, WindowSpec,
+    NewAccount, Origin, Period, PlatformId, Policy, Priority, Resets, Rest, Settlement, TokenId,
+    Tokens, User, WindowSpec,
 };
 use tributary::store::{Clock, Keep, Store, redis, sqlite};
 use tributary::vault::SealedCredential;
@@ -362,6 +362,8 @@ pub fn key(id: LeaseId, user: &User, account: AccountId, granted_at: Timestamp) 
         platform: "qwen".into(),
         account,
         user: user.id,
+        token: TokenId(7),
+        model: "qwen-plus".into(),
         estimate: Tokens(5),
         granted_at,
     }

@@ -17,8 +17,9 @@ local CHARGES, BLOCKS, BLOCK_ENDS, TURN = KEYS[10], KEYS[11], KEYS[12], KEYS[13]
 local REASONS, FIXED, NAMES, EARLY = KEYS[14], KEYS[15], KEYS[16], KEYS[17]
 local SLOTS = { KEYS[18], KEYS[19], KEYS[20], KEYS[21] }
 local PLATFORMS = KEYS[22]
--- The order of the pool's policy, and each slot's; the pool's policies; conversations.
+-- The order of the pool's policy, and each slot's; the pool's policies; conversations; sums.
 local PLACES, POLICY, BOUND, BOUND_TIMES = KEYS[23], KEYS[28], KEYS[29], KEYS[30]
+local SUMS = KEYS[31]
 local PLACE_SLOTS = { KEYS[24], KEYS[25], KEYS[26], KEYS[27] }
 
 local call, format = redis.call, string.format
@@ -434,8 +435,30 @@ local function row(lease, account, user, kind, tokens)
   call('XADD', CHARGES, '*', 'c', text)
 end
 
--- Ends an open lease: `l` is account, estimate, user, and what was answered. Answers the
--- account. The caller leaves a mark of the lease's end.
+-- Totals: by `DAY USER TOKEN ACCOUNT MODEL`, a day's number since the epoch, the exact and the
+-- estimated tokens; by `#DAY USER`, how many of these there are. Callers choose names of
+-- models: past so many, all further ones count as one.
+local MOST_SUMS, A_DAY = 1000, 86400000
+local function count(user, token, account, model, at, exact, estimated)
+  local day = math.floor(at / A_DAY)
+  local key = format('%d %s %s %s ', day, user, token, account)
+  local field = key .. model
+  local before = call('HGET', SUMS, field)
+  if not before then
+    local all = format('#%d %s', day, user)
+    if tonumber(call('HGET', SUMS, all) or 0) >= MOST_SUMS then
+      field = key .. 'other'
+      before = call('HGET', SUMS, field)
+    end
+    if not before then call('HINCRBY', SUMS, all, 1) end
+  end
+  local was_exact, was_estimated = string.match(before or '0 0', '^(%S+) (%S+)$')
+  exact, estimated = exact + tonumber(was_exact), estimated + tonumber(was_estimated)
+  call('HSET', SUMS, field, format('%.0f %.0f', exact, estimated))
+end
+
+-- Ends an open lease: `l` is account, estimate, user, six that were answered, token and
+-- model. An account that is gone leaves no id behind. Answers the account. The caller leaves a mark of the lease's end.
 local function finish(id, l, kind, tokens)
   local s = load(l[1])
   if s then
@@ -448,6 +471,13 @@ local function finish(id, l, kind, tokens)
     put(s)
   end
   call('ZREM', DEADLINES, 'l' .. id)
-  row(id, l[1], l[3], kind, tokens)
+  local account = s and l[1] or '0'
+  row(id, account, l[3], kind, tokens)
+  local token, model = l[10] or '0', l[11] or ''
+  if kind == EXACT then
+    count(l[3], token, account, model, now, tokens, 0)
+  elseif kind == ESTIMATED then
+    count(l[3], token, account, model, now, 0, tokens)
+  end
   return s
 end

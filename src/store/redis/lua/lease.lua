@@ -1,6 +1,6 @@
 -- Grants a lease, or says why not.
 --
--- Arguments: id, user, model, estimate, how long it lives in ms, the pinned account or
+-- Arguments: id, user, token, model, estimate, how long it lives in ms, the pinned account or
 -- '', the conversation or '', how long a silent one is remembered in ms, and how many are,
 -- then the accounts tried already.
 --
@@ -8,12 +8,12 @@
 -- handled, the top of a sorted set is taken. A model that is blocked on many has a set of
 -- its own; one that is blocked on a few is looked for page by page.
 
-local id, user, model = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3]
-local estimate, lives = number(ARGV[base + 4]), number(ARGV[base + 5])
-local only = ARGV[base + 6]
-local conversation, fresh, kept = ARGV[base + 7], number(ARGV[base + 8]), number(ARGV[base + 9])
-local tried, tried_count = {}, #ARGV - base - 9
-for i = base + 10, #ARGV do tried[ARGV[i]] = true end
+local id, user, token, model = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3], ARGV[base + 4]
+local estimate, lives = number(ARGV[base + 5]), number(ARGV[base + 6])
+local only = ARGV[base + 7]
+local conversation, fresh, kept = ARGV[base + 8], number(ARGV[base + 9]), number(ARGV[base + 10])
+local tried, tried_count = {}, #ARGV - base - 10
+for i = base + 11, #ARGV do tried[ARGV[i]] = true end
 -- How deep to look for one that was not tried: each tried one hides at most one.
 local deep = tried_count
 
@@ -247,8 +247,9 @@ if s then
       call('HDEL', BOUND, call('ZPOPMIN', BOUND_TIMES)[1])
     end
   end
-  local answer = { s.id, estimate, user, remaining, candidates, granted_at, ailing, by, stayed }
-  call('HSET', LEASES, id, pack(answer))
+  local lease = { s.id, estimate, user, remaining, candidates, granted_at, ailing, by, stayed }
+  lease[10], lease[11] = token, model
+  call('HSET', LEASES, id, pack(lease))
   call('ZADD', DEADLINES, now + lives, 'l' .. id)
   return { 'granted', s.id, remaining, candidates, granted_at, ailing, by, stayed }
 end

@@ -1,9 +1,9 @@
 -- Adds records of one user and one day, counts them in the day's totals, and deletes the
--- oldest past the bounds. A record that is here already counts no more. Answers accounts
--- that were removed: records that are on them are not added.
+-- oldest past the bounds. A record that is here already, or that went with an account, counts
+-- no more. Answers accounts that were removed: records that are on them are not added.
 --
 -- KEYS: ids by time, records by id, ids by account and time, days that have totals, the
--- day's totals, accounts that were removed. Arguments: the most to keep of an account, the
+-- day's totals, accounts that were removed and, after an `r`, records that went with them. Arguments: the most to keep of an account, the
 -- time before which all go, the most rows of a day, whether these may be here already and
 -- gone again, the day; then for each record its time, id and JSON, how many accounts and
 -- which, how many rows of the totals, and for each its key in two parts (the model is the
@@ -60,16 +60,15 @@ while i <= #ARGV do
   local accounts = tonumber(ARGV[i + 3])
   local rows_at = i + 4 + accounts
   local rows = tonumber(ARGV[rows_at])
+  -- Given again after it was deleted: it was counted then.
+  local was_here = any_gone and call('SISMEMBER', GONE, 'r' .. id) == 1
   local is_late = false
-  for a = i + 4, any_gone and rows_at - 1 or 0 do
+  for a = i + 4, any_gone and not was_here and rows_at - 1 or 0 do
     if call('SISMEMBER', GONE, ARGV[a]) == 1 then
       is_late = true
-      -- Given again it may have gone with its account, and was counted then.
-      if not again then gone[#gone + 1] = ARGV[a] end
+      gone[#gone + 1] = ARGV[a]
     end
   end
-  -- Given again after it was deleted: it was counted then.
-  local was_here = false
   for a = i + 4, again and rows_at - 1 or 0 do
     local from, to = '[' .. ARGV[a] .. ':', '(' .. ARGV[a] .. ';'
     local first = call('ZRANGEBYLEX', BY_ACCOUNT, from, to, 'LIMIT', 0, 1)[1]

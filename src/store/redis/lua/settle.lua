@@ -2,11 +2,11 @@
 --
 -- Arguments: how long a tombstone is kept in ms, how long that of a lease that is not
 -- known; then for each lease its id, account,
--- user, when it was granted, kind of charge and tokens.
+-- user, when it was granted, kind of charge, tokens, token and model.
 
 local tombstone = number(ARGV[base + 1])
 local unknown_tombstone = number(ARGV[base + 2])
-local first, fields = base + 3, 6
+local first, fields = base + 3, 8
 for i = first, #ARGV, fields do
   for field = 3, 5 do number(ARGV[i + field]) end
 end
@@ -18,7 +18,8 @@ local function bury(id)
 end
 
 -- Replaces an estimate in the windows that it went to and that are still open.
--- `kept` is account, false, user, tokens, and the ends of those windows.
+-- `kept` is account, false, user, tokens, token, model, when it was charged, and the ends of
+-- those windows.
 local function correct(id, kept, exact)
   local s = load(kept[1])
   call('ZREM', DEADLINES, 'e' .. id)
@@ -27,16 +28,19 @@ local function correct(id, kept, exact)
   roll(s)
   local open = #s < FIRST_WINDOW
   for w = FIRST_WINDOW, #s, STRIDE do
-    if s[w + 3] == kept[5 + (w - FIRST_WINDOW) / STRIDE] then
+    if s[w + 3] == kept[8 + (w - FIRST_WINDOW) / STRIDE] then
       s[w + 2] = math.max(0, s[w + 2] + exact - kept[4])
       open = true
     end
   end
   put(s)
-  if open then row(id, kept[1], kept[3], CORRECTION, exact - kept[4]) end
+  if open then
+    row(id, kept[1], kept[3], CORRECTION, exact - kept[4])
+    count(kept[3], kept[5], kept[1], kept[6], kept[7], exact, -kept[4])
+  end
 end
 
-local function settle(id, account, user, granted_at, kind, tokens)
+local function settle(id, account, user, granted_at, kind, tokens, token, model)
   local raw = call('HGET', LEASES, id)
   local l = raw and unpack_(raw)
   if l and l[2] then
@@ -55,7 +59,7 @@ local function settle(id, account, user, granted_at, kind, tokens)
     -- Granted, acknowledged, and lost when a replica took over: what it used counts all
     -- the same. Nothing is held for it. Had it ended since it was granted, its tombstone
     -- would still stand.
-    finish(id, { account, false, user }, kind, tokens)
+    finish(id, { account, false, user, '', '', '', '', '', 0, token, model }, kind, tokens)
     bury(id)
   end
 end
@@ -66,7 +70,8 @@ for i = first, #ARGV, fields do
   local id, account, user = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local granted_at = tonumber(ARGV[i + 3])
   local kind, tokens = tonumber(ARGV[i + 4]), tonumber(ARGV[i + 5])
-  local done, why = pcall(settle, id, account, user, granted_at, kind, tokens)
+  local token, model = ARGV[i + 6], ARGV[i + 7]
+  local done, why = pcall(settle, id, account, user, granted_at, kind, tokens, token, model)
   if not done then failed = failed or why end
 end
 if not failed then return 0 end

@@ -20,7 +20,7 @@ for _, entry in ipairs(due) do
       local l = unpack_(raw)
       local s = finish(id, l, ESTIMATED, l[2])
       -- Kept with the ends of its windows, for a figure that comes late.
-      local kept = { l[1], false, l[3], l[2] }
+      local kept = { s and l[1] or '0', false, l[3], l[2], l[10] or '0', l[11] or '', now }
       for w = FIRST_WINDOW, s and #s or 0, STRIDE do kept[#kept + 1] = s[w + 3] end
       call('HSET', LEASES, id, pack(kept))
       call('ZADD', DEADLINES, now + late, 'e' .. id)

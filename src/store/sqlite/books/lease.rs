@@ -1,9 +1,12 @@
 //! Granting and prolonging leases.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::accounts::{
-    AccountId, Grant, LeaseAsk, LeaseId, LeaseKey, Policy, Refusal, Tokens, UserId,
+    AccountId, Grant, LeaseAsk, LeaseId, LeaseKey, PlatformId, Policy, Refusal, TokenId, Tokens,
+    UserId,
 };
 
 use super::{Books, Ms, Note, family_of};
@@ -14,6 +17,9 @@ pub(in super::super) struct OpenLease {
     /// Its row in the file.
     pub(in super::super) row: i64,
     pub(in super::super) user: UserId,
+    pub(in super::super) token: TokenId,
+    pub(in super::super) platform: PlatformId,
+    pub(in super::super) model: Arc<str>,
     pub(in super::super) estimate: Tokens,
     pub(in super::super) deadline: Ms,
     /// What was answered, for one who asks again.
@@ -86,6 +92,9 @@ impl Books {
         let lease = OpenLease {
             row: self.last_lease,
             user: ask.user,
+            token: ask.token,
+            platform: ask.platform.clone(),
+            model: ask.model.into(),
             estimate: ask.estimate,
             deadline,
             grant,

@@ -47,7 +47,7 @@ pub(super) use people::{Counter, People};
 use purses::Purses;
 pub(super) use purses::{Entry as PointsEntry, Held, HoldState, PurseId, PurseNote};
 use settle::Estimate;
-pub(super) use settle::{Charged, LATE};
+pub(super) use settle::{Charged, LATE, Usage};
 
 /// Milliseconds since the Unix epoch.
 pub(super) type Ms = i64;

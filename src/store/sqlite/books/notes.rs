@@ -53,7 +53,8 @@ pub(in super::super) enum Note {
         deadline: Ms,
     },
     Charged(Charged),
-    Record(Record),
+    /// A call's record, and which of its accounts are gone.
+    Record(Record, Vec<AccountId>),
     Purse(PurseNote),
     /// It is time to delete what is too old.
     Forget {

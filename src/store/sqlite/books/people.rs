@@ -137,8 +137,9 @@ impl Books {
     }
 
     /// A call may end after its account was removed: it is kept without the id.
-    pub(in super::super) fn add_record(&mut self, mut record: Record) {
-        record.forget(|account| !self.accounts.contains_key(&account));
-        self.rows.push(Note::Record(record));
+    pub(in super::super) fn add_record(&mut self, record: Record) {
+        let accounts = record.attempts.iter().map(|attempt| attempt.account);
+        let gone = accounts.filter(|account| !self.accounts.contains_key(account)).collect();
+        self.rows.push(Note::Record(record, gone));
     }
 }

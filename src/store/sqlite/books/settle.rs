@@ -1,8 +1,12 @@
 //! Ending leases: each in one charge, and at most one correction of it.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
-use crate::accounts::{AccountId, Charge, ChargeKind, LeaseId, Resets, Settlement, Tokens, UserId};
+use crate::accounts::{
+    AccountId, Charge, ChargeKind, LeaseId, PlatformId, Resets, Settlement, TokenId, Tokens, UserId,
+};
 
 use super::{Books, Ms, Note, OpenLease, family_of, signed};
 
@@ -10,8 +14,11 @@ use super::{Books, Ms, Note, OpenLease, family_of, signed};
 #[derive(Clone, Debug)]
 pub(in super::super) struct Charged {
     pub(in super::super) lease: LeaseId,
+    /// [`AccountId::OPERATOR`]: one that was removed before the lease ended.
     pub(in super::super) account: AccountId,
     pub(in super::super) user: UserId,
+    /// What totals tell it apart by.
+    pub(in super::super) usage: Usage,
     pub(in super::super) kind: ChargeKind,
     pub(in super::super) tokens: i64,
     pub(in super::super) at: Ms,
@@ -19,12 +26,23 @@ pub(in super::super) struct Charged {
     pub(in super::super) row: Option<i64>,
     /// The ends of the windows that it went to, if a late exact figure may replace it.
     pub(in super::super) windows: Option<Vec<Option<Ms>>>,
+    /// Of a correction: the estimate that it replaces, and when that was charged.
+    pub(in super::super) replaced: Option<(Tokens, Ms)>,
+}
+
+/// What a lease was for.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Usage {
+    pub(in super::super) token: TokenId,
+    pub(in super::super) platform: PlatformId,
+    pub(in super::super) model: Arc<str>,
 }
 
 /// An estimate that was charged and may be replaced.
 pub(in super::super) struct Estimate {
     pub(in super::super) account: AccountId,
     pub(in super::super) user: UserId,
+    pub(in super::super) usage: Usage,
     pub(in super::super) tokens: Tokens,
     pub(in super::super) at: Ms,
     pub(in super::super) windows: Vec<Option<Ms>>,
@@ -46,7 +64,7 @@ impl Books {
         } else if let Charge::Exact(tokens) = settlement.charge
             && let Some(estimate) = self.forget_estimate(id)
         {
-            self.correct(id, &estimate, tokens, now, resets);
+            self.correct(id, estimate, tokens, now, resets);
         }
         // Any other lease has ended before, and stays as it ended.
     }
@@ -97,10 +115,12 @@ impl Books {
     ) -> Charged {
         self.deadlines.remove(&(lease.deadline, id));
         self.place_ended(lease.row);
-        let account = lease.grant.account;
-        if let Some(entry) = self.accounts.get_mut(&account)
+        // One that is gone leaves no id behind.
+        let mut account = AccountId::OPERATOR;
+        if let Some(entry) = self.accounts.get_mut(&lease.grant.account)
             && let Some(family) = family_of(&mut self.pools, entry)
         {
+            account = lease.grant.account;
             entry.let_go(lease.estimate);
             if charge != Charge::Release {
                 entry.charge(charge.tokens(), now, resets);
@@ -120,11 +140,17 @@ impl Books {
             lease: id,
             account,
             user: lease.user,
+            usage: Usage {
+                token: lease.token,
+                platform: lease.platform.clone(),
+                model: lease.model.clone(),
+            },
             kind,
             tokens: signed(charge.tokens()),
             at: now.as_millisecond(),
             row: Some(lease.row),
             windows: None,
+            replaced: None,
         }
     }
 
@@ -135,6 +161,7 @@ impl Books {
         let estimate = Estimate {
             account: charged.account,
             user: charged.user,
+            usage: charged.usage.clone(),
             tokens: Tokens(charged.tokens.unsigned_abs()),
             at: charged.at,
             windows,
@@ -152,22 +179,24 @@ impl Books {
     fn correct(
         &mut self,
         id: LeaseId,
-        estimate: &Estimate,
+        estimate: Estimate,
         exact: Tokens,
         now: Timestamp,
         resets: &Resets,
     ) {
         let difference = signed(exact).saturating_sub(signed(estimate.tokens));
-        if self.shift(estimate, difference, now, resets) {
+        if self.shift(&estimate, difference, now, resets) {
             self.rows.push(Note::Charged(Charged {
                 lease: id,
                 account: estimate.account,
                 user: estimate.user,
+                usage: estimate.usage,
                 kind: ChargeKind::Correction,
                 tokens: difference,
                 at: now.as_millisecond(),
                 row: None,
                 windows: None,
+                replaced: Some((estimate.tokens, estimate.at)),
             }));
         }
     }

@@ -95,4 +95,9 @@ class Served:
     def _entry(self, platform: Simulated) -> str:
         base = f'base_url = "{platform.url}{BASES[platform.name]}"\n'
         faces = (f"[platforms.{platform.name}.faces.{face}]\n{base}" for face in FACES.get(platform.name, []))
-        return f"[platforms.{platform.name}]\n{base}" + "".join(faces)
+        issuers = (
+            f'[[platforms.ernie.credential.also]]\nname = "{name}"\n'
+            f'issuer = {{ url = "{platform.url}/v1/BCE-BEARER/token" }}\n'
+            for name in (("baidu_iam", "baidu_key") if platform.name == "ernie" else ())
+        )
+        return f"[platforms.{platform.name}]\n{base}" + "".join(issuers) + "".join(faces)

@@ -3,7 +3,7 @@
 use super::Draft;
 use crate::front::BadRequest;
 use crate::front::object::{Object, elements, read_text, text_to_json};
-use crate::platforms::dialects::pivot::{self, messages_to_tools};
+use crate::platforms::dialects::pivot::{self, messages_to_tools, part_text, read_messages};
 use crate::platforms::rules::{ImageRules, Legacy, MessageRules};
 
 /// The messages on their way through the rules.
@@ -38,7 +38,7 @@ pub(super) fn put_right<'a>(draft: &mut Draft<'a>, json: &'a str) -> Result<(), 
     if rules.is_plain() && !old_form && !thought {
         return Ok(());
     }
-    let mut messages = read(json)?;
+    let mut messages = read_messages(json)?;
     if old_form {
         messages_to_tools(&mut messages);
     }
@@ -53,19 +53,6 @@ pub(super) fn put_right<'a>(draft: &mut Draft<'a>, json: &'a str) -> Result<(), 
     }
     draft.messages = Messages::Read(messages);
     Ok(())
-}
-
-/// Reads messages as objects.
-pub(super) fn read(json: &str) -> Result<Vec<Object<'_>>, BadRequest> {
-    let wrong = |number: usize| {
-        let message = format!("Invalid type for 'messages[{number}]': expected an object.");
-        BadRequest::field(format!("messages[{number}]"), message)
-    };
-    let messages = elements(json).map_err(|error| {
-        BadRequest::field("messages", format!("'messages' can't be read: {error}."))
-    })?;
-    let read = |(number, json)| Object::parse(json).map_err(|_| wrong(number));
-    messages.into_iter().enumerate().map(read).collect()
 }
 
 /// Adds a text at the end of the leading system messages.
@@ -148,15 +135,6 @@ fn parts(json: &str, draft: &Draft<'_>) -> Result<Option<String>, BadRequest> {
         out.push(part.to_json());
     }
     Ok(Some(format!("[{}]", out.join(","))))
-}
-
-/// The text of a text part; a refusal is text too.
-fn part_text<'a>(part: &'a Object<'_>) -> Option<std::borrow::Cow<'a, str>> {
-    match part.get("type")? {
-        "\"text\"" => read_text(part.get("text")?),
-        "\"refusal\"" => read_text(part.get("refusal")?),
-        _ => None,
-    }
 }
 
 fn image(part: &mut Object<'_>, rules: &ImageRules) {

@@ -4,7 +4,6 @@
 
 mod messages;
 mod response_format;
-mod search;
 mod splice;
 mod thinking;
 mod tools;

@@ -1,15 +1,11 @@
 //! JSON mode and JSON schemas, where a platform knows less of them than the front.
 
-use serde_json::Value;
-
 use super::Draft;
-use super::messages::{Messages, add_system_text, read};
+use super::messages::{Messages, add_system_text};
 use crate::front::BadRequest;
 use crate::front::object::Object;
-use crate::platforms::dialects::pivot::JSON_OBJECT_TEXT;
+use crate::platforms::dialects::pivot::{JSON_OBJECT_TEXT, read_messages, schema_text};
 use crate::platforms::rules::{JsonObject, JsonSchema};
-
-const SCHEMA_TEXT: &str = "Answer with one JSON object that conforms to this JSON Schema:\n";
 
 /// Puts what the platform can't be told into a system text.
 pub(super) fn put_right<'a>(draft: &mut Draft<'a>, messages: &'a str) -> Result<(), BadRequest> {
@@ -18,7 +14,7 @@ pub(super) fn put_right<'a>(draft: &mut Draft<'a>, messages: &'a str) -> Result<
     let format = Object::parse(json).map_err(|_| wrong())?;
     let (text, format) = match format.get("type") {
         Some("\"json_schema\"") => {
-            let text = || schema_text(&format).ok_or_else(missing_schema);
+            let text = || schema_text(&format);
             match draft.traits.json_schema.unwrap_or_default() {
                 JsonSchema::Passed => return Ok(()),
                 JsonSchema::ObjectAndText => (text()?, Some(r#"{"type":"json_object"}"#)),
@@ -43,21 +39,10 @@ pub(super) fn put_right<'a>(draft: &mut Draft<'a>, messages: &'a str) -> Result<
         }
     }
     if let Messages::Untouched = draft.messages {
-        draft.messages = Messages::Read(read(messages)?);
+        draft.messages = Messages::Read(read_messages(messages)?);
     }
     if let Messages::Read(messages) = &mut draft.messages {
         add_system_text(messages, &text);
     }
     Ok(())
-}
-
-fn missing_schema() -> BadRequest {
-    let param = "response_format.json_schema.schema";
-    BadRequest::field(param, format!("Missing required parameter: '{param}'."))
-}
-
-fn schema_text(format: &Object<'_>) -> Option<String> {
-    let named = Object::parse(format.get("json_schema")?).ok()?;
-    let schema: Value = serde_json::from_str(named.get("schema")?).ok()?;
-    Some(format!("{SCHEMA_TEXT}{schema}"))
 }

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::{Draft, tools};
-use crate::front::object::{Object, read_text, text_to_json};
-use crate::platforms::dialects::pivot::set_all;
-use crate::platforms::rules::{Effort, EffortSent, Thinks};
+use crate::front::object::Object;
+use crate::platforms::dialects::pivot::{effort_level, is_effort_off, say_effort, set_all};
+use crate::platforms::rules::{Effort, Thinks};
 
 /// What became of it.
 pub(super) struct Thinking {
@@ -43,17 +43,9 @@ pub(super) fn put_right(draft: &mut Draft<'_>) -> Thinking {
         }
     }
     if let Some(effort) = &draft.traits.effort {
-        say(&mut draft.fields, effort);
+        say_effort(&mut draft.fields, effort);
     }
     Thinking { is_on }
-}
-
-fn level(fields: &Object<'_>) -> Option<String> {
-    Some(read_text(fields.given("reasoning_effort")?)?.into_owned())
-}
-
-fn is_off(level: &str) -> bool {
-    matches!(level, "none" | "minimal")
 }
 
 fn wish(fields: &Object<'_>, effort: Option<&Effort>) -> Wish {
@@ -65,27 +57,11 @@ fn wish(fields: &Object<'_>, effort: Option<&Effort>) -> Wish {
         };
         set.iter().any(is_set)
     };
-    match (level(fields), effort) {
-        (Some(level), _) if is_off(&level) => Wish::Off,
+    match (effort_level(fields), effort) {
+        (Some(level), _) if is_effort_off(&level) => Wish::Off,
         (Some(_), _) => Wish::On,
         (None, Some(effort)) if own(&effort.on) => Wish::On,
         (None, Some(effort)) if own(&effort.off) => Wish::Off,
         (None, _) => Wish::Silent,
-    }
-}
-
-fn say(fields: &mut Object<'_>, effort: &Effort) {
-    let Some(level) = level(fields) else { return };
-    let off = is_off(&level);
-    set_all(fields, if off { &effort.off } else { &effort.on });
-    let goes = match effort.sent {
-        EffortSent::Never => false,
-        EffortSent::WhenOn => !off,
-        EffortSent::Always => true,
-    };
-    if !goes {
-        fields.remove("reasoning_effort");
-    } else if let Some(name) = effort.names.get(&level) {
-        fields.set("reasoning_effort", text_to_json(name));
     }
 }

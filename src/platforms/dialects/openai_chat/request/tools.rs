@@ -1,9 +1,9 @@
 //! Rules for tools and their choice.
 
-use super::{Draft, search};
+use super::Draft;
 use crate::front::BadRequest;
 use crate::front::object::{Object, text_to_json};
-use crate::platforms::dialects::pivot::{Choice, name_of, read_tools, set_all};
+use crate::platforms::dialects::pivot::{Choice, name_of, read_tools, search, set_all};
 use crate::platforms::rules::{ForcedChoice, NamedChoice, NoChoice, ToolRules};
 
 const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
@@ -26,7 +26,8 @@ pub(super) fn put_right(draft: &mut Draft<'_>, streams: bool) -> Result<(), BadR
             set_all(&mut draft.fields, set);
         }
     }
-    let search = search::put_right(draft).map(|tool| tool.to_string());
+    let (rules, can) = (&draft.rules.search, draft.traits.searches);
+    let search = search(&mut draft.fields, rules, can).map(|tool| tool.to_string());
     if tools.is_empty() && search.is_none() {
         if had_tools || draft.fields.get("tools") == Some("null") {
             draft.fields.remove("tools");

@@ -2,21 +2,25 @@
 
 use serde_json::Value;
 
-use super::Draft;
+use super::set_all;
 use crate::front::object::Object;
-use crate::platforms::dialects::pivot::set_all;
+use crate::platforms::rules::SearchRules;
 
 /// Takes the caller's wish out and gives back the tool that says it, if one does.
-pub(super) fn put_right(draft: &mut Draft<'_>) -> Option<Value> {
-    let rules = &draft.rules.search;
+///
+/// `can` is whether the model searches unless told not to, where that is known.
+pub(crate) fn search(
+    fields: &mut Object<'_>,
+    rules: &SearchRules,
+    can: Option<bool>,
+) -> Option<Value> {
     if rules.is_plain() {
         return None;
     }
-    let can = draft.traits.searches;
-    let wish = draft.fields.remove("web_search_options").filter(|json| json != "null");
+    let wish = fields.remove("web_search_options").filter(|json| json != "null");
     match wish {
         Some(wish) if can != Some(false) => {
-            set_all(&mut draft.fields, &rules.fields);
+            set_all(fields, &rules.fields);
             let mut tool = rules.tool.clone()?;
             if wants_large(&wish)
                 && let Some(Value::Object(search)) = tool.get_mut("web_search")

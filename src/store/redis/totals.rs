@@ -1,0 +1,156 @@
+//! Totals: what was charged lies where it was charged, counted by the same script; what records
+//! add lies in the user's slot, counted with the record. They meet when they are read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::try_join_all;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::accounts::{
+    AccountId, Counts, PlatformId, PoolId, TokenId, Tokens, Total, TotalKey, User, UserId,
+};
+
+use super::super::{Answer, Directory as _};
+use super::keys::{self, Family};
+use super::{RedisStore, corrupt, from_json};
+
+/// How many sums one answer has, about.
+const A_PAGE: usize = 1000;
+
+impl RedisStore {
+    pub(super) async fn totals(&self, user: UserId, first: Date, last: Date) -> Answer<Vec<Total>> {
+        let days = first..=last;
+        let mut sums: BTreeMap<TotalKey, Counts> = BTreeMap::new();
+        let mut add = |Total { key, counts }: Total| *sums.entry(key).or_default() += counts;
+        self.recorded(user, first, last).await?.into_iter().for_each(&mut add);
+        for family in self.families_in(&self.pools_of(user).await?).await? {
+            let charged = self.charged(&family, user).await?.into_iter();
+            charged.filter(|total| days.contains(&total.key.day)).for_each(&mut add);
+        }
+        Ok(sums.into_iter().map(|(key, counts)| Total { key, counts }).collect())
+    }
+
+    /// What a user's records add.
+    async fn recorded(&self, user: UserId, first: Date, last: Date) -> Answer<Vec<Total>> {
+        let all = redis::cmd("SMEMBERS").arg(keys::days_of(user)).take();
+        let mut days = Vec::new();
+        for day in self.link.ask::<Vec<String>>(&all).await? {
+            days.push(day.parse::<Date>().map_err(|error| corrupt("day", error))?);
+        }
+        days.retain(|day| (first..=last).contains(day));
+        let read = days.iter().map(|&day| async move {
+            let all = redis::cmd("HGETALL").arg(keys::totals_of(user, day)).take();
+            let all: BTreeMap<String, String> = self.link.ask(&all).await?;
+            all.iter().map(|(field, sums)| of_records(user, day, field, sums)).collect()
+        });
+        let days: Vec<Vec<Total>> = try_join_all(read).await?;
+        Ok(days.concat())
+    }
+
+    /// The pools that a user's calls may have drawn from: its own, and those of its tokens.
+    async fn pools_of(&self, user: UserId) -> Answer<Vec<PoolId>> {
+        let row = redis::cmd("HGET").arg(keys::USERS[1]).arg(user.0).take();
+        let row: Option<String> = self.link.ask(&row).await?;
+        let row = row.map(|json| from_json::<User>("user", &json)).transpose()?;
+        let mut pools: BTreeSet<PoolId> = row.iter().map(|user| user.pool).collect();
+        for token in self.tokens_of(user).await? {
+            pools.extend(token.grant.pools);
+        }
+        Ok(pools.into_iter().collect())
+    }
+
+    /// What a user was charged in a family.
+    async fn charged(&self, family: &Family, user: UserId) -> Answer<Vec<Total>> {
+        // A field may be shown twice.
+        let mut fields: BTreeMap<String, String> = BTreeMap::new();
+        let mut cursor = String::from("0");
+        loop {
+            let mut scan = redis::cmd("HSCAN");
+            scan.arg(family.sums()).arg(&cursor).arg("MATCH").arg(format!("* {} *", user.0));
+            scan.arg("COUNT").arg(A_PAGE);
+            let page: BTreeMap<String, String>;
+            (cursor, page) = self.link.ask(&scan).await?;
+            fields.extend(page);
+            if cursor == "0" {
+                break;
+            }
+        }
+        let totals = fields.iter().map(|(field, sums)| of_charges(family, field, sums));
+        let mut totals = totals.filter_map(Result::transpose).collect::<Answer<Vec<_>>>()?;
+        totals.retain(|total| total.key.user == user);
+        Ok(totals)
+    }
+
+    /// Takes an account's id out of what it was charged.
+    pub(super) async fn forget_sums(&self, family: &Family, account: AccountId) -> Answer<()> {
+        let mut cursor = String::from("0");
+        loop {
+            let mut call = self.call(&self.scripts.forget_sums, family, &Default::default());
+            call.arg(account.0).arg(&cursor);
+            cursor = self.scripts.forget_sums.run(&self.link, &call).await?;
+            if cursor == "0" {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Reads `day user token account model` and `exact estimated`; `None`: the field is none.
+fn of_charges(family: &Family, field: &str, sums: &str) -> Answer<Option<Total>> {
+    let bad = || corrupt("total", "it has not the fields that it should");
+    if field.starts_with('#') {
+        return Ok(None);
+    }
+    let mut words = field.splitn(5, ' ');
+    let mut word = || words.next().ok_or_else(bad);
+    let [day, user, token, account] = [word()?, word()?, word()?, word()?];
+    let model = word()?.to_owned();
+    let number = |text: &str| text.parse::<i64>().map_err(|_| bad());
+    let (exact, estimated) = sums.split_once(' ').ok_or_else(bad)?;
+    let tokens = |text: &str| number(text).map(|sum| Tokens(sum.max(0).unsigned_abs()));
+    let account = number(account)?;
+    let key = TotalKey {
+        day: date(number(day)?)?,
+        user: UserId(number(user)?),
+        token: TokenId(number(token)?),
+        account: (account != 0).then_some(AccountId(account)),
+        platform: Some(family.platform.clone()),
+        model,
+    };
+    let (exact, estimated) = (tokens(exact)?, tokens(estimated)?);
+    Ok(Some(Total { key, counts: Counts { exact, estimated, ..Counts::default() } }))
+}
+
+/// A day by its number since the epoch.
+fn date(number: i64) -> Answer<Date> {
+    let begin = Timestamp::from_second(number.saturating_mul(24 * 60 * 60));
+    let begin = begin.map_err(|error| corrupt("day", error))?;
+    Ok(TimeZone::UTC.to_datetime(begin).date())
+}
+
+/// A key without its model: `token account platform `, none as `0` and `-`.
+pub(super) fn field(key: &TotalKey) -> String {
+    let account = key.account.map_or(0, |account| account.0);
+    let platform = key.platform.as_ref().map_or("-", PlatformId::as_str);
+    format!("{} {account} {platform} ", key.token)
+}
+
+fn of_records(user: UserId, day: Date, field: &str, sums: &str) -> Answer<Total> {
+    let bad = || corrupt("total", "it has not the fields that it should");
+    let mut words = field.splitn(4, ' ');
+    let mut word = || words.next().ok_or_else(bad);
+    let token = TokenId(word()?.parse().map_err(|_| bad())?);
+    let account: i64 = word()?.parse().map_err(|_| bad())?;
+    let platform = Some(word()?).filter(|platform| *platform != "-").map(PlatformId::from);
+    let model = word()?.to_owned();
+    let mut row = [0; 9];
+    let mut sums = sums.split(' ');
+    for sum in &mut row {
+        *sum = sums.next().and_then(|sum| sum.parse().ok()).ok_or_else(bad)?;
+    }
+    let account = (account != 0).then_some(AccountId(account));
+    let key = TotalKey { day, user, token, account, platform, model };
+    Ok(Total { key, counts: Counts::of_row(row) })
+}
