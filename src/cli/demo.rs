@@ -13,7 +13,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::serve::{addresses, begin, begin_log, serve_until_told};
+use super::serve::{Told, addresses, begin, begin_log, serve_until_told};
 use super::{Common, Desk, Failure, print, ring, token};
 use crate::accounts::{Priority, Scope, Spending, TokenGrant, Tokens, User};
 use crate::authorize::Wanted;
@@ -78,6 +78,7 @@ impl Demo {
         let store = store::open(&desk.config.settings.store).await?;
         ring::prove(&*store, &vault).await?;
         let token = populate(&desk.config, &*store, &vault).await?;
+        let told = Told::listen()?;
         let running = begin(&desk.config, store, vault, Vec::new()).await?;
         let mut facts = addresses(&running);
         if desk.json {
@@ -87,7 +88,7 @@ impl Demo {
         } else {
             print::line(&welcome(facts["base_url"].as_str().unwrap_or_default(), &token))?;
         }
-        let done = serve_until_told(running).await;
+        let done = serve_until_told(running, told).await;
         simulator.stop().await;
         drop(folder);
         done

@@ -31,6 +31,8 @@ impl Serve {
         let vault = desk.vault(own).await?;
         let keys = operator_keys(&desk.config, &desk.environment)?;
         let store = store::open(&desk.config.settings.store).await?;
+        // Before anybody is answered: a signal that nobody listens for kills.
+        let told = Told::listen()?;
         let running = begin(&desk.config, store, vault, keys).await?;
         tracing::info!(
             public = %running.addresses.public,
@@ -40,7 +42,7 @@ impl Serve {
         if desk.json {
             print::line(&addresses(&running).to_string())?;
         }
-        serve_until_told(running).await
+        serve_until_told(running, told).await
     }
 }
 
@@ -95,8 +97,7 @@ pub(super) async fn begin(
 }
 
 /// Serves until SIGTERM or SIGINT, then drains. A second signal ends it at once.
-pub(super) async fn serve_until_told(running: Running) -> Result<(), Failure> {
-    let mut told = Told::listen()?;
+pub(super) async fn serve_until_told(running: Running, mut told: Told) -> Result<(), Failure> {
     told.next().await;
     tokio::select! {
         () = running.drain() => Ok(()),
@@ -108,13 +109,14 @@ pub(super) async fn serve_until_told(running: Running) -> Result<(), Failure> {
 }
 
 /// The signals that end a gateway.
-struct Told {
+pub(super) struct Told {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Told {
-    fn listen() -> Result<Self, Failure> {
+    /// Listens from now on.
+    pub(super) fn listen() -> Result<Self, Failure> {
         let no_signals = |error: io::Error| Failure::Io { what: "signals".into(), error };
         Ok(Self {
             terminate: signal(SignalKind::terminate()).map_err(no_signals)?,

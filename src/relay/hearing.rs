@@ -24,6 +24,9 @@ const LONGEST_REFILL: Duration = Duration::from_secs(60);
 /// A spent quota whose end nobody told.
 const UNKNOWN_END: Duration = Duration::from_secs(3600);
 
+/// So many accounts are remembered before what is old is let go.
+const KEPT: usize = 20_000;
+
 /// What was told last, by account.
 #[derive(Default)]
 pub(super) struct Hearing(Mutex<HashMap<AccountId, Last>>);
@@ -74,7 +77,12 @@ impl Hearing {
             return false;
         }
         let last = Last { windows: windows.to_vec(), ends, since: Stopwatch::start() };
-        known.insert(account, last);
+        if known.len() >= KEPT {
+            known.retain(|_, last| last.since.elapsed() < AGAIN);
+        }
+        if known.len() < KEPT || known.contains_key(&account) {
+            known.insert(account, last);
+        }
         true
     }
 }

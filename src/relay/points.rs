@@ -1,7 +1,8 @@
 //! Points: the operator's own keys, for callers none of whose accounts has quota left.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
@@ -17,7 +18,7 @@ use super::lease::OpenLease;
 use super::route::Route;
 use super::tried::Tried;
 use crate::accounts::{
-    Account, AccountId, EARLY_TRY, Harm, HoldAsk, HoldRefusal, PoolId, Purse, UserId, later,
+    Account, AccountId, EARLY_TRY, Harm, HoldAsk, HoldRefusal, PoolId, Purse, Rest, UserId, later,
 };
 use crate::authorize::CREDENTIAL_FIELD;
 use crate::front::{ChatRequest, Usage};
@@ -48,6 +49,9 @@ struct Key {
     account: Arc<Account>,
     /// Until then it is not tried.
     rests_until_ms: AtomicI64,
+    /// Until then it is not tried for a model. Only models with a price are bought, so
+    /// they are few.
+    blocks: Mutex<HashMap<String, i64>>,
 }
 
 impl OperatorKeys {
@@ -79,7 +83,11 @@ impl OperatorKeys {
                 created_at: clock::now(),
                 short_key: None,
             });
-            Ok::<_, SealError>(Key { account, rests_until_ms: AtomicI64::new(0) })
+            Ok::<_, SealError>(Key {
+                account,
+                rests_until_ms: AtomicI64::new(0),
+                blocks: Mutex::default(),
+            })
         };
         Ok(Self(keys.into_iter().enumerate().map(seal).collect::<Result<_, _>>()?))
     }
@@ -96,26 +104,36 @@ const NO_POOL: PoolId = PoolId(0);
 const NOBODY: UserId = UserId(0);
 
 impl Key {
-    fn rests(&self) -> bool {
-        self.rests_until_ms.load(Ordering::Relaxed) > clock::now_ms()
+    /// Whether it is left alone for this model.
+    fn rests(&self, model: &str) -> bool {
+        let now_ms = clock::now_ms();
+        let blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        self.rests_until_ms.load(Ordering::Relaxed) > now_ms
+            || blocks.get(model).is_some_and(|until_ms| *until_ms > now_ms)
     }
 
     /// Lets a failure take effect on the key.
-    fn bear(&self, failure: &Failure, now: Timestamp) {
+    fn bear(&self, failure: &Failure, model: &str, now: Timestamp) {
+        // Its operator may pay in meanwhile.
+        let longest = later(now, EARLY_TRY).as_millisecond();
+        let end = |rest: &Rest| {
+            let told = rest.at.iter().find(|at| **at > now).copied();
+            told.unwrap_or_else(|| later(now, rest.after)).as_millisecond()
+        };
         let until = match failure.consequence(now) {
-            Consequence::Harm(Harm::Rest { rest, .. }) => {
-                let told = rest.at.iter().find(|at| **at > now).copied();
-                told.unwrap_or_else(|| later(now, rest.after)).as_millisecond()
+            Consequence::BlockModel(rest) => {
+                let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+                blocks.insert(model.to_owned(), end(&rest).min(longest));
+                return;
             }
+            Consequence::Harm(Harm::Rest { rest, .. }) => end(&rest),
             Consequence::Harm(Harm::Strike { scale, .. }) if scale.forgiven == 0 => {
                 later(now, scale.first).as_millisecond()
             }
             Consequence::Harm(Harm::Stuck(_)) => now.as_millisecond() + REFUSED_REST_MS,
             _ => return,
         };
-        // Its operator may pay in meanwhile.
-        let until = until.min(later(now, EARLY_TRY).as_millisecond());
-        self.rests_until_ms.fetch_max(until, Ordering::Relaxed);
+        self.rests_until_ms.fetch_max(until.min(longest), Ordering::Relaxed);
         let (platform, class) = (&self.account.platform, failure.class());
         tracing::error!(%platform, class, "an operator's key was refused, and rests");
     }
@@ -144,7 +162,7 @@ impl Gateway {
                 if tried.has_bought_with(number) {
                     continue;
                 }
-                if key.rests() {
+                if key.rests(&hop.model.upstream) {
                     tried.points_said(PointsSaid::KeyFailed);
                     continue;
                 }
@@ -162,7 +180,7 @@ impl Gateway {
                 let used = call.use_of(&mut failure).await;
                 let (now, next) = (clock::now(), failure.next(hop));
                 call.attempt_failed(&failure, &used);
-                key.bear(&failure, now);
+                key.bear(&failure, &hop.model.upstream, now);
                 let platform = key.account.platform.clone();
                 let error =
                     failure.into_call_error(platform, AccountId::OPERATOR, Reader::Member, now);
@@ -228,6 +246,50 @@ impl Gateway {
                 }
                 Ok(None)
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::platforms::{Catalogue, ErrorClass, PlatformError};
+    use crate::vault::KeyRing;
+
+    fn key() -> Key {
+        let catalogue = Catalogue::load(&toml::Table::new()).unwrap();
+        let face = catalogue.platform("qwen").unwrap().face(None).unwrap();
+        let credential = Credential::parse(face, "sk-of-the-operator").unwrap();
+        let own = OperatorKey { platform: "qwen".into(), dialect: None, credential };
+        let ring = KeyRing::generate().unwrap().to_string();
+        let vault = Vault::new(&KeyRing::parse(&ring).unwrap());
+        OperatorKeys::seal(&vault, vec![own]).unwrap().0.remove(0)
+    }
+
+    fn spent(this_model_only: bool) -> Failure {
+        let error = PlatformError::new(ErrorClass::QuotaExhausted, "spent");
+        let retry_after = Some(Duration::from_secs(86_400));
+        Failure::Platform(PlatformError { this_model_only, retry_after, ..error })
+    }
+
+    #[test]
+    fn a_model_that_is_spent_rests_alone() {
+        let key = key();
+        key.bear(&spent(true), "qwen-plus", clock::now());
+        assert!(key.rests("qwen-plus") && !key.rests("qwen-max"));
+        key.bear(&spent(false), "qwen-max", clock::now());
+        assert!(key.rests("qwen-max") && key.rests("any"));
+    }
+
+    #[test]
+    fn no_rest_is_longer_than_until_the_operator_may_have_paid() {
+        for this_model_only in [false, true] {
+            let (key, now) = (key(), clock::now());
+            let long_ago = later(now, Duration::ZERO) - EARLY_TRY - Duration::from_secs(1);
+            key.bear(&spent(this_model_only), "qwen-plus", long_ago);
+            assert!(!key.rests("qwen-plus"), "a day was told, an hour is over");
         }
     }
 }

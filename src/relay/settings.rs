@@ -39,6 +39,8 @@ pub struct Settings {
     pub drain_time: SignedDuration,
     /// How many more tokens, by our estimate, a stream is drained for.
     pub drain_tokens: usize,
+    /// How many streams a serving thread drains at once; those beyond are cancelled.
+    pub drain_streams: usize,
     /// Of a request and of its answer, so many bytes at most are kept, where a token keeps
     /// them (`token create --keep-bodies`).
     pub kept_body_bytes: usize,
@@ -57,6 +59,7 @@ impl Default for Settings {
             on_hangup: Hangup::Cancel,
             drain_time: SignedDuration::from_secs(60),
             drain_tokens: 8192,
+            drain_streams: 256,
             kept_body_bytes: 64 << 10,
             queue: 16_384,
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,7 +23,24 @@ const KEPT: usize = 1000;
 /// A limiter for every rate in use, each over its tokens.
 pub(super) struct Rates {
     clock: Clock,
-    limiters: Mutex<HashMap<NonZeroU32, Arc<Limiter>>>,
+    limiters: Mutex<HashMap<NonZeroU32, Arc<Rate>>>,
+}
+
+/// One rate's limiter.
+struct Rate {
+    limiter: Limiter,
+    /// With more tokens than this it forgets those that rest.
+    most: AtomicUsize,
+}
+
+impl Rate {
+    /// Forgets tokens that rest, where it has grown twofold since it last did.
+    fn tidy(&self) {
+        if self.limiter.len() > self.most.load(Ordering::Relaxed) {
+            self.limiter.retain_recent();
+            self.most.store(KEPT.max(2 * self.limiter.len()), Ordering::Relaxed);
+        }
+    }
 }
 
 impl Rates {
@@ -32,21 +50,21 @@ impl Rates {
 
     /// Counts one request, or answers how long to wait.
     pub(super) fn check(&self, token: &str, per_minute: NonZeroU32) -> Result<(), Duration> {
-        let limiter = self.of(per_minute);
-        if limiter.len() > KEPT {
-            limiter.retain_recent();
-        }
+        let rate = self.of(per_minute);
+        rate.tidy();
+        let limiter = &rate.limiter;
         limiter
             .check_key(&token.to_owned())
             .map_err(|refused| refused.wait_time_from(limiter.clock().now()))
     }
 
-    fn of(&self, per_minute: NonZeroU32) -> Arc<Limiter> {
+    fn of(&self, per_minute: NonZeroU32) -> Arc<Rate> {
         let mut limiters = self.limiters.lock().unwrap_or_else(PoisonError::into_inner);
         let limiter = limiters.entry(per_minute).or_insert_with(|| {
             let clock = SinceEpoch(self.clock.clone());
             let state = DefaultKeyedStateStore::default();
-            Arc::new(RateLimiter::new(Quota::per_minute(per_minute), state, clock))
+            let limiter = RateLimiter::new(Quota::per_minute(per_minute), state, clock);
+            Arc::new(Rate { limiter, most: AtomicUsize::new(KEPT) })
         });
         limiter.clone()
     }

@@ -46,6 +46,15 @@ both! {
 }
 
 both! {
+    #[wish(drains(|relay| relay.drain_streams = 0))]
+    async fn a_stream_for_which_there_is_no_room_is_cancelled(rig: Rig) {
+        let id = hang_up(&rig, "gpt-4.1", LONG).await;
+        let record = cancelled(&rig, "openai", &id).await;
+        assert!((1..LONG / 2).contains(&record.output.0), "{record:?}");
+    }
+}
+
+both! {
     #[wish(drains(|relay| relay.drain_time = SignedDuration::from_millis(200)))]
     async fn a_drain_ends_after_its_time(rig: Rig) {
         let id = hang_up(&rig, "gpt-4.1", LONG).await;
