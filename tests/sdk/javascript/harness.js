@@ -1,12 +1,13 @@
 // Starts what the tests talk to: `tributary demo`, and a Redis of its own where a store needs one.
 
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { mkdtemp, open, readFile, rm } from "node:fs/promises";
 import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import OpenAI from "openai";
 
 const repository = fileURLToPath(new URL("../../../", import.meta.url));
@@ -33,17 +34,25 @@ export async function startDemo(store) {
   const folder = await mkdtemp(path.join(os.tmpdir(), "tributary-js-"));
   const redis = store === "redis" ? await startRedis(folder) : undefined;
   const url = redis?.url ?? `sqlite:${path.join(folder, "tributary.db")}`;
+  const environment = { PATH: process.env.PATH, HOME: folder, XDG_CONFIG_HOME: folder };
   const child = await Child.start(
     "gateway",
     [binary, "demo", "--json", "--listen", "127.0.0.1:0", "--store", url],
     folder,
-    { PATH: process.env.PATH, HOME: folder, XDG_CONFIG_HOME: folder },
+    environment,
   );
   const facts = JSON.parse(await until(() => child.firstLine(), "the demo to print its line", 60));
 
   return {
     token: facts.token,
     baseURL: facts.base_url,
+    /** A token of the demo's user with these scopes. */
+    async tokenFor(scopes) {
+      const words = ["token", "create", "--user", "demo", "--scopes", scopes, "--json"];
+      const env = { ...environment, TRIBUTARY_STORE__URL: url, TRIBUTARY_OPERATOR__LISTEN: new URL(facts.operator_url).host };
+      const { stdout } = await promisify(execFile)(binary, words, { cwd: folder, env });
+      return JSON.parse(stdout).token;
+    },
     platform(name) {
       const { on = name, ...face } = faces[name] ?? {};
       return new Simulated(on, { ...facts.platforms[on], ...face });

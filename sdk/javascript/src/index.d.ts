@@ -1,0 +1,209 @@
+import type OpenAI from 'openai';
+import type { APIPromise, ClientOptions as OpenAIOptions } from 'openai';
+import type { Stream } from 'openai/core/streaming';
+import type {
+  ChatCompletion,
+  ChatCompletionChunk,
+  ChatCompletionCreateParamsNonStreaming,
+  ChatCompletionCreateParamsStreaming,
+} from 'openai/resources/chat/completions';
+
+/** Options of the client; those that are not here are OpenAI's own. */
+export interface ClientOptions extends Omit<OpenAIOptions, 'apiKey' | 'baseURL'> {
+  /** The gateway's token; else AI_CREATOR_API_KEY. */
+  apiKey?: string;
+  /** The gateway's origin; else AI_CREATOR_BASE_URL, else http://127.0.0.1:8080. */
+  baseURL?: string;
+}
+
+/** A gateway's surface. */
+export class OAuthClient {
+  constructor(options?: ClientOptions);
+  /** Accounts, and calls on one of them. */
+  readonly oauth: OAuth;
+  /** The gateway's OpenAI surface. */
+  readonly openai: OpenAI;
+}
+
+/** A limit over a period, and what was used of it. Counts are tokens, times RFC 3339. */
+export interface Window {
+  period: string;
+  zone: string | null;
+  limit: number | null;
+  limit_from: string | null;
+  used: number;
+  leased: number;
+  resets_at: string | null;
+  reset_told: boolean;
+}
+
+/** A bound account. */
+export interface Account {
+  id: number;
+  name: string;
+  account_name: string;
+  platform: string;
+  dialect: string | null;
+  priority: number;
+  status: 'active' | 'cooling' | 'expired' | 'banned' | 'locked' | 'disabled';
+  reason: string | null;
+  until: string | null;
+  fix: string | null;
+  quota_used: number;
+  quota_total: number | null;
+  remaining: number | null;
+  windows: Window[];
+  last_used_at: string | null;
+  expires_at: string | null;
+  created_at: string;
+}
+
+/** A platform, and what binds an account on it. */
+export interface Platform {
+  id: string;
+  name: string;
+  available: boolean;
+  methods: {
+    method: string;
+    dialect: string;
+    scheme: string | null;
+    fields: string[];
+    optional: string[];
+    help: string;
+    get: string;
+  }[];
+  default_model: string | null;
+  models: { id: string; context_length: number | null; max_output_tokens: number | null }[];
+  windows: { period: string; zone: string | null; limit: number | null }[];
+}
+
+/** What trying an account's credential came to, and what to do. */
+export interface Check {
+  id: number;
+  verdict: 'valid' | 'expired' | 'banned' | 'exhausted' | 'limited' | 'unreachable' | 'unknown' | 'locked';
+  saw: string;
+  fix: string | null;
+  status: string;
+}
+
+/** One call on an account. */
+export interface UsageRecord {
+  id: string;
+  at: string;
+  model: string;
+  upstream_model: string | null;
+  streamed: boolean;
+  input_tokens: number;
+  output_tokens: number;
+  cached_tokens: number;
+  reasoning_tokens: number;
+  total_tokens: number;
+  charged_tokens: number;
+  estimated: boolean;
+  error: string | null;
+  outcome: string;
+  latency_ms: number;
+  first_byte_ms: number | null;
+  request: string | null;
+  response: string | null;
+  is_cut: boolean;
+}
+
+/** A page; `next` is the `before` of the next one. */
+export interface Page<T> {
+  data: T[];
+  has_more: boolean;
+  next: string | null;
+}
+
+export interface Usage {
+  from: string;
+  to: string;
+  by: string[];
+  data: {
+    day?: string;
+    token?: number;
+    account?: number | null;
+    platform?: string | null;
+    model?: string;
+    calls: number;
+    attempts: number;
+    input: number;
+    cache_read: number;
+    cache_write: number;
+    output: number;
+    reasoning: number;
+    exact: number;
+    estimated: number;
+  }[];
+}
+
+export interface Balance {
+  balance: string;
+  held: string;
+  spending: 'fallback' | 'never';
+}
+
+/** The token: its limits, what it used, its resets. */
+export interface Me {
+  user: number;
+  token: {
+    id: number;
+    name: string;
+    prefix: string;
+    last_four: string;
+    scopes: string[];
+    created_at: string;
+    expires_at: string | null;
+  };
+  limits: {
+    models: string[];
+    platforms: string[];
+    requests_per_minute: number | null;
+    tokens_per_day: number | null;
+  };
+  day: { used: number; held: number; left: number | null; resets_at: string | null };
+  points: Balance;
+}
+
+export interface Points extends Page<{ at: string; kind: string; points: string; balance: string; note: string }> {
+  points: Balance;
+}
+
+type On<T> = Omit<T, 'model'> & { accountId: number; model?: string };
+
+/** What `client.oauth` does. Every failure is OpenAI's `APIError`. */
+export class OAuth {
+  /** A completion on one account; without `model`, by its platform's default. */
+  chatCompletion(body: On<ChatCompletionCreateParamsNonStreaming>): APIPromise<ChatCompletion>;
+  chatCompletion(body: On<ChatCompletionCreateParamsStreaming>): APIPromise<Stream<ChatCompletionChunk>>;
+  listPlatforms(): Promise<Platform[]>;
+  listAccounts(query?: { platform?: string }): Promise<Account[]>;
+  getAccount(accountId: number): APIPromise<Account>;
+  /** Binds an account by a documented key, or by the fields that its platform wants. */
+  addAccount(
+    account: { platform: string; accountName: string; dialect?: string; limit?: number; priority?: number } & (
+      | { key: string }
+      | { credentials: Record<string, string> }
+    ),
+  ): APIPromise<Account>;
+  updateAccount(
+    accountId: number,
+    change: { accountName?: string; enabled?: boolean; limit?: number; priority?: number },
+  ): APIPromise<Account>;
+  /** Deletes an account with all its records. */
+  deleteAccount(accountId: number): Promise<void>;
+  /** Tries an account's credential where that is free. */
+  checkAccount(accountId: number): APIPromise<Check>;
+  accountUsage(accountId: number, page?: { before?: string; limit?: number }): APIPromise<Page<UsageRecord>>;
+  iterAccountUsage(accountId: number): AsyncGenerator<UsageRecord, void>;
+  /** Where a platform offers no login, the error (`method_not_offered`) says which key binds. */
+  authorize(account: { platform: string; accountName: string; method?: string }): APIPromise<unknown>;
+  me(): APIPromise<Me>;
+  usage(query?: {
+    from?: string;
+    to?: string;
+    by?: ('day' | 'model' | 'platform' | 'account' | 'token')[];
+  }): APIPromise<Usage>;
+  points(page?: { before?: string; limit?: number }): APIPromise<Points>;
+}

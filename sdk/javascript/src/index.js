@@ -1,0 +1,93 @@
+// A Tributary gateway's calls and accounts, over the official OpenAI package: answers,
+// streams, retries and errors are that package's own.
+
+import OpenAI from 'openai';
+
+const LOCAL = 'http://127.0.0.1:8080';
+
+export class OAuthClient {
+  /** @param {import('./index.js').ClientOptions} [options] */
+  constructor({ apiKey, baseURL, ...options } = {}) {
+    const key = apiKey ?? process.env.AI_CREATOR_API_KEY;
+    if (!key) throw new OpenAI.OpenAIError("Give the gateway's token as apiKey, or in AI_CREATOR_API_KEY.");
+    const given = baseURL ?? process.env.AI_CREATOR_BASE_URL ?? LOCAL;
+    const origin = given.replace(/\/+$/, '').replace(/\/v1$/, '').replace(/\/api$/, '');
+    this.openai = new OpenAI({ apiKey: key, baseURL: `${origin}/v1`, ...options });
+    this.oauth = new OAuth(this.openai.withOptions({ baseURL: `${origin}/api/v1` }));
+  }
+}
+
+export class OAuth {
+  #client;
+
+  /** @param {OpenAI} client */
+  constructor(client) {
+    this.#client = client;
+  }
+
+  chatCompletion({ accountId, ...body }) {
+    const stream = body.stream ?? false;
+    return this.#client.post('/oauth/chat/completions', { body: { ...body, account_id: accountId, stream }, stream });
+  }
+
+  async listPlatforms() {
+    return (await this.#client.get('/oauth/platforms')).data;
+  }
+
+  async listAccounts({ platform } = {}) {
+    return (await this.#client.get('/oauth/accounts', { query: { platform } })).data;
+  }
+
+  getAccount(accountId) {
+    return this.#client.get(path(accountId));
+  }
+
+  addAccount({ platform, accountName, ...more }) {
+    return this.#client.post('/oauth/accounts', { body: { platform, account_name: accountName, ...more } });
+  }
+
+  updateAccount(accountId, { accountName, ...more }) {
+    return this.#client.patch(path(accountId), { body: { account_name: accountName, ...more } });
+  }
+
+  async deleteAccount(accountId) {
+    await this.#client.delete(path(accountId), { headers: { Accept: '*/*' } });
+  }
+
+  checkAccount(accountId) {
+    return this.#client.post(`${path(accountId)}/check`);
+  }
+
+  accountUsage(accountId, { before, limit } = {}) {
+    return this.#client.get(`${path(accountId)}/usage`, { query: { before, limit } });
+  }
+
+  async *iterAccountUsage(accountId) {
+    for (let before; ; ) {
+      const page = await this.accountUsage(accountId, { before });
+      yield* page.data;
+      if (!page.has_more || page.next == null) return;
+      before = page.next;
+    }
+  }
+
+  authorize({ platform, accountName, ...more }) {
+    return this.#client.post('/oauth/accounts/authorize', { body: { platform, account_name: accountName, ...more } });
+  }
+
+  me() {
+    return this.#client.get('/me');
+  }
+
+  usage({ from, to, by } = {}) {
+    return this.#client.get('/usage', { query: { from, to, by: by?.join(',') } });
+  }
+
+  points({ before, limit } = {}) {
+    return this.#client.get('/points', { query: { before, limit } });
+  }
+}
+
+function path(accountId) {
+  return `/oauth/accounts/${encodeURIComponent(accountId)}`;
+}

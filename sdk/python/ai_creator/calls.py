@@ -1,0 +1,34 @@
+"""What both clients make of their arguments."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from openai._types import RequestOptions
+
+NOTHING: type[None] = type(None)
+
+
+def given(**fields: Any) -> dict[str, Any]:
+    """The fields that were given."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def query(**fields: Any) -> RequestOptions:
+    """Options of a request with these parameters."""
+    params = given(**fields)
+    by = params.get("by")
+    if by is not None and not isinstance(by, str):
+        params["by"] = ",".join(by)
+    return {"params": params}
+
+
+def account(id: int, *more: str) -> str:
+    """An account's path."""
+    return "/".join(["/oauth/accounts", str(id), *more])
+
+
+def secret(key: str | None, credentials: Mapping[str, str] | None) -> dict[str, Any]:
+    """An account's key, or the fields that its platform wants together."""
+    if (key is None) == (credentials is None):
+        raise ValueError("Give either key or credentials.")
+    return given(key=key, credentials=credentials)

@@ -1,0 +1,172 @@
+"""Accounts, and calls on one of them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, overload
+
+from openai import OpenAI, Stream
+from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessageParam
+
+from . import types
+from .calls import NOTHING, account, given, query, secret
+
+
+class OAuth:
+    """What ``client.oauth`` does. Every failure is an :class:`openai.APIError`."""
+
+    def __init__(self, client: OpenAI) -> None:
+        self._client = client
+
+    # Calls.
+
+    @overload
+    def chat_completion(
+        self,
+        *,
+        account_id: int,
+        messages: Iterable[ChatCompletionMessageParam],
+        model: str | None = None,
+        stream: Literal[False] = False,
+        **more: Any,
+    ) -> ChatCompletion: ...
+
+    @overload
+    def chat_completion(
+        self,
+        *,
+        account_id: int,
+        messages: Iterable[ChatCompletionMessageParam],
+        model: str | None = None,
+        stream: Literal[True],
+        **more: Any,
+    ) -> Stream[ChatCompletionChunk]: ...
+
+    @overload
+    def chat_completion(
+        self,
+        *,
+        account_id: int,
+        messages: Iterable[ChatCompletionMessageParam],
+        model: str | None = None,
+        stream: bool,
+        **more: Any,
+    ) -> ChatCompletion | Stream[ChatCompletionChunk]: ...
+
+    def chat_completion(
+        self,
+        *,
+        account_id: int,
+        messages: Iterable[ChatCompletionMessageParam],
+        model: str | None = None,
+        stream: bool = False,
+        **more: Any,
+    ) -> ChatCompletion | Stream[ChatCompletionChunk]:
+        """A completion on one account; without ``model``, by its platform's default.
+
+        ``more`` is what OpenAI's chat completions take: ``tools``, ``temperature`` and so on.
+        """
+        asked = given(account_id=account_id, messages=list(messages), model=model)
+        return self._client.post(
+            "/oauth/chat/completions",
+            body={**asked, **more, "stream": stream},
+            cast_to=ChatCompletion,
+            stream=stream,
+            stream_cls=Stream[ChatCompletionChunk],
+        )
+
+    # Accounts.
+
+    def list_platforms(self) -> list[types.Platform]:
+        """Platforms, and what binds an account on them."""
+        return self._client.get("/oauth/platforms", cast_to=types.Platforms).data
+
+    def list_accounts(self, platform: str | None = None) -> list[types.Account]:
+        """The caller's accounts, of one platform or of all."""
+        options = query(platform=platform)
+        return self._client.get("/oauth/accounts", cast_to=types.Accounts, options=options).data
+
+    def get_account(self, account_id: int) -> types.Account:
+        """One account."""
+        return self._client.get(account(account_id), cast_to=types.Account)
+
+    def add_account(
+        self,
+        *,
+        platform: str,
+        account_name: str,
+        key: str | None = None,
+        credentials: Mapping[str, str] | None = None,
+        dialect: str | None = None,
+        limit: int | None = None,
+        priority: int | None = None,
+    ) -> types.Account:
+        """Binds an account by a documented key, or by the fields that its platform wants."""
+        asked = given(platform=platform, account_name=account_name, dialect=dialect, limit=limit, priority=priority)
+        return self._client.post(
+            "/oauth/accounts", body={**asked, **secret(key, credentials)}, cast_to=types.Account
+        )
+
+    def update_account(
+        self,
+        account_id: int,
+        *,
+        account_name: str | None = None,
+        enabled: bool | None = None,
+        limit: int | None = None,
+        priority: int | None = None,
+    ) -> types.Account:
+        """Renames, enables, disables, limits an account."""
+        asked = given(account_name=account_name, enabled=enabled, limit=limit, priority=priority)
+        return self._client.patch(account(account_id), body=asked, cast_to=types.Account)
+
+    def delete_account(self, account_id: int) -> None:
+        """Deletes an account with all its records."""
+        self._client.delete(account(account_id), cast_to=NOTHING)
+
+    def check_account(self, account_id: int) -> types.Check:
+        """Tries an account's credential where that is free."""
+        return self._client.post(account(account_id, "check"), cast_to=types.Check)
+
+    def account_usage(
+        self, account_id: int, *, before: str | None = None, limit: int | None = None
+    ) -> types.Records:
+        """A page of the caller's calls on an account, newest first."""
+        options = query(before=before, limit=limit)
+        return self._client.get(account(account_id, "usage"), cast_to=types.Records, options=options)
+
+    def iter_account_usage(self, account_id: int) -> Iterator[types.Record]:
+        """All of the caller's calls on an account, newest first, page by page."""
+        before: str | None = None
+        while True:
+            page = self.account_usage(account_id, before=before)
+            yield from page.data
+            if not page.has_more or page.next is None:
+                return
+            before = page.next
+
+    def authorize(self, *, platform: str, account_name: str, **more: Any) -> dict[str, Any]:
+        """Begins to bind an account by a login. Where its platform offers none, the error
+        (``method_not_offered``) says which key binds one instead."""
+        asked = {"platform": platform, "account_name": account_name, **more}
+        return self._client.post("/oauth/accounts/authorize", body=asked, cast_to=dict[str, Any])
+
+    # Reports.
+
+    def me(self) -> types.Me:
+        """The token: its limits, what it used, its resets."""
+        return self._client.get("/me", cast_to=types.Me)
+
+    def usage(
+        self,
+        *,
+        first: str | None = None,
+        last: str | None = None,
+        by: Sequence[str] | None = None,
+    ) -> types.Usage:
+        """What the caller's calls add up to, from a day to a day, told apart ``by`` some of
+        ``day``, ``model``, ``platform``, ``account``, ``token``."""
+        options = query(**{"from": first, "to": last, "by": by})
+        return self._client.get("/usage", cast_to=types.Usage, options=options)
+
+    def points(self, *, before: str | None = None, limit: int | None = None) -> types.Points:
+        """The caller's balance of points, and a page of its ledger."""
+        return self._client.get("/points", cast_to=types.Points, options=query(before=before, limit=limit))

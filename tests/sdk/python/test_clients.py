@@ -1,0 +1,165 @@
+"""The package `ai_creator` against a running gateway: every method, sync and awaited."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import openai
+import pytest
+from openai import Stream
+from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
+
+from ai_creator import AsyncOAuthClient, OAuthClient
+from harness import Demo
+
+REPOSITORY = Path(__file__).parents[3]
+KEY = "0123456789abcdef0123456789abcd01.0123456789demo01"  # one that the simulated GLM takes
+QUESTION: list[ChatCompletionMessageParam] = [{"role": "user", "content": "你好"}]
+
+
+@pytest.fixture
+def token(fresh: Demo) -> str:
+    scopes = "chat,accounts:read,accounts:write"
+    return str(fresh.command("token", "create", "--user", "demo", "--scopes", scopes)["token"])
+
+
+@pytest.fixture
+def client(fresh: Demo, token: str) -> Iterator[OAuthClient]:
+    origin = fresh.base_url.removesuffix("/v1")
+    with OAuthClient(api_key=token, base_url=origin, max_retries=0) as client:
+        yield client
+
+
+def test_the_guides_snippet(fresh: Demo, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AI_CREATOR_BASE_URL", fresh.base_url.removesuffix("/v1"))
+    client = OAuthClient(api_key=token)
+    accounts = client.oauth.list_accounts()
+    assert [account.id for account in accounts][0] == 1
+    response = client.oauth.chat_completion(
+        account_id=1, messages=[{"role": "user", "content": "Hello"}], model="qwen-plus"
+    )
+    assert response.choices[0].message.content
+    client.close()
+
+
+def test_whole_and_streamed_are_openais_own(client: OAuthClient) -> None:
+    account = client.oauth.list_accounts("ernie")[0]
+    whole = client.oauth.chat_completion(account_id=account.id, messages=QUESTION, temperature=0.5)
+    assert type(whole) is ChatCompletion and whole.usage
+    with client.oauth.chat_completion(account_id=account.id, messages=QUESTION, stream=True) as stream:
+        assert isinstance(stream, Stream)
+        text = "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
+    assert text == whole.choices[0].message.content
+    assert client.openai.chat.completions.create(model="qwen-plus", messages=QUESTION).choices
+
+
+def test_an_account_from_its_key_to_its_end(client: OAuthClient) -> None:
+    oauth = client.oauth
+    platform = next(platform for platform in oauth.list_platforms() if platform.id == "glm")
+    assert platform.available and platform.methods[0].fields == ["key"] and platform.default_model
+
+    account = oauth.add_account(platform="glm", account_name="mine", key=KEY, limit=5000)
+    assert (account.status, account.quota_total) == ("active", 5000)
+    assert oauth.check_account(account.id).verdict == "valid"
+    changed = oauth.update_account(account.id, account_name="yours", enabled=False, priority=3)
+    assert (changed.account_name, changed.status, changed.priority) == ("yours", "disabled", 3)
+    assert oauth.update_account(account.id, enabled=True).status == "active"
+
+    answers = [oauth.chat_completion(account_id=account.id, messages=QUESTION) for _ in range(3)]
+    used = sum(answer.usage.total_tokens for answer in answers if answer.usage)
+    while (shown := oauth.get_account(account.id)).quota_used < used:
+        pass
+    assert (shown.quota_used, shown.remaining) == (used, 5000 - used)
+    while len(records := list(oauth.iter_account_usage(account.id))) < 3:
+        pass
+    assert sum(record.total_tokens for record in records) == used
+    first = oauth.account_usage(account.id, limit=2)
+    assert [record.id for record in first.data] == [record.id for record in records[:2]] and first.has_more
+    rest = oauth.account_usage(account.id, before=first.next)
+    assert [record.id for record in rest.data] == [records[2].id] and not rest.has_more
+    by_account = oauth.usage(by=["account", "model"])
+    assert next(row.calls for row in by_account.data if row.account == account.id) == 3
+
+    oauth.delete_account(account.id)
+    with pytest.raises(openai.NotFoundError) as missing:
+        oauth.get_account(account.id)
+    assert missing.value.code == "account_not_found"
+
+
+def test_the_token_tells_of_itself(client: OAuthClient, token: str) -> None:
+    me = client.oauth.me()
+    assert me.token.last_four == token[-4:] and "accounts:write" in me.token.scopes
+    assert client.oauth.points().points.balance == me.points.balance
+
+
+def test_refusals_are_openais_errors(fresh: Demo, client: OAuthClient) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.oauth.authorize(platform="qwen", account_name="mine")
+    assert refused.value.code == "method_not_offered"
+    with pytest.raises(ValueError, match="either key or credentials"):
+        client.oauth.add_account(platform="glm", account_name="none")
+    reader = OAuthClient(api_key=fresh.token, base_url=fresh.base_url)
+    with pytest.raises(openai.PermissionDeniedError):
+        reader.oauth.delete_account(1)
+    stranger = OAuthClient(api_key="tb_unknown", base_url=fresh.base_url)
+    with pytest.raises(openai.AuthenticationError):
+        stranger.oauth.me()
+    reader.close()
+    stranger.close()
+
+
+async def test_the_same_is_awaited(fresh: Demo, token: str) -> None:
+    async with AsyncOAuthClient(api_key=token, base_url=fresh.base_url, max_retries=0) as client:
+        oauth = client.oauth
+        account = await oauth.add_account(platform="glm", account_name="mine", credentials={"key": KEY})
+        assert account in [*await oauth.list_accounts(), account] and await oauth.list_platforms()
+        whole = await oauth.chat_completion(account_id=account.id, messages=QUESTION)
+        stream = await oauth.chat_completion(account_id=account.id, messages=QUESTION, stream=True)
+        text = [chunk.choices[0].delta.content or "" async for chunk in stream if chunk.choices]
+        assert "".join(text) == whole.choices[0].message.content
+        while len([record.id async for record in oauth.iter_account_usage(account.id)]) < 2:
+            pass
+        assert (await oauth.account_usage(account.id)).data and (await oauth.usage()).data
+        assert (await oauth.check_account(account.id)).verdict == "valid"
+        assert (await oauth.update_account(account.id, priority=1)).priority == 1
+        assert (await oauth.me()).user and (await oauth.points()).points
+        with pytest.raises(openai.BadRequestError):
+            await oauth.authorize(platform="qwen", account_name="mine")
+        await oauth.delete_account(account.id)
+        with pytest.raises(openai.NotFoundError):
+            await oauth.get_account(account.id)
+
+
+def test_a_client_needs_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AI_CREATOR_API_KEY", raising=False)
+    with pytest.raises(openai.OpenAIError, match="AI_CREATOR_API_KEY"):
+        OAuthClient()
+
+
+def test_types_are_strict(tmp_path: Path) -> None:
+    user = tmp_path / "user.py"
+    user.write_text(
+        "from ai_creator import OAuthClient\n"
+        "client = OAuthClient(api_key='k')\n"
+        "whole = client.oauth.chat_completion(account_id=1, messages=[])\n"
+        "reveal_type(whole)\n"
+        "reveal_type(client.oauth.chat_completion(account_id=1, messages=[], stream=True))\n"
+        "reveal_type(client.oauth.list_accounts()[0].quota_total)\n"
+    )
+    package = REPOSITORY / "sdk/python/ai_creator"
+    mypy = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache")]
+    done = subprocess.run([*mypy, str(package), str(user)], capture_output=True, text=True, cwd=package.parent)
+    assert done.returncode == 0, done.stdout
+    told = [line.partition('"')[2].rstrip('"') for line in done.stdout.splitlines() if "Revealed" in line]
+    assert [words.replace("builtins.", "").rsplit(".", 1)[-1] for words in told[:1]] == ["ChatCompletion"]
+    assert "Stream[" in told[1] and told[2] == "int | None", told
+
+
+def test_pip_installs_it_from_its_folder(tmp_path: Path) -> None:
+    source = shutil.copytree(REPOSITORY / "sdk/python", tmp_path / "source")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(tmp_path / "there")]
+    done = subprocess.run([*pip, str(source)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "there/ai_creator/py.typed").is_file()
