@@ -137,7 +137,6 @@ fn unbound(error: Unbound) -> ApiError {
     match error {
         Unbound::BadName => bad_name(),
         Unbound::UnknownPlatform { .. } => refused("unknown_platform", "platform", said),
-        Unbound::NotSpoken { .. } => bad("platform", said),
         Unbound::NoDialect { spoken, .. } => {
             bad("dialect", format!("{said} It can be: {}.", spoken.join(", ")))
         }

@@ -19,8 +19,6 @@ use crate::relay::Caller;
 pub struct PlatformView {
     id: String,
     name: String,
-    /// Whether accounts on it can be bound and called.
-    available: bool,
     /// How an account is bound.
     methods: Vec<MethodView>,
     /// The model of requests that name none.
@@ -87,13 +85,13 @@ pub(super) fn known<'a>(
 
 impl PlatformView {
     fn of(platform: &Platform) -> Self {
-        let spoken = platform.faces.iter().filter(|face| face.dialect.is_spoken());
-        let methods = spoken
+        let methods = platform
+            .faces
+            .iter()
             .flat_map(|face| face.credential.rows().map(move |row| MethodView::of(face, row)));
         Self {
             id: platform.id.clone(),
             name: platform.name.clone(),
-            available: platform.is_available(),
             methods: methods.collect(),
             default_model: platform.default_model.clone(),
             models: platform.models.iter().map(|model| ModelView::of(model)).collect(),

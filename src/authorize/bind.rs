@@ -48,12 +48,6 @@ pub enum Unbound {
         /// What there is.
         known: Vec<String>,
     },
-    /// The platform is known, and not spoken to.
-    #[error("{platform} is listed, but this version does not speak its dialect")]
-    NotSpoken {
-        /// The platform's name.
-        platform: String,
-    },
     /// The platform is not reached in this dialect.
     #[error("{platform} is not reached in `{dialect}`")]
     NoDialect {
@@ -147,9 +141,6 @@ impl<'a> Wanted<'a> {
                 id: self.platform.to_owned(),
                 known: catalogue.platforms().map(|known| known.id.clone()).collect(),
             })?;
-        if !platform.is_available() {
-            return Err(Unbound::NotSpoken { platform: platform.name.clone() });
-        }
         if self.limit.is_some() && platform.windows.is_empty() {
             return Err(Unbound::NoWindow { platform: platform.name.clone() });
         }
@@ -166,9 +157,9 @@ impl Target<'_> {
     /// [`Unbound::BadKey`].
     pub fn with_key(self, text: &str) -> Result<Ready, Unbound> {
         let Self { wanted, platform, face: named } = self;
-        let spoken = spoken(&platform).filter(|_| named.is_none());
+        let any = platform.faces.iter().filter(|_| named.is_none());
         let mut refused = None;
-        for face in named.iter().chain(spoken) {
+        for face in named.iter().chain(any) {
             match Credential::parse(face, text) {
                 Ok(credential) => {
                     let account = Fixed {
@@ -182,7 +173,7 @@ impl Target<'_> {
                 Err(error) => _ = refused.get_or_insert((error, face)),
             }
         }
-        let (error, face) = refused.expect("an available platform has a face that is spoken");
+        let (error, face) = refused.expect("a platform has a face");
         let help = key_help(&face.credential);
         Err(Unbound::BadKey { platform: platform.name.clone(), error, help })
     }
@@ -246,17 +237,12 @@ impl Ready {
     }
 }
 
-fn spoken(platform: &Platform) -> impl Iterator<Item = &Arc<Face>> {
-    platform.faces.iter().filter(|face| face.dialect.is_spoken())
-}
-
 fn named(platform: &Platform, name: &str) -> Result<Arc<Face>, Unbound> {
     let face = DialectName::named(name).and_then(|dialect| platform.face(Some(dialect)));
-    let face = face.filter(|face| face.dialect.is_spoken());
     face.cloned().ok_or_else(|| Unbound::NoDialect {
         platform: platform.name.clone(),
         dialect: name.to_owned(),
-        spoken: spoken(platform).map(|face| face.dialect.as_str()).collect(),
+        spoken: platform.faces.iter().map(|face| face.dialect.as_str()).collect(),
     })
 }
 

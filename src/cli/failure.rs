@@ -138,9 +138,6 @@ impl From<Unbound> for Failure {
                 let fix = format!("Known are: {known}. [platforms.{id}] in gateway.toml adds one.");
                 Self::usage(what, fix)
             }
-            Unbound::NotSpoken { .. } => {
-                Self::other(what, "A later version will; nothing was bound.")
-            }
             Unbound::NoDialect { spoken, .. } => {
                 Self::usage(what, format!("It can be: {}.", spoken.join(", ")))
             }

@@ -63,13 +63,13 @@ pub enum StreamEnd {
 
 impl Exchange {
     /// Refuses a request for what this model can't do there by any face, so that nothing is leased or
-    /// sent for it. A platform that this build doesn't speak to refuses nothing.
+    /// sent for it.
     ///
     /// # Errors
     /// The field that asks for it.
     pub fn check(platform: &Platform, model: &Model, ask: &ChatRequest) -> Result<(), BadRequest> {
-        let spoken = platform.faces.iter().filter(|face| face.dialect.is_spoken());
-        let reached = spoken.filter_map(|face| Some((face, model.reach(face.dialect)?)));
+        let faces = platform.faces.iter();
+        let reached = faces.filter_map(|face| Some((face, model.reach(face.dialect)?)));
         let mut lack = Ok(());
         for (face, reach) in reached {
             let able = pivot::check(&platform.id, face, model, reach, ask);
@@ -95,16 +95,19 @@ impl Exchange {
         ask: &ChatRequest,
         created: i64,
     ) -> Result<(Exchange, UpstreamRequest), BadRequest> {
-        let unspoken = || {
-            let message =
-                format!("{} can't be reached by {} yet.", platform.id, face.dialect.as_str());
+        let dialect = face.dialect;
+        let reach = model.reach(dialect).ok_or_else(|| {
+            let message = format!(
+                "{}: '{}' is not reached by {}.",
+                platform.id,
+                model.name,
+                dialect.as_str()
+            );
             BadRequest::field("model", message)
-        };
-        let reach = model.reach(face.dialect).ok_or_else(unspoken)?;
-        let begin = face.dialect.begin().ok_or_else(unspoken)?;
+        })?;
         pivot::check(&platform.id, face, model, reach, ask)?;
         let attempt = Attempt { platform, face, model, reach, ask, created };
-        let (translation, request) = begin(&attempt)?;
+        let (translation, request) = (dialect.begin())(&attempt)?;
         Ok((Exchange { translation }, request))
     }
 

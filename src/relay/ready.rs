@@ -91,6 +91,6 @@ fn no_key(error: KeyError) -> Failure {
 
 fn no_face(account: &Account) -> Failure {
     let dialect = account.dialect.as_deref().unwrap_or("any dialect");
-    let reason = format!("this build does not speak {dialect} with {}", account.platform);
+    let reason = format!("{} is not reached by {dialect}", account.platform);
     Failure::Unusable(reason)
 }

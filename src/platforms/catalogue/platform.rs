@@ -149,8 +149,7 @@ impl Platform {
         credential: &Credential,
     ) -> &'a Arc<Face> {
         let reaches = |face: &&Arc<Face>| model.reach(face.dialect).is_some();
-        let mut spoken = self.faces.iter().filter(|face| face.dialect.is_spoken());
-        let other = || spoken.find(|face| reaches(face) && credential.fits(face));
+        let other = || self.faces.iter().find(|face| reaches(face) && credential.fits(face));
         Some(own).filter(reaches).or_else(other).unwrap_or(own)
     }
 
@@ -164,8 +163,7 @@ impl Platform {
         if dialect.is_some() {
             return self.face(dialect);
         }
-        let spoken = self.faces.iter().filter(|face| face.dialect.is_spoken());
-        spoken.clone().find(|face| credential.fits(face)).or_else(|| self.faces.first())
+        self.faces.iter().find(|face| credential.fits(face)).or_else(|| self.faces.first())
     }
 
     /// Whether a credential may be sent to an address.
@@ -173,11 +171,6 @@ impl Platform {
         self.api_origins.iter().any(|origin| {
             origin.scheme() == address.scheme() && origin.authority() == address.authority()
         })
-    }
-
-    /// Whether this build speaks one of its dialects.
-    pub fn is_available(&self) -> bool {
-        self.faces.iter().any(|face| face.dialect.is_spoken())
     }
 
     /// A listed model by the caller's or the platform's name.

@@ -25,7 +25,6 @@ fn every_built_in_platform_has_what_a_person_and_the_gateway_need() {
         assert!(platform.model(default).is_some(), "{}: {default}", platform.id);
         let face = platform.face(None).unwrap();
         assert!(!face.credential.help.is_empty() && !face.credential.get.is_empty());
-        assert!(platform.is_available(), "{}", platform.id);
     }
 }
 
@@ -141,7 +140,6 @@ fn a_platform_in_gateway_toml_alone_works() {
     .unwrap();
     let platform = catalogue.platform("deepseek").unwrap();
     assert_eq!(platform.default_model.as_deref(), Some("deepseek-chat"));
-    assert!(platform.is_available());
     let model = platform.model("deepseek-chat").unwrap();
     let reach = model.reach(DialectName::OpenaiChat).unwrap();
     assert_eq!(reach.url, "https://api.deepseek.com/v1/chat/completions");

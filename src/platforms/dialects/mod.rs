@@ -22,7 +22,7 @@ use super::{Answer, Face, Fed, Model, Platform, PlatformError, Reach, UpstreamRe
 use crate::front::{BadRequest, ByteCensus, ChatRequest, Produced, Usage};
 
 /// The table of dialects: name in Rust, name in `gateway.toml`, path under a face's base
-/// unless a model has its own, and what begins an attempt, where this build speaks it.
+/// unless a model has its own, and what begins an attempt.
 macro_rules! dialects {
     ($($(#[$doc:meta])* $name:ident = $word:literal at $path:literal by $begin:expr;)*) => {
         /// A wire format's name, as it stands in `gateway.toml`.
@@ -44,8 +44,8 @@ macro_rules! dialects {
                 match self { $(DialectName::$name => $word,)* }
             }
 
-            /// What begins an attempt in it, where this build speaks it.
-            pub(super) fn begin(self) -> Option<Begin> {
+            /// What begins an attempt in it.
+            pub(super) fn begin(self) -> Begin {
                 match self { $(DialectName::$name => $begin,)* }
             }
         }
@@ -54,16 +54,16 @@ macro_rules! dialects {
 
 dialects! {
     /// OpenAI chat completions, and what is nearly that.
-    OpenaiChat = "openai_chat" at "chat/completions" by Some(openai_chat::begin);
+    OpenaiChat = "openai_chat" at "chat/completions" by openai_chat::begin;
     /// OpenAI Responses.
-    OpenaiResponses = "openai_responses" at "responses" by Some(openai_responses::begin);
+    OpenaiResponses = "openai_responses" at "responses" by openai_responses::begin;
     /// Anthropic Messages.
-    AnthropicMessages = "anthropic_messages" at "messages" by Some(anthropic_messages::begin);
+    AnthropicMessages = "anthropic_messages" at "messages" by anthropic_messages::begin;
     /// Alibaba's native DashScope.
     Dashscope = "dashscope" at "services/aigc/text-generation/generation"
-        by Some(dashscope::begin);
+        by dashscope::begin;
     /// iFlytek Spark over WebSocket.
-    SparkWs = "spark_ws" at "" by Some(spark_ws::begin);
+    SparkWs = "spark_ws" at "" by spark_ws::begin;
 }
 
 impl DialectName {
@@ -71,11 +71,6 @@ impl DialectName {
     pub fn named(name: &str) -> Option<DialectName> {
         let name: StrDeserializer<'_, serde::de::value::Error> = name.into_deserializer();
         DialectName::deserialize(name).ok()
-    }
-
-    /// Whether this build speaks it.
-    pub fn is_spoken(self) -> bool {
-        self.begin().is_some()
     }
 }
 
