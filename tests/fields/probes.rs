@@ -143,7 +143,7 @@ pub fn probes() -> Vec<Probe> {
                     {"type": "function", "function": {"name": "f"}}]}}),
             ],
         ),
-        plain("tools", &[tools.clone()]),
+        plain("tools", std::slice::from_ref(&tools)),
         beside("top_logprobs", &json!({"logprobs": true}), &[json!(0), json!(20)]),
         plain("top_p", &[json!(0), json!(0.5), json!(1)]),
         plain("user", &[json!("u"), json!("someone-longer")]),
