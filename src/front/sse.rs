@@ -150,7 +150,8 @@ fn read(block: &[u8], place: Range<usize>) -> Event<'_> {
     Event { place, data: data_of(block), is_plain: false }
 }
 
-/// The data lines of a block, joined by line feeds.
+/// The data lines of a block, joined by spaces: to JSON a line's end is one, and what is made of
+/// it is written as one line.
 fn data_of(block: &[u8]) -> Cow<'_, [u8]> {
     let mut data: Option<Cow<'_, [u8]>> = None;
     let bare = block.trim_ascii_start().starts_with(b"{");
@@ -165,7 +166,7 @@ fn data_of(block: &[u8]) -> Cow<'_, [u8]> {
             None => Cow::Borrowed(value),
             Some(before) => {
                 let mut joined = before.into_owned();
-                joined.push(b'\n');
+                joined.push(b' ');
                 joined.extend_from_slice(value);
                 Cow::Owned(joined)
             }
@@ -189,7 +190,7 @@ mod tests {
     fn both_line_endings_comments_and_bare_objects_are_read() {
         assert_eq!(data(b"data: a\n\ndata:b\n\n"), ["a", "b"]);
         assert_eq!(data(b"data: a\r\n\r\ndata: b\r\n\r\n"), ["a", "b"]);
-        assert_eq!(data(b": hello\n\nid: 1\nevent: x\ndata: a\ndata: b\n\n"), ["", "a\nb"]);
+        assert_eq!(data(b": hello\n\nid: 1\nevent: x\ndata: a\ndata: b\n\n"), ["", "a b"]);
         assert_eq!(data(b"{\"error\":1}"), ["{\"error\":1}"]);
         assert_eq!(data(b"<html>\n"), [""]);
     }

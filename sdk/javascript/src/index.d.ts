@@ -62,7 +62,6 @@ export interface Account {
 export interface Platform {
   id: string;
   name: string;
-  available: boolean;
   methods: {
     method: string;
     dialect: string;

@@ -71,7 +71,6 @@ class Platform(BaseModel):
 
     id: str
     name: str
-    available: bool
     methods: list[Method]
     default_model: str | None = None
     models: list[PlatformModel]

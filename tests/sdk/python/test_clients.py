@@ -58,7 +58,7 @@ def test_whole_and_streamed_are_openais_own(client: OAuthClient) -> None:
 def test_an_account_from_its_key_to_its_end(client: OAuthClient) -> None:
     oauth = client.oauth
     platform = next(platform for platform in oauth.list_platforms() if platform.id == "glm")
-    assert platform.available and platform.methods[0].fields == ["key"] and platform.default_model
+    assert platform.methods[0].fields == ["key"] and platform.default_model
 
     account = oauth.add_account(platform="glm", account_name="mine", key=KEY, limit=5000)
     assert (account.status, account.quota_total) == ("active", 5000)
