@@ -2,7 +2,8 @@
 //!
 //! [`Directory`] is what people change: users, tokens, accounts, records.
 //! [`Ledger`] is what requests move: leases, settlements, health. [`Treasury`] and
-//! [`Purses`] are their parts for points, budgets and rates. A command that runs
+//! [`Purses`] are their parts for points, budgets and rates, [`Sealings`] is that for the key
+//! ring. A command that runs
 //! beside a gateway has a directory alone, carried to that gateway.
 
 mod error;
@@ -10,6 +11,7 @@ mod open;
 mod purses;
 mod rate;
 pub mod redis;
+mod sealings;
 mod settings;
 pub mod sqlite;
 mod verb;
@@ -30,6 +32,7 @@ use crate::accounts::{
 pub use error::StoreError;
 pub use open::{holder, holds_password, open};
 pub use purses::{Purses, Treasury};
+pub use sealings::Sealings;
 pub use settings::{Clock, Keep, Settings};
 pub use verb::{Errand, PROOF_LIFE_MS, Reply, Verb, errand_proof};
 
@@ -38,7 +41,7 @@ pub type Answer<T> = Result<T, StoreError>;
 
 /// Users, tokens, accounts and records.
 #[async_trait]
-pub trait Directory: Treasury {
+pub trait Directory: Treasury + Sealings {
     /// Adds a user with a personal pool. `StoreError::Taken` when the name is.
     async fn add_user(&self, name: &str) -> Answer<User>;
     /// Finds a user by name.
@@ -126,15 +129,6 @@ pub trait Directory: Treasury {
         after: Option<&str>,
         limit: usize,
     ) -> Answer<Vec<ChargeRow>>;
-
-    /// The canary records of the key ring.
-    async fn canaries(&self) -> Answer<Vec<String>>;
-    /// Adds a canary record.
-    async fn add_canary(&self, canary: &str) -> Answer<()>;
-
-    /// Counts a seal that a key of the ring is about to make; answers which one it is, from
-    /// 1. Never too few: an answer that got lost has counted.
-    async fn count_seal(&self, kid: &str) -> Answer<u64>;
 }
 
 /// Leases and what they come to.

@@ -24,6 +24,7 @@ mod renewal;
 mod replay;
 mod roster;
 mod scripts;
+mod sealings;
 mod tokens;
 mod totals;
 mod view;

@@ -58,6 +58,7 @@ scripts! {
     reindex_token: "reindex_token.lua";
     claim: "claim.lua";
     swap_fixed: "swap_fixed.lua";
+    kept_bodies: "kept_bodies.lua";
 }
 
 /// A script and its hash.

@@ -19,6 +19,7 @@ mod purses;
 mod removal;
 mod retention;
 mod rows;
+mod sealings;
 mod statements;
 mod totals;
 mod waiters;
