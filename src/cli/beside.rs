@@ -18,12 +18,12 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
 use crate::accounts::{
-    AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, KeptPage, KeptRow, NewAccount,
-    Origin, PlatformId, Points, PointsEntry, Policy, PoolId, Priority, Purse, PurseState, Record,
-    Resets, Rewrap, TokenId, Tokens, Total, User, UserId,
+    AccountId, AccountState, AuditHead, AuditRow, ChargeRow, GatewayTokenRow, Health, KeptPage,
+    KeptRow, NewAccount, Origin, PlatformId, Points, PointsEntry, Policy, PoolId, Priority, Purse,
+    PurseState, Record, Resets, Rewrap, TokenId, Tokens, Total, User, UserId,
 };
 use crate::store::{
-    Answer, Directory, Errand, Reply, Sealings, StoreError, Treasury, Verb, errand_proof,
+    Answer, AuditLog, Directory, Errand, Reply, Sealings, StoreError, Treasury, Verb, errand_proof,
 };
 use crate::telemetry::clock;
 use crate::vault::{MacPurpose, Vault};
@@ -295,5 +295,29 @@ impl Sealings for Beside {
 
     async fn remove_canary(&self, canary: &str) -> Answer<()> {
         self.ask(Verb::RemoveCanary { canary: canary.into() }).await
+    }
+}
+
+#[async_trait]
+impl AuditLog for Beside {
+    async fn audit_head(&self) -> Answer<AuditHead> {
+        self.ask(Verb::AuditHead).await
+    }
+
+    async fn add_audit(&self, row: AuditRow) -> Answer<bool> {
+        self.ask(Verb::AddAudit { row: Box::new(row) }).await
+    }
+
+    async fn audit_of(
+        &self,
+        reader: Option<UserId>,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Answer<Vec<AuditRow>> {
+        self.ask(Verb::AuditOf { reader, before, limit }).await
+    }
+
+    async fn audit_after(&self, after: i64, limit: usize) -> Answer<Vec<AuditRow>> {
+        self.ask(Verb::AuditAfter { after, limit }).await
     }
 }

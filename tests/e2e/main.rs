@@ -43,3 +43,4 @@ mod server;
 mod spark_ws;
 mod stall;
 mod token_limits;
+mod trail;

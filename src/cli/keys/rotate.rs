@@ -8,8 +8,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::status::{shown, text};
+use crate::accounts::{Deed, Doer};
 use crate::authorize::{KeyUse, Rotated, key_use, rotate};
 use crate::cli::{Desk, Failure, print};
+use crate::store::write_down;
 use crate::telemetry::clock::Stopwatch;
 
 /// Put what older keys sealed under the first of the ring, while gateways serve.
@@ -34,6 +36,13 @@ impl Rotate {
         let mut tell = |done: &Rotated| progress.tell(done.moved());
         let (done, left) = rotate(&*directory, &vault, &resets, self.per_second, &mut tell).await?;
         progress.end();
+        if done.moved() > 0 {
+            let deed = Deed::new(Doer::OPERATOR, "keys.rotate", "key", vault.sealing_kid())
+                .with("accounts", done.accounts)
+                .with("short_keys", done.short_keys)
+                .with("records", done.records);
+            write_down(&*directory, &vault, deed).await?;
+        }
         if !done.broken_accounts.is_empty() || done.broken_records > 0 {
             eprintln!(
                 "warning: the seals of accounts {:?} and of {} records are broken; they are as \
