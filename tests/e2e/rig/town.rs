@@ -129,7 +129,7 @@ impl Town {
             expires_at: None,
         };
         store.add_account(account).await.unwrap();
-        if number % 10 == 0 {
+        if number.is_multiple_of(10) {
             let sealed = seal("short_key", b"a key for an hour".to_vec());
             let ends_at = clock::now() + SignedDuration::from_hours(1);
             let key = ShortKey { sealed, generation: 1, renew_at: ends_at, ends_at };
