@@ -41,4 +41,5 @@ mod schemes;
 mod server;
 mod spark_ws;
 mod stall;
+mod teams;
 mod token_limits;

@@ -58,6 +58,10 @@ scripts! {
     reindex_token: "reindex_token.lua";
     claim: "claim.lua";
     swap_fixed: "swap_fixed.lua";
+    found_team: "found_team.lua";
+    rename_team: "rename_team.lua";
+    close_team: "close_team.lua";
+    seat: "seat.lua";
 }
 
 /// A script and its hash.
