@@ -20,7 +20,7 @@ use crate::vault::{GatewayToken, MacPurpose, Vault};
 /// What callers send as their API key.
 #[derive(Debug, Subcommand)]
 pub(super) enum Token {
-    Create(Create),
+    Create(Box<Create>),
     List(List),
     Revoke(Revoke),
 }
