@@ -17,12 +17,13 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
 use crate::accounts::{
-    AccountId, AccountState, ChargeRow, Closing, GatewayTokenRow, Health, Membership, NewAccount,
-    Origin, PlatformId, Points, PointsEntry, Policy, PoolId, Priority, Purse, PurseState, Record,
-    Resets, Seating, Team, TokenId, Tokens, Total, User, UserId,
+    AccountId, AccountState, AuditHead, AuditRow, ChargeRow, Closing, GatewayTokenRow, Health,
+    Membership, NewAccount, Origin, PlatformId, Points, PointsEntry, Policy, PoolId, Priority,
+    Purse, PurseState, Record, Resets, Seating, Team, TokenId, Tokens, Total, User, UserId,
 };
 use crate::store::{
-    Answer, Directory, Errand, Reply, StoreError, TeamVerb, Teams, Treasury, Verb, errand_proof,
+    Answer, AuditLog, Directory, Errand, Reply, StoreError, TeamVerb, Teams, Treasury, Verb,
+    errand_proof,
 };
 use crate::telemetry::clock;
 use crate::vault::{MacPurpose, Vault};
@@ -316,5 +317,29 @@ impl Teams for Beside {
 
     async fn users_among(&self, users: &[UserId]) -> Answer<Vec<User>> {
         self.ask(Verb::OfTeams(TeamVerb::UsersAmong { users: users.to_vec() })).await
+    }
+}
+
+#[async_trait]
+impl AuditLog for Beside {
+    async fn audit_head(&self) -> Answer<AuditHead> {
+        self.ask(Verb::AuditHead).await
+    }
+
+    async fn add_audit(&self, row: AuditRow) -> Answer<bool> {
+        self.ask(Verb::AddAudit { row: Box::new(row) }).await
+    }
+
+    async fn audit_of(
+        &self,
+        reader: Option<UserId>,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Answer<Vec<AuditRow>> {
+        self.ask(Verb::AuditOf { reader, before, limit }).await
+    }
+
+    async fn audit_after(&self, after: i64, limit: usize) -> Answer<Vec<AuditRow>> {
+        self.ask(Verb::AuditAfter { after, limit }).await
     }
 }

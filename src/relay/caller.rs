@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::membership::{pools, proved};
 use crate::accounts::{
-    AccountState, GatewayTokenRow, Membership, PoolId, Purse, Scope, Spending, TeamRole,
+    AccountState, Doer, GatewayTokenRow, Membership, PoolId, Purse, Scope, Spending, TeamRole,
     TokenGrant, TokenId, Tokens, UserId,
 };
 use crate::platforms::Reader;
@@ -54,6 +54,11 @@ impl Caller {
     /// With which token it came.
     pub fn token(&self) -> TokenId {
         self.grant.id
+    }
+
+    /// Who does what it asks for, in the audit log.
+    pub fn doer(&self) -> Doer {
+        Doer::token(self.grant.user, self.grant.id)
     }
 
     /// The pools that it draws from, in order: of those that its token is for its user's own

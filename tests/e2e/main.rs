@@ -43,3 +43,4 @@ mod spark_ws;
 mod stall;
 mod teams;
 mod token_limits;
+mod trail;

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::key_file;
-use crate::accounts::{Priority, Tokens};
+use crate::accounts::{Doer, Priority, Tokens};
 use crate::authorize::Wanted;
 use crate::cli::desk::user_named;
 use crate::cli::pool::joined;
@@ -66,7 +66,7 @@ impl Add {
             Some(pool) => joined(&*directory, &user, pool).await?,
             None => user.pool,
         };
-        let (id, worn) = ready.bind(&*directory, &vault, user.id, pool).await?;
+        let (id, worn) = ready.bind(&*directory, &vault, Doer::OPERATOR, user.id, pool).await?;
         if let Some(worn) = worn {
             eprintln!("warning: {worn}");
         }

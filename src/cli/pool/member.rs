@@ -6,12 +6,12 @@ use serde_json::json;
 use super::list::members;
 use super::team::too_many_teams;
 use super::which::{PoolOf, team};
-use crate::accounts::{Membership, PoolId, Seating, TeamRole, UserId};
+use crate::accounts::{Deed, Doer, Membership, PoolId, Seating, TeamRole, UserId};
 use crate::cli::desk::user_named;
 use crate::cli::table::table;
 use crate::cli::{Desk, Failure, print};
 use crate::relay::membership;
-use crate::store::Directory;
+use crate::store::{Directory, write_down};
 use crate::telemetry::clock;
 
 /// Who belongs to a team.
@@ -78,6 +78,9 @@ impl Add {
                 return Err(Failure::other(what, "Try again."));
             }
         }
+        let deed = Deed::new(Doer::OPERATOR, "pool.member", "pool", team.id).of(user.id);
+        let deed = deed.with("user", &user.name).with("role", role.name());
+        write_down(&*directory, &vault, deed).await?;
         if desk.json {
             let (pool, user) = (team.id, user.name);
             return print::json(&json!({ "pool": pool, "user": user, "role": role }));
@@ -89,7 +92,7 @@ impl Add {
 
 impl Remove {
     async fn run(self, desk: &Desk) -> Result<(), Failure> {
-        let directory = desk.directory().await?;
+        let (directory, vault) = desk.sealing().await?;
         let team = team(&*directory, &self.pool).await?;
         let user = user_named(&*directory, &self.user).await?;
         let accounts = directory.accounts_in(&[team.id], &desk.resets()).await?;
@@ -107,6 +110,8 @@ impl Remove {
                 return Err(Failure::other(what, "`tributary pool list` shows them."));
             }
         }
+        let deed = Deed::new(Doer::OPERATOR, "pool.leave", "pool", team.id).of(user.id);
+        write_down(&*directory, &vault, deed.with("user", &user.name)).await?;
         if desk.json {
             let (pool, user) = (team.id, user.name);
             return print::json(&json!({ "pool": pool, "user": user, "removed": true }));

@@ -3,9 +3,10 @@
 use clap::Args;
 use serde_json::json;
 
-use super::which::find;
-use crate::accounts::Policy;
+use super::which::{PoolOf, find};
+use crate::accounts::{Deed, Doer, Policy};
 use crate::cli::{Desk, Failure, print};
+use crate::store::write_down;
 
 /// Say how a pool picks an account among those that have quota.
 ///
@@ -39,10 +40,17 @@ fn choice(word: &str) -> Result<Choice, String> {
 
 impl SetPolicy {
     pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
-        let directory = desk.directory().await?;
+        let (directory, vault) = desk.sealing().await?;
         let pool = find(&*directory, &self.name).await?;
         let Chosen(own) = self.policy;
         directory.set_pool_policy(pool.id(), own).await?;
+        let word = own.map_or("default".into(), |policy| policy.to_string());
+        let deed = Deed::new(Doer::OPERATOR, "pool.policy", "pool", pool.id());
+        let deed = match &pool {
+            PoolOf::Person(user) => deed.of(user.id),
+            PoolOf::Team(_) => deed,
+        };
+        write_down(&*directory, &vault, deed.with("policy", word)).await?;
         let usual = desk.config.settings.store.policy;
         if desk.json {
             let mut facts = super::list::facts(&pool, &[]);

@@ -4,11 +4,12 @@ use clap::Args;
 use serde_json::json;
 
 use super::which::{PoolOf, team};
-use crate::accounts::{Closing, Membership, Seating, Team, TeamRole};
+use crate::accounts::{Closing, Deed, Doer, Membership, Seating, Team, TeamRole};
 use crate::authorize::{LONGEST_NAME, is_name};
 use crate::cli::desk::user_named;
 use crate::cli::{Desk, Failure, print};
 use crate::relay::membership;
+use crate::store::write_down;
 use crate::telemetry::clock;
 
 /// Add a pool that a team shares.
@@ -49,6 +50,9 @@ impl Add {
             Seating::Done => {}
             _ => return Err(too_many_teams(&owner.name)),
         }
+        let deed = Deed::new(Doer::OPERATOR, "pool.create", "pool", id);
+        let deed = deed.of(owner.id).with("name", &team.name);
+        write_down(&*directory, &vault, deed).await?;
         if desk.json {
             let members = [(owner.name, TeamRole::Owner)];
             return print::json(&super::list::facts(&PoolOf::Team(team), &members));
@@ -61,11 +65,13 @@ impl Add {
 impl Rename {
     pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
         check(&self.name)?;
-        let directory = desk.directory().await?;
+        let (directory, vault) = desk.sealing().await?;
         let team = team(&*directory, &self.pool).await?;
         if directory.rename_team(team.id, &self.name).await?.is_none() {
             return Err(Failure::other("the team is gone", "`tributary pool list` shows all."));
         }
+        let deed = Deed::new(Doer::OPERATOR, "pool.change", "pool", team.id);
+        write_down(&*directory, &vault, deed.with("to_name", &self.name)).await?;
         if desk.json {
             return print::json(&json!({ "id": team.id, "name": self.name }));
         }
@@ -75,7 +81,7 @@ impl Rename {
 
 impl Remove {
     pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
-        let directory = desk.directory().await?;
+        let (directory, vault) = desk.sealing().await?;
         let team = team(&*directory, &self.pool).await?;
         match directory.close_team(team.id).await? {
             Closing::Done | Closing::Unknown => {}
@@ -84,6 +90,8 @@ impl Remove {
                 return Err(Failure::other(what, "Remove them first: tributary account list"));
             }
         }
+        let deed = Deed::new(Doer::OPERATOR, "pool.delete", "pool", team.id);
+        write_down(&*directory, &vault, deed.with("name", &team.name)).await?;
         if desk.json {
             return print::json(&json!({ "id": team.id, "name": team.name, "removed": true }));
         }
