@@ -22,6 +22,8 @@ pub struct KeyUse {
     /// Gateway tokens that are found or proved by it; those that are revoked, or have ended,
     /// are not counted.
     pub tokens: u64,
+    /// Memberships of teams that it proves.
+    pub memberships: u64,
     /// Records whose bodies it seals.
     pub records: u64,
     /// Whether the store has its canary.
@@ -33,8 +35,8 @@ pub struct KeyUse {
 impl KeyUse {
     /// Whether nothing would be lost with it.
     pub fn is_free(&self) -> bool {
-        let Self { accounts, short_keys, tokens, records, .. } = self;
-        [accounts, short_keys, tokens, records].into_iter().all(|count| *count == 0)
+        let Self { accounts, short_keys, tokens, memberships, records, .. } = self;
+        [accounts, short_keys, tokens, memberships, records].into_iter().all(|count| *count == 0)
     }
 }
 
@@ -76,6 +78,11 @@ pub async fn key_use(
             if mac != index {
                 keys.entry(name(mac)).or_default().tokens += 1;
             }
+        }
+    }
+    for team in directory.teams().await? {
+        for member in directory.members_of(team.id).await? {
+            keys.entry(name(proof_kid(&member.mac))).or_default().memberships += 1;
         }
     }
     let mut after = None;

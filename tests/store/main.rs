@@ -30,5 +30,6 @@ mod refusals;
 mod renewal;
 mod sealings;
 mod sqlite_file;
+mod teams;
 mod totals;
 mod windows;

@@ -13,8 +13,8 @@ use crate::vault::Vault;
 
 /// Show what lies under each key, and which may leave the ring.
 ///
-/// A key that nothing lies under may leave it. Accounts, short-lived keys and kept records
-/// move by `tributary keys rotate`; a token moves when its caller next calls.
+/// A key that nothing lies under may leave it. Accounts, short-lived keys, memberships of
+/// teams and kept records move by `tributary keys rotate`; a token moves when its caller next calls.
 #[derive(Debug, Args)]
 pub struct Status {}
 
@@ -84,13 +84,14 @@ pub(super) fn shown(vault: &Vault, mut keys: BTreeMap<String, KeyUse>) -> Vec<Sh
 /// The table, and what to do about each key that is not the primary.
 pub(super) fn text(keys: &[Shown]) -> String {
     let row = |shown: &Shown| {
-        let KeyUse { accounts, short_keys, tokens, records, seals, .. } = shown.under;
-        let counts = [accounts, short_keys, tokens, records, seals].map(|count| count.to_string());
-        let [accounts, short_keys, tokens, records, seals] = counts;
+        let KeyUse { accounts, short_keys, tokens, memberships, records, seals, .. } = shown.under;
+        let counts = [accounts, short_keys, tokens, memberships, records, seals];
+        let [accounts, short_keys, tokens, members, records, seals] = counts.map(|n| n.to_string());
         let ring = shown.ring.word().to_owned();
-        [shown.key.clone(), ring, accounts, short_keys, tokens, records, seals]
+        [shown.key.clone(), ring, accounts, short_keys, tokens, members, records, seals]
     };
-    let head = ["KEY", "RING", "ACCOUNTS", "SHORT-LIVED", "TOKENS", "RECORDS", "SEALS MADE"];
+    let head =
+        ["KEY", "RING", "ACCOUNTS", "SHORT-LIVED", "TOKENS", "MEMBERS", "RECORDS", "SEALS MADE"];
     let mut lines = vec![table(head, keys.iter().map(row).collect())];
     lines.extend(keys.iter().filter_map(advice));
     lines.join("\n")
@@ -98,7 +99,7 @@ pub(super) fn text(keys: &[Shown]) -> String {
 
 fn advice(shown: &Shown) -> Option<String> {
     let Shown { key, ring, under, .. } = shown;
-    let sealed = under.accounts + under.short_keys + under.records;
+    let sealed = under.accounts + under.short_keys + under.memberships + under.records;
     Some(match ring {
         Standing::Primary => return None,
         Standing::Missing if under.is_free() => {
@@ -138,6 +139,7 @@ mod tests {
         for under in [
             KeyUse { accounts: 1, ..none },
             KeyUse { short_keys: 1, ..none },
+            KeyUse { memberships: 1, ..none },
             KeyUse { records: 1, tokens: 1, ..none },
         ] {
             assert_eq!(said(under), "old: must stay in the ring; run: tributary keys rotate");

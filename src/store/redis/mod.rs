@@ -26,6 +26,7 @@ mod replay;
 mod roster;
 mod scripts;
 mod sealings;
+mod teams;
 mod tokens;
 mod totals;
 mod view;

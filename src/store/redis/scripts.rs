@@ -62,6 +62,10 @@ scripts! {
     claim: "claim.lua";
     swap_fixed: "swap_fixed.lua";
     kept_bodies: "kept_bodies.lua";
+    found_team: "found_team.lua";
+    rename_team: "rename_team.lua";
+    close_team: "close_team.lua";
+    seat: "seat.lua";
 }
 
 /// A script and its hash.

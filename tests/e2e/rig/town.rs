@@ -142,7 +142,8 @@ impl Town {
         let grant = TokenGrant {
             id: store.reserve_token_id().await.unwrap(),
             user: user.id,
-            pools: vec![user.pool],
+            personal: user.pool,
+            only_pools: None,
             scopes: vec![Scope::Chat],
             models: Vec::new(),
             platforms: Vec::new(),

@@ -14,7 +14,7 @@ use crate::accounts::{
     Priority, Record, User, Window,
 };
 
-use super::{Books, Charged, Counter, Entry, Ms, OpenLease, PurseNote};
+use super::{Books, Charged, Counter, Entry, Ms, OpenLease, PurseNote, TeamNote};
 
 /// One changed row.
 pub(in super::super) enum Note {
@@ -61,6 +61,7 @@ pub(in super::super) enum Note {
     /// Kept bodies are sealed anew that this key has sealed.
     Resealed(Box<str>, KeptRow),
     Purse(PurseNote),
+    Team(TeamNote),
     /// It is time to delete what is too old.
     Forget {
         now: Ms,
