@@ -124,7 +124,8 @@ impl NoticeBoard for SqliteStore {
         let again = again.map(|again| i64::try_from(again.as_millis()).unwrap_or(i64::MAX));
         self.desk
             .write(|books, now| {
-                let tries = books.people.waiting.get(&(channel, id)).map_or(0, |(_, tries)| *tries);
+                let Some((_, tries)) = books.people.waiting.get(&(channel, id)) else { return };
+                let tries = *tries;
                 let next = again.map(|again| (now.as_millisecond().saturating_add(again), tries));
                 books.send(channel, id, next);
             })
