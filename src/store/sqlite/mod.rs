@@ -22,6 +22,7 @@ mod removal;
 mod retention;
 mod rows;
 mod statements;
+mod teams;
 mod totals;
 mod waiters;
 

@@ -15,7 +15,7 @@ use crate::accounts::{
 };
 
 use super::super::notices::BoardNote;
-use super::{Books, Charged, Counter, Entry, Ms, OpenLease, PurseNote};
+use super::{Books, Charged, Counter, Entry, Ms, OpenLease, PurseNote, TeamNote};
 
 /// One changed row.
 pub(in super::super) enum Note {
@@ -61,6 +61,7 @@ pub(in super::super) enum Note {
     /// A call's record, and which of its accounts are gone.
     Record(Record, Vec<AccountId>),
     Purse(PurseNote),
+    Team(TeamNote),
     /// It is time to delete what is too old.
     Forget {
         now: Ms,
