@@ -111,7 +111,7 @@ pub struct PlatformError {
     /// The code that the caller sees instead of the class's own.
     pub front_code: Option<Cow<'static, str>>,
     /// What it counted all the same, where its refusal tells: its last word on that.
-    pub billed: Option<Usage>,
+    pub billed: Option<Box<Usage>>,
 }
 
 impl PlatformError {

@@ -84,7 +84,7 @@ impl Failure {
     /// What the platform counted all the same, by its last word.
     pub(super) fn billed(&self) -> Option<Usage> {
         match self {
-            Self::Platform(error) | Self::Broken { error, .. } => error.billed,
+            Self::Platform(error) | Self::Broken { error, .. } => error.billed.as_deref().copied(),
             _ => None,
         }
     }

@@ -177,7 +177,7 @@ impl RelayStream {
                 cleanse(&mut error.message, &live.proof);
                 self.out.push(error.refusal(live.reader).body.event());
                 match error.billed {
-                    Some(usage) => live.ended("upstream_error", Some(usage)),
+                    Some(usage) => live.ended("upstream_error", Some(*usage)),
                     None => live.broke_off("upstream_error"),
                 }
             }

@@ -13,7 +13,8 @@ use crate::platforms::{Answer, PlatformError};
 pub(in super::super) fn whole(body: &[u8], context: &Context) -> Result<Answer, PlatformError> {
     let response = Response::read(body);
     let refused = |said: Said| {
-        let billed = response.as_ref().and_then(Response::report).map(|report| report.usage());
+        let report = response.as_ref().and_then(Response::report);
+        let billed = report.map(|report| Box::new(report.usage()));
         PlatformError { billed, ..context.said(said) }
     };
     if let Some(said) = Said::find(body) {
