@@ -157,7 +157,10 @@ impl Bookkeeper {
     /// empty.
     pub async fn keep(self, store: Arc<dyn Store>, zones: Arc<Zones>, metrics: Arc<Metrics>) {
         let Bookkeeper { queue, days, books } = self;
-        let Books { settled, counter, touched, .. } = books;
+        let (settled, counter) = (books.settled.clone(), books.counter.clone());
+        let touched = books.touched.clone();
+        // What a pattern leaves out would live as long as this: the queues would never end.
+        drop(books);
         let carrier = Carrier { store, zones, metrics, settled, counter, touched };
         tokio::join!(carrier.carry(queue), carrier.carry(days));
     }

@@ -25,8 +25,8 @@ BASES = {
     "claude": "/v1",
 }
 
-# And what its other faces are called.
-FACES = {"openai": ["openai_responses"]}
+# And what its other faces are called, with where they stand; a WebSocket's is the bare origin.
+FACES = {"openai": {"openai_responses": "/v1"}, "spark": {"spark_ws": ""}}
 
 
 class Served:
@@ -94,7 +94,11 @@ class Served:
 
     def _entry(self, platform: Simulated) -> str:
         base = f'base_url = "{platform.url}{BASES[platform.name]}"\n'
-        faces = (f"[platforms.{platform.name}.faces.{face}]\n{base}" for face in FACES.get(platform.name, []))
+        faces = (
+            f"[platforms.{platform.name}.faces.{face}]\n"
+            f'base_url = "{platform.url.replace("http:", "ws:") if face.endswith("_ws") else platform.url}{path}"\n'
+            for face, path in FACES.get(platform.name, {}).items()
+        )
         issuers = (
             f'[[platforms.ernie.credential.also]]\nname = "{name}"\n'
             f'issuer = {{ url = "{platform.url}/v1/BCE-BEARER/token" }}\n'
