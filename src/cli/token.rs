@@ -9,10 +9,10 @@ use super::desk::{user_named, users};
 use super::table::table;
 use super::{Desk, Failure, print};
 use crate::accounts::{GatewayTokenRow, Scope, Spending, TokenGrant, TokenId, Tokens, User};
-use crate::relay::token_mac_parts;
+use crate::relay::mint;
 use crate::store::Directory;
 use crate::telemetry::clock;
-use crate::vault::{GatewayToken, MacPurpose, Vault};
+use crate::vault::{GatewayToken, Vault};
 
 /// What callers send as their API key.
 #[derive(Debug, Subcommand)]
@@ -139,20 +139,7 @@ pub(super) async fn create(
     grant: TokenGrant,
     name: String,
 ) -> Result<(GatewayToken, GatewayTokenRow), Failure> {
-    let token = GatewayToken::generate()?;
-    let index = vault.token_index(&token).to_string();
-    let mac = vault.mac(MacPurpose::Row, &token_mac_parts(&index, &grant));
-    let row = GatewayTokenRow {
-        index,
-        grant,
-        mac,
-        name,
-        prefix: token.prefix().to_owned(),
-        last_four: token.last_four().to_owned(),
-        created_at: clock::now(),
-        revoked_at: None,
-        first_index: None,
-    };
+    let (token, row) = mint(vault, grant, name)?;
     directory.add_token(row.clone()).await?;
     Ok((token, row))
 }
@@ -173,15 +160,24 @@ impl List {
         let directory = desk.directory().await?;
         let mut tokens = Vec::new();
         for user in users(&*directory, self.user.as_deref()).await? {
+            let uses = directory.token_uses(user.id).await?;
             for row in directory.tokens_of(user.id).await? {
-                tokens.push((row, user.clone()));
+                let used_at = uses.get(&row.grant.id).copied();
+                tokens.push((row, user.clone(), used_at));
             }
         }
         if desk.json {
-            let facts: Vec<_> = tokens.iter().map(|(row, user)| facts(row, user)).collect();
+            let facts: Vec<_> = tokens
+                .iter()
+                .map(|(row, user, used_at)| {
+                    let mut facts = facts(row, user);
+                    facts["last_used_at"] = json!(used_at);
+                    facts
+                })
+                .collect();
             return print::json(&facts);
         }
-        let row = |(row, user): (GatewayTokenRow, User)| {
+        let row = |(row, user, used_at): (GatewayTokenRow, User, Option<jiff::Timestamp>)| {
             [
                 row.grant.id.to_string(),
                 user.name,
@@ -190,10 +186,12 @@ impl List {
                 scopes(&row).join(" "),
                 limits(&row),
                 row.created_at.to_string(),
+                used_at.map_or_else(|| "never".to_owned(), |at| at.to_string()),
                 state(&row),
             ]
         };
-        let head = ["ID", "USER", "NAME", "TOKEN", "SCOPES", "LIMITS", "CREATED", "STATE"];
+        let head =
+            ["ID", "USER", "NAME", "TOKEN", "SCOPES", "LIMITS", "CREATED", "LAST USED", "STATE"];
         print::line(&table(head, tokens.into_iter().map(row).collect()))
     }
 }

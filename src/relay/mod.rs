@@ -22,6 +22,7 @@ mod ids;
 mod kept;
 mod lane;
 mod lease;
+mod mint;
 mod payer;
 mod points;
 mod points_settings;
@@ -33,6 +34,7 @@ mod settings;
 mod stream;
 mod tried;
 mod uncounted;
+mod uses;
 mod words;
 mod zones;
 
@@ -44,10 +46,12 @@ pub use drain::Drains;
 pub use error::{CallError, PointsSaid};
 pub use gateway::{Gateway, Parts};
 pub use ids::request_id;
+pub use mint::{mint, regrant};
 pub use points::{OperatorKey, OperatorKeys};
 pub use points_settings::{KeySettings, PointsSettings};
 pub use settings::Settings;
 pub use stream::RelayStream;
+pub use uses::note_uses;
 pub use zones::Zones;
 
 pub use crate::authorize::CREDENTIAL_FIELD;

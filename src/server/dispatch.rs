@@ -128,6 +128,11 @@ async fn for_caller(
         To::EndSession => api::end_session(),
         To::ShowUsage => api::show_usage(app, caller, request).await,
         To::ShowPoints => api::show_points(app, caller, request).await,
+        To::ListTokens => api::list_tokens(app, caller).await,
+        To::CreateToken => api::create_token(app, caller, request).await,
+        To::ShowToken => api::show_token(app, caller, named).await,
+        To::ChangeToken => api::change_token(app, caller, request, named).await,
+        To::RevokeToken => api::revoke_token(app, caller, named).await,
     }
 }
 

@@ -59,6 +59,11 @@ pub enum CallerHandler {
     EndSession,
     ShowUsage,
     ShowPoints,
+    ListTokens,
+    CreateToken,
+    ShowToken,
+    ChangeToken,
+    RevokeToken,
 }
 
 /// What answers the operator.
@@ -136,6 +141,11 @@ pub static ROUTES: &[Route] = &[
     to(Method::GET, "/api/v1/me", None, CallerHandler::ShowMe),
     to(Method::GET, "/api/v1/usage", READ, CallerHandler::ShowUsage),
     to(Method::GET, "/api/v1/points", READ, CallerHandler::ShowPoints),
+    to(Method::GET, "/api/v1/tokens", READ, CallerHandler::ListTokens),
+    to(Method::POST, "/api/v1/tokens", WRITE, CallerHandler::CreateToken),
+    to(Method::GET, "/api/v1/tokens/{id}", READ, CallerHandler::ShowToken),
+    to(Method::PATCH, "/api/v1/tokens/{id}", WRITE, CallerHandler::ChangeToken),
+    to(Method::DELETE, "/api/v1/tokens/{id}", WRITE, CallerHandler::RevokeToken),
     to(Method::GET, "/api/v1/oauth/platforms", None, CallerHandler::ListPlatforms),
     to(Method::POST, "/api/v1/oauth/chat/completions", CHAT, CallerHandler::OauthChatCompletions),
     to(Method::GET, "/api/v1/oauth/accounts", READ, CallerHandler::ListAccounts),

@@ -102,9 +102,10 @@ pub fn start(
         let shut = shut_office.clone();
         office.spawn(async move { shut.run_until_cancelled_owned(task).await });
     };
-    let Parts { store, zones, metrics, books, .. } = parts.clone();
+    let Parts { store, zones, metrics, books, callers, .. } = parts.clone();
     office.spawn(keeper.keep(store.clone(), zones.clone(), metrics.clone()));
     until_shut(Box::pin(relay::sweep(store.clone(), zones, metrics.clone())) as Task);
+    until_shut(Box::pin(relay::note_uses(callers, store.clone(), metrics.clone())));
     until_shut(Box::pin(relay::renew(books, store, metrics)));
     let drains = Drains { tasks: office.clone(), late: shut_office.clone() };
     let app = Arc::new(app(parts, drains)?);

@@ -28,5 +28,6 @@ mod redis_server;
 mod refusals;
 mod renewal;
 mod sqlite_file;
+mod tokens;
 mod totals;
 mod windows;

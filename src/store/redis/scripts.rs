@@ -56,6 +56,8 @@ scripts! {
     records: "records.lua";
     add_user: "add_user.lua";
     reindex_token: "reindex_token.lua";
+    change_token: "change_token.lua";
+    use_token: "use_token.lua";
     claim: "claim.lua";
     swap_fixed: "swap_fixed.lua";
 }

@@ -9,9 +9,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::accounts::{
     Account, AccountId, Condition, GatewayTokenRow, LeaseId, Policy, PoolId, Priority, Record,
-    User, Window,
+    TokenId, User, Window,
 };
 
 use super::{Books, Charged, Counter, Entry, Ms, OpenLease, PurseNote};
@@ -22,7 +24,9 @@ pub(in super::super) enum Note {
     User(User),
     Token(Arc<GatewayTokenRow>),
     Revoked(Arc<GatewayTokenRow>),
+    /// It has another index, grant or name.
     Reindexed(Arc<GatewayTokenRow>),
+    Used(TokenId, Timestamp),
     Canary(String),
     /// How often a key of the ring has sealed.
     Seals(Box<str>, u64),
