@@ -15,7 +15,9 @@ use super::error::Stronger;
 use super::page::Page;
 use super::token_ask::TokenAsk;
 use super::{ApiError, App, Request, Response};
-use crate::accounts::{GatewayTokenRow, PoolId, Scope, Spending, TokenGrant, TokenId, Tokens};
+use crate::accounts::{
+    Deed, GatewayTokenRow, PoolId, Scope, Spending, TokenGrant, TokenId, Tokens,
+};
 use crate::relay::{Caller, mint, regrant};
 
 /// How many tokens a user has at most that are not revoked.
@@ -153,6 +155,8 @@ pub async fn create_token(
     let id = parts.store.reserve_token_id().await.map_err(ApiError::store)?;
     let minted = mint(&parts.vault, TokenGrant { id, ..grant }, name);
     let (token, row) = minted.map_err(ApiError::NoRandom)?;
+    // The log before the grant.
+    app.write_down(deed(caller, &row, "token.create")).await?;
     parts.store.add_token(row.clone()).await.map_err(ApiError::store)?;
     let token = token.expose_secret().to_owned();
     let view = GatewayTokenView::of(row, None);
@@ -183,6 +187,7 @@ pub async fn change_token(
         // It may get a row under another key of the ring just now.
         if parts.store.change_token(&row, changed.clone()).await.map_err(ApiError::store)? {
             parts.callers.forget(row.grant.id);
+            app.write_down(deed(caller, &changed, "token.change")).await?;
             return shown(app, changed).await;
         }
     }
@@ -195,5 +200,17 @@ pub async fn revoke_token(app: &App, caller: &Caller, id: &str) -> Result<Respon
     let parts = &app.gateway.parts;
     let revoked = parts.store.revoke_token(row.grant.id).await.map_err(ApiError::store)?;
     parts.callers.forget(row.grant.id);
-    if revoked { Ok(no_content()) } else { Err(ApiError::NoSuchToken) }
+    if !revoked {
+        return Err(ApiError::NoSuchToken);
+    }
+    app.write_down(deed(caller, &row, "token.revoke")).await?;
+    Ok(no_content())
+}
+
+/// What a caller does to a token, for the audit log.
+fn deed(caller: &Caller, row: &GatewayTokenRow, action: &str) -> Deed {
+    Deed::new(caller.doer(), action, "token", row.grant.id)
+        .of(row.grant.user)
+        .with("name", &row.name)
+        .with("last_four", &row.last_four)
 }

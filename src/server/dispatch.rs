@@ -133,6 +133,7 @@ async fn for_caller(
         To::ShowToken => api::show_token(app, caller, named).await,
         To::ChangeToken => api::change_token(app, caller, request, named).await,
         To::RevokeToken => api::revoke_token(app, caller, named).await,
+        To::ShowAudit => api::show_audit(app, caller, request).await,
     }
 }
 

@@ -64,6 +64,7 @@ pub enum CallerHandler {
     ShowToken,
     ChangeToken,
     RevokeToken,
+    ShowAudit,
 }
 
 /// What answers the operator.
@@ -146,6 +147,7 @@ pub static ROUTES: &[Route] = &[
     to(Method::GET, "/api/v1/tokens/{id}", READ, CallerHandler::ShowToken),
     to(Method::PATCH, "/api/v1/tokens/{id}", WRITE, CallerHandler::ChangeToken),
     to(Method::DELETE, "/api/v1/tokens/{id}", WRITE, CallerHandler::RevokeToken),
+    to(Method::GET, "/api/v1/audit", READ, CallerHandler::ShowAudit),
     to(Method::GET, "/api/v1/oauth/platforms", None, CallerHandler::ListPlatforms),
     to(Method::POST, "/api/v1/oauth/chat/completions", CHAT, CallerHandler::OauthChatCompletions),
     to(Method::GET, "/api/v1/oauth/accounts", READ, CallerHandler::ListAccounts),

@@ -43,3 +43,4 @@ mod spark_ws;
 mod stall;
 mod token_limits;
 mod tokens;
+mod trail;

@@ -66,6 +66,7 @@ fn rows() -> Vec<Row> {
         row(Method::GET, "/api/v1/tokens/{id}", none, 200, 404),
         row(Method::PATCH, "/api/v1/tokens/{id}", |_| json!({"name": "other"}), 200, 404),
         row(Method::DELETE, "/api/v1/tokens/{id}", none, 204, 404),
+        row(Method::GET, "/api/v1/audit", none, 200, 200),
         row(Method::GET, "/api/v1/oauth/platforms", none, 200, 200),
         row(Method::POST, "/api/v1/oauth/chat/completions", pinned, 200, 404),
         row(Method::GET, "/api/v1/oauth/accounts", none, 200, 200),

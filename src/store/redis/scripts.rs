@@ -58,6 +58,9 @@ scripts! {
     reindex_token: "reindex_token.lua";
     change_token: "change_token.lua";
     use_token: "use_token.lua";
+    audit_add: "audit_add.lua";
+    audit_of: "audit_of.lua";
+    audit_forget: "audit_forget.lua";
     claim: "claim.lua";
     swap_fixed: "swap_fixed.lua";
 }
