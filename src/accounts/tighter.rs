@@ -1,7 +1,7 @@
 //! Which of two grants is the stronger one: a token makes none that may do more than itself,
 //! and is itself changed to no more than it was.
 
-use super::TokenGrant;
+use super::{PoolId, TokenGrant};
 
 impl TokenGrant {
     /// The first field in which this grant allows more than another; `None`: it is at least as
@@ -11,7 +11,7 @@ impl TokenGrant {
             ("scopes", self.scopes.iter().all(|scope| other.scopes.contains(scope))),
             ("models", is_within(&self.models, &other.models)),
             ("platforms", is_within(&self.platforms, &other.platforms)),
-            ("pools", is_within(&self.pools, &other.pools)),
+            ("pools", are_of(self.only_pools.as_deref(), other.only_pools.as_deref())),
             ("expires_at", is_at_most(self.expires_at, other.expires_at)),
             ("points", self.points >= other.points),
             (
@@ -28,6 +28,15 @@ impl TokenGrant {
 /// Whether a list that limits (empty: not at all) allows nothing that another does not.
 fn is_within<T: PartialEq>(list: &[T], other: &[T]) -> bool {
     other.is_empty() || (!list.is_empty() && list.iter().all(|one| other.contains(one)))
+}
+
+/// Whether pools (none named: every one of the user's) are among others.
+fn are_of(pools: Option<&[PoolId]>, others: Option<&[PoolId]>) -> bool {
+    match (pools, others) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(pools), Some(others)) => pools.iter().all(|pool| others.contains(pool)),
+    }
 }
 
 /// Whether a bound (none: there is none) lies no higher than another.
@@ -54,7 +63,8 @@ mod tests {
         TokenGrant {
             id: TokenId(1),
             user: UserId(1),
-            pools: vec![PoolId(1), PoolId(2)],
+            personal: PoolId(1),
+            only_pools: Some(vec![PoolId(1), PoolId(2)]),
             scopes: vec![Scope::Chat, Scope::AccountsWrite],
             models: vec!["a".into(), "b".into()],
             platforms: vec!["qwen".into()],
@@ -75,8 +85,8 @@ mod tests {
             ("models", |grant| grant.models.clear()),
             ("platforms", |grant| grant.platforms = vec!["glm".into()]),
             ("platforms", |grant| grant.platforms.clear()),
-            ("pools", |grant| grant.pools.push(PoolId(3))),
-            ("pools", |grant| grant.pools.clear()),
+            ("pools", |grant| grant.only_pools = Some(vec![PoolId(1), PoolId(3)])),
+            ("pools", |grant| grant.only_pools = None),
             ("expires_at", |grant| grant.expires_at = None),
             ("points", |grant| grant.points = Spending::Fallback),
             ("requests_per_minute", |grant| grant.requests_per_minute = NonZeroU32::new(61)),
@@ -105,9 +115,10 @@ mod tests {
             requests_per_minute: None,
             tokens_per_day: None,
             keep_bodies: false,
+            only_pools: None,
             ..limited()
         };
-        let less = TokenGrant { scopes: vec![], pools: vec![PoolId(2)], ..limited() };
+        let less = TokenGrant { scopes: vec![], only_pools: Some(vec![PoolId(2)]), ..limited() };
         for (one, other) in
             [(&less, &limited()), (&limited(), &limited()), (&limited(), &free), (&free, &free)]
         {

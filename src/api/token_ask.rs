@@ -27,9 +27,10 @@ pub struct TokenAsk {
     models: Option<Vec<String>>,
     /// The platforms that it may reach; empty: every one.
     platforms: Option<Vec<String>>,
-    /// The pools that it draws from, in order.
+    /// The only pools that it draws from, in order; null: the personal one, then the teams'.
+    #[serde(default, deserialize_with = "ask::given")]
     #[schemars(with = "Option<Vec<i64>>")]
-    pools: Option<Vec<PoolId>>,
+    pools: Option<Option<Vec<PoolId>>>,
     /// When it ends; null: when it is revoked.
     #[serde(default, deserialize_with = "ask::given")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
@@ -77,7 +78,7 @@ impl TokenAsk {
         if self.tokens_per_day.flatten() == Some(Tokens::ZERO) {
             return Err(bad("tokens_per_day", "It must be 1 at least."));
         }
-        if self.pools.as_ref().is_some_and(Vec::is_empty) {
+        if self.pools.iter().flatten().any(Vec::is_empty) {
             return Err(bad("pools", "A token draws from one pool at least."));
         }
         let catalogue = &app.gateway.parts.catalogue;
@@ -89,7 +90,11 @@ impl TokenAsk {
         Ok(TokenGrant {
             id: now.id,
             user: now.user,
-            pools: once_each(self.pools, &now.pools),
+            personal: now.personal,
+            only_pools: match self.pools {
+                Some(pools) => pools.map(|pools| once_each(Some(pools), &[])),
+                None => now.only_pools.clone(),
+            },
             scopes: once_each(self.scopes, &now.scopes),
             models: once_each(self.models, &now.models),
             platforms: once_each(self.platforms, &now.platforms),

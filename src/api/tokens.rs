@@ -41,9 +41,9 @@ pub struct GatewayTokenView {
     models: Vec<String>,
     /// The platforms that it may reach; empty: every one.
     platforms: Vec<String>,
-    /// The pools that it draws from, in order.
-    #[schemars(with = "Vec<i64>")]
-    pools: Vec<PoolId>,
+    /// The only pools that it draws from, in order; null: the personal one, then the teams'.
+    #[schemars(with = "Option<Vec<i64>>")]
+    pools: Option<Vec<PoolId>>,
     /// `fallback`: its calls may cost points once no account has quota; or `never`.
     #[schemars(with = "String")]
     points: Spending,
@@ -85,7 +85,7 @@ impl GatewayTokenView {
             scopes: grant.scopes,
             models: grant.models,
             platforms: grant.platforms,
-            pools: grant.pools,
+            pools: grant.only_pools,
             points: grant.points,
             requests_per_minute: grant.requests_per_minute,
             tokens_per_day: grant.tokens_per_day,
@@ -145,7 +145,7 @@ pub async fn create_token(
     let mut wish: TokenAsk = ask::parse(&bytes)?;
     let name = wish.take_name()?.unwrap_or_else(|| UNNAMED.to_owned());
     let grant = wish.of_new(app, caller.grant())?;
-    if let Some(field) = grant.exceeds(caller.grant()) {
+    if let Some(field) = exceeds(&grant, caller.grant(), caller) {
         return Err(ApiError::StrongerToken { field, than: Stronger::ThanItsMaker });
     }
     if rows(app, caller).await?.len() >= MOST {
@@ -177,7 +177,7 @@ pub async fn change_token(
         let mut wish: TokenAsk = ask::parse(&bytes)?;
         let name = wish.take_name()?.unwrap_or_else(|| row.name.clone());
         let grant = wish.of_changed(app, &row.grant)?;
-        if let Some(field) = grant.exceeds(&row.grant) {
+        if let Some(field) = exceeds(&grant, &row.grant, caller) {
             return Err(ApiError::StrongerToken { field, than: Stronger::ThanItWas });
         }
         let changed = regrant(&parts.vault, &row, grant, name).map_err(|error| {
@@ -205,6 +205,15 @@ pub async fn revoke_token(app: &App, caller: &Caller, id: &str) -> Result<Respon
     }
     app.write_down(deed(caller, &row, "token.revoke")).await?;
     Ok(no_content())
+}
+
+/// The first field in which a grant allows more than another one; of pools, also than the
+/// caller itself draws from.
+fn exceeds(grant: &TokenGrant, other: &TokenGrant, caller: &Caller) -> Option<&'static str> {
+    let pools = grant.only_pools.iter().flatten();
+    let is_new = |pool: &&PoolId| !other.only_pools.as_ref().is_some_and(|own| own.contains(pool));
+    let is_strange = |pool: &PoolId| !caller.pools().contains(pool);
+    grant.exceeds(other).or_else(|| pools.filter(is_new).any(is_strange).then_some("pools"))
 }
 
 /// What a caller does to a token, for the audit log.

@@ -70,14 +70,15 @@ pub async fn note_uses(callers: Arc<Callers>, store: Arc<dyn Store>, metrics: Ar
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accounts::{Spending, UserId};
+    use crate::accounts::{PoolId, Spending, UserId};
 
     #[test]
     fn a_token_that_is_used_all_the_time_is_noted_once() {
         let grant = |id| TokenGrant {
             id: TokenId(id),
             user: UserId(7),
-            pools: vec![],
+            personal: PoolId(1),
+            only_pools: None,
             scopes: vec![],
             models: vec![],
             platforms: vec![],

@@ -41,6 +41,7 @@ mod schemes;
 mod server;
 mod spark_ws;
 mod stall;
+mod teams;
 mod token_limits;
 mod tokens;
 mod trail;

@@ -29,6 +29,7 @@ mod redis_server;
 mod refusals;
 mod renewal;
 mod sqlite_file;
+mod teams;
 mod tokens;
 mod totals;
 mod windows;

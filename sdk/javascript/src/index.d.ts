@@ -184,7 +184,7 @@ export interface GatewayToken {
   scopes: Scope[];
   models: string[];
   platforms: string[];
-  pools: number[];
+  pools: number[] | null;
   points: 'fallback' | 'never';
   requests_per_minute: number | null;
   tokens_per_day: number | null;
@@ -200,7 +200,7 @@ export interface TokenWish {
   scopes?: Scope[];
   models?: string[];
   platforms?: string[];
-  pools?: number[];
+  pools?: number[] | null;
   points?: 'fallback' | 'never';
   requestsPerMinute?: number | null;
   tokensPerDay?: number | null;

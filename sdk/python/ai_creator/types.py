@@ -167,7 +167,7 @@ class GatewayToken(BaseModel):
     scopes: list[str]
     models: list[str]
     platforms: list[str]
-    pools: list[int]
+    pools: list[int] | None = None
     points: str
     requests_per_minute: int | None = None
     tokens_per_day: int | None = None
