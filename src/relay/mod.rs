@@ -47,7 +47,7 @@ pub use drain::Drains;
 pub use error::{CallError, PointsSaid};
 pub use gateway::{Gateway, Parts};
 pub use ids::request_id;
-pub use membership::{check_membership, membership};
+pub use membership::{check_membership, membership, prove_anew};
 pub use mint::{mint, regrant};
 pub use points::{OperatorKey, OperatorKeys};
 pub use points_settings::{KeySettings, PointsSettings};

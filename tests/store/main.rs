@@ -28,6 +28,7 @@ mod redis_policies;
 mod redis_server;
 mod refusals;
 mod renewal;
+mod sealings;
 mod sqlite_file;
 mod teams;
 mod tokens;

@@ -63,6 +63,7 @@ scripts! {
     audit_forget: "audit_forget.lua";
     claim: "claim.lua";
     swap_fixed: "swap_fixed.lua";
+    kept_bodies: "kept_bodies.lua";
     found_team: "found_team.lua";
     rename_team: "rename_team.lua";
     close_team: "close_team.lua";
