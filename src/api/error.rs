@@ -56,6 +56,8 @@ pub enum ApiError {
     NoAccount,
     /// No such authorization among the caller's.
     NoSession,
+    /// No such notice among the caller's.
+    NoNotice,
     /// Another account of the pool has the name.
     NameTaken,
     /// No such gateway token among the caller's; the id may not even be one.
@@ -202,6 +204,13 @@ impl ApiError {
                 Some("session_id"),
                 "session_not_found",
                 "There is no such authorization among yours.".into(),
+            ),
+            Self::NoNotice => refuse(
+                StatusCode::NOT_FOUND,
+                INVALID,
+                Some("notice_id"),
+                "notice_not_found",
+                "There is no such notice among yours.".into(),
             ),
             Self::NameTaken => refuse(
                 StatusCode::CONFLICT,

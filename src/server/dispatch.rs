@@ -133,6 +133,8 @@ async fn for_caller(
         To::ShowToken => api::show_token(app, caller, named).await,
         To::ChangeToken => api::change_token(app, caller, request, named).await,
         To::RevokeToken => api::revoke_token(app, caller, named).await,
+        To::ShowNotices => api::show_notices(app, caller, request).await,
+        To::ReadNotice => api::read_notice(app, caller, named).await,
         To::ShowAudit => api::show_audit(app, caller, request).await,
     }
 }

@@ -65,6 +65,8 @@ pub enum CallerHandler {
     ChangeToken,
     RevokeToken,
     ShowAudit,
+    ShowNotices,
+    ReadNotice,
 }
 
 /// What answers the operator.
@@ -148,6 +150,8 @@ pub static ROUTES: &[Route] = &[
     to(Method::PATCH, "/api/v1/tokens/{id}", WRITE, CallerHandler::ChangeToken),
     to(Method::DELETE, "/api/v1/tokens/{id}", WRITE, CallerHandler::RevokeToken),
     to(Method::GET, "/api/v1/audit", READ, CallerHandler::ShowAudit),
+    to(Method::GET, "/api/v1/notices", READ, CallerHandler::ShowNotices),
+    to(Method::POST, "/api/v1/notices/{notice}/read", READ, CallerHandler::ReadNotice),
     to(Method::GET, "/api/v1/oauth/platforms", None, CallerHandler::ListPlatforms),
     to(Method::POST, "/api/v1/oauth/chat/completions", CHAT, CallerHandler::OauthChatCompletions),
     to(Method::GET, "/api/v1/oauth/accounts", READ, CallerHandler::ListAccounts),

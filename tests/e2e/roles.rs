@@ -67,6 +67,8 @@ fn rows() -> Vec<Row> {
         row(Method::PATCH, "/api/v1/tokens/{id}", |_| json!({"name": "other"}), 200, 404),
         row(Method::DELETE, "/api/v1/tokens/{id}", none, 204, 404),
         row(Method::GET, "/api/v1/audit", none, 200, 200),
+        row(Method::GET, "/api/v1/notices", none, 200, 200),
+        row(Method::POST, "/api/v1/notices/{notice}/read", none, 404, 404),
         row(Method::GET, "/api/v1/oauth/platforms", none, 200, 200),
         row(Method::POST, "/api/v1/oauth/chat/completions", pinned, 200, 404),
         row(Method::GET, "/api/v1/oauth/accounts", none, 200, 200),
@@ -123,6 +125,7 @@ impl Row {
             .replace("{*id}", &model)
             .replace("{id}", &id.to_string())
             .replace("{sid}", "aaaaaaaaaaaaaaaaaaaaaaaaaa")
+            .replace("{notice}", "1")
     }
 
     fn text(&self, id: i64) -> String {

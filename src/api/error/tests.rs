@@ -70,6 +70,7 @@ fn the_reference_has_every_error() {
         ApiError::NoAccount,
         ApiError::UnderscoredHeader,
         ApiError::NoSession,
+        ApiError::NoNotice,
         ApiError::NameTaken,
         ApiError::NoSuchToken,
         ApiError::StrongerToken { field: "scopes", than: Stronger::ThanItsMaker },
