@@ -212,13 +212,17 @@ impl ApiError {
                 "notice_not_found",
                 "There is no such notice among yours.".into(),
             ),
-            Self::NameTaken => refuse(
-                StatusCode::CONFLICT,
-                INVALID,
-                Some("account_name"),
-                "name_taken",
-                "You have another account of that name on the platform.".into(),
-            ),
+            Self::NameTaken => Refusal {
+                // An SDK tries again where there is a conflict: this one stays.
+                never_retry: true,
+                ..refuse(
+                    StatusCode::CONFLICT,
+                    INVALID,
+                    Some("account_name"),
+                    "name_taken",
+                    "You have another account of that name on the platform.".into(),
+                )
+            },
             Self::NoSuchToken => refuse(
                 StatusCode::NOT_FOUND,
                 INVALID,
@@ -234,13 +238,16 @@ impl ApiError {
                 let said = format!("{than}: `{field}` would allow more.");
                 refuse(StatusCode::FORBIDDEN, INVALID, Some(field), "stronger_token", said)
             }
-            Self::TooManyTokens { most } => refuse(
-                StatusCode::CONFLICT,
-                INVALID,
-                None,
-                "too_many_tokens",
-                format!("You have {most} tokens. Revoke those that you no longer need."),
-            ),
+            Self::TooManyTokens { most } => Refusal {
+                never_retry: true,
+                ..refuse(
+                    StatusCode::CONFLICT,
+                    INVALID,
+                    None,
+                    "too_many_tokens",
+                    format!("You have {most} tokens. Revoke those that you no longer need."),
+                )
+            },
             Self::NoRandom(error) => {
                 tracing::error!(%error, "a token can't be made");
                 refuse(

@@ -175,7 +175,7 @@ pub(super) fn described(handler: Handler, types: &mut SchemaGenerator) -> Option
         },
         To::BindAccount => Described {
             body: of.one::<BindAsk<'static>>(),
-            refuses: &[400, 409, 413, 500],
+            refuses: &[400, 404, 409, 413, 500],
             ..row("Binds an account by a documented key", 201, of.one::<AccountView>())
         },
         To::AuthorizeAccount => Described {

@@ -10,7 +10,7 @@ pub(super) fn chat(required: &[&str]) -> Value {
             "model": {"type": "string"},
             "messages": {"type": "array", "minItems": 1, "items": {"type": "object"}},
             "stream": {"type": "boolean"},
-            "account_id": {"type": "integer", "description": "This account or none"},
+            "account_id": {"type": "integer", "description": "This account or none; the header `X-Account-Id` says the same"},
         },
     })
 }
