@@ -47,4 +47,5 @@ mod splice;
 mod stall;
 mod teams;
 mod token_limits;
+mod tokens;
 mod trail;

@@ -96,6 +96,9 @@ const TEXTS: [&str; 8] = [
     "/bodies/response",
 ];
 
+/// What an account's row says of where it lies.
+const LABELS: [&str; 4] = ["/id", "/pool", "/platform", "/generation"];
+
 struct Town {
     url: String,
     vault: Vault,
@@ -232,12 +235,14 @@ async fn splice(url: String) {
     let slots = |wanted: &[&'static str]| -> Vec<(usize, &'static str)> {
         let rows = honest.values().enumerate();
         let of_row = |(row, value): (usize, &Value)| -> Vec<(usize, &'static str)> {
+            // A record has an id, too; labels are an account's.
+            let is_label = |at: &str| LABELS.contains(&at);
             let there = wanted.iter().filter(|at| value.pointer(at).is_some());
+            let there = there.filter(|at| !is_label(at) || value.get("sealed").is_some());
             there.map(|at| (row, *at)).collect()
         };
         rows.flat_map(of_row).collect()
     };
-    let labels = ["/id", "/pool", "/platform", "/generation"];
     // What moves, and whether all that moves is sealed: what is not moved still opens.
     let mut moves: Vec<(Vec<(usize, &str)>, &str)> = vec![
         (slots(&["/sealed", "/short_key/sealed"]), "credential"),
@@ -246,7 +251,7 @@ async fn splice(url: String) {
         (slots(&["/request", "/response", "/bodies/request", "/bodies/response"]), "Re"),
         (slots(&TEXTS), ""),
     ];
-    moves.extend(labels.map(|label| (slots(&[label]), "")));
+    moves.extend(LABELS.map(|label| (slots(&[label]), "")));
     let mut tried = 0;
     for (number, (slots, _)) in moves.iter().enumerate() {
         assert!(slots.len() >= 8, "{slots:?}");

@@ -32,5 +32,6 @@ mod renewal;
 mod sealings;
 mod sqlite_file;
 mod teams;
+mod tokens;
 mod totals;
 mod windows;

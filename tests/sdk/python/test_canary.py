@@ -60,6 +60,8 @@ KINDS: dict[str, tuple[str, str | None, str, str]] = {
         TRIPLE_SECRET,
     ),
 }
+# Of these a platform that repeats what it knows repeats all of the key.
+WHOLE = {name: json.loads(KINDS[name][2])["key"] for name in ("long", "jwt")}
 # What a platform makes of a key for a short time, and what is signed with one.
 MADE = re.compile(rb"ALTAK-[0-9a-f]{21}/[0-9a-f]{40}|bce-auth-v1/ALTAK|eyJ[\w-]{20,}\.eyJ")
 
@@ -73,6 +75,7 @@ class Trial:
         self.token = ""
         self.keeping = ""  # a token that keeps requests and answers
         self.kept = b""
+        self.rest = ""  # a token that was made over REST
         self.answers: dict[str, bytes] = {}
         self.errors: dict[str, bytes] = {}
         self.logs: dict[str, bytes] = {}
@@ -115,10 +118,6 @@ def run(demo: Demo, store: str, folder: Path, redis: RedisServer | None) -> Tria
     trial.token = served.command("token", "create", "--user", "canary-owner", "--scopes", scopes)["token"]
     keeping = ("token", "create", "--user", "canary-owner", "--keep-bodies", "--scopes", scopes)
     trial.keeping = served.command(*keeping)["token"]
-    kinds = {
-        name: served.bind("canary-owner", platform, f"canary-{name}", file, dialect)["id"]
-        for name, (platform, dialect, file, _) in KINDS.items()
-    }
     served.start()
     try:
         headers = {"Authorization": f"Bearer {trial.token}"}
@@ -129,9 +128,11 @@ def run(demo: Demo, store: str, folder: Path, redis: RedisServer | None) -> Tria
                 troubles(trial, http, platform, served)
                 hang_up(trial, http, platform)
                 surface(trial, http, platform, served)
-            for name, account in kinds.items():
-                every_kind(trial, http, demo.platforms[KINDS[name][0]], name, account)
+            for name, (platform_name, dialect, file, _) in KINDS.items():
+                account = served.bind("canary-owner", platform_name, f"canary-{name}", file, dialect)["id"]
+                every_kind(trial, http, demo.platforms[platform_name], name, account)
             keeps(trial, http, platforms[0], served)
+            tokens(trial, http, platforms[0], served)
         trial.logs["metrics"] = httpx2.get(f"{served.operator_url}/metrics").content
         trial.logs["account list"] = json.dumps(served.command("account", "list")).encode()
         trial.logs["usage"] = json.dumps(served.command("usage")).encode()
@@ -241,7 +242,7 @@ def every_kind(trial: Trial, http: httpx2.Client, platform: Simulated, name: str
         asked = trial.ask(http, f"{name}, stream {stream}", json=body | {"stream": stream}, **pin)
         assert asked.status_code == 200, asked.text
     for status in (500, 401):
-        platform.repeat_credential(status, KINDS[name][3])
+        platform.repeat_credential(status, WHOLE.get(name, KINDS[name][3]))
         trial.ask(http, f"{name} is told its secret in a {status}", json=body, **pin)
         platform.mend()
 
@@ -261,6 +262,31 @@ def keeps(trial: Trial, http: httpx2.Client, platform: Simulated, served: Served
 
     until(is_there, "the kept request to be shown to its owner")
     trial.answers["kept, for its owner"] = trial.kept
+
+
+def tokens(trial: Trial, http: httpx2.Client, platform: Simulated, served: Served) -> None:
+    """A token that is made over REST: its one showing is not searched, all else is."""
+    url = served.base_url.removesuffix("/v1") + "/api/v1/tokens"
+    made = http.post(url, json={"name": "canary-rest", "scopes": ["chat"]})
+    assert made.status_code == 201, made.text
+    trial.rest, one = made.json()["token"], f"{url}/{made.json()['id']}"
+    body = {"model": platform.model, "messages": user(PROMPT)}
+    headers = {"Authorization": f"Bearer {trial.rest}"}
+    assert trial.ask(http, "with a token made over REST", json=body, headers=headers).status_code == 200
+    trial.see("it makes none", http.post(url, json={"name": "other"}, headers=headers))
+    for what, answer in {
+        "tokens": http.get(url),
+        "token": http.get(one),
+        "token tightened": http.patch(one, json={"name": "canary-tight", "requests_per_minute": 5}),
+        "token tightened wrongly": http.patch(one, json={"requests_per_minute": trial.rest}),
+        "token made wrongly": http.post(url, json={"name": "x", "expires_at": trial.rest}),
+        "token as id": http.get(f"{url}/{trial.rest}"),
+        "token revoked": http.delete(one),
+        "audit": http.get(url.replace("tokens", "audit")),
+        "notices": http.get(url.replace("tokens", "notices")),
+    }.items():
+        trial.see(what, answer)
+    assert trial.ask(http, "with a token that is revoked", json=body, headers=headers).status_code == 401
 
 
 def hang_up(trial: Trial, http: httpx2.Client, platform: Simulated) -> None:
@@ -285,7 +311,7 @@ def test_no_credential_is_anywhere(trial: Trial) -> None:
 
 
 def test_no_token_is_anywhere(trial: Trial) -> None:
-    check_nothing_of([trial.token, trial.keeping, STRANGE_TOKEN], trial.logs, trial.answers, trial.errors, trial.stored)
+    check_nothing_of([trial.token, trial.keeping, trial.rest, STRANGE_TOKEN], trial.logs, trial.answers, trial.errors, trial.stored)
 
 
 def test_nothing_that_is_made_of_a_key_is_anywhere(trial: Trial) -> None:

@@ -9,9 +9,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::accounts::{
     Account, AccountId, AuditRow, Condition, GatewayTokenRow, KeptRow, LeaseId, Policy, PoolId,
-    Priority, Record, User, Window,
+    Priority, Record, TokenId, User, Window,
 };
 
 use super::super::notices::BoardNote;
@@ -23,7 +25,9 @@ pub(in super::super) enum Note {
     User(User),
     Token(Arc<GatewayTokenRow>),
     Revoked(Arc<GatewayTokenRow>),
+    /// It has another index, grant or name.
     Reindexed(Arc<GatewayTokenRow>),
+    Used(TokenId, Timestamp),
     Canary(String),
     NoCanary(String),
     /// How often a key of the ring has sealed.

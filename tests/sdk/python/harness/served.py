@@ -25,8 +25,12 @@ BASES = {
     "claude": "/v1",
 }
 
-# And what its other faces are called, with where they stand; a WebSocket's is the bare origin.
-FACES = {"openai": {"openai_responses": "/v1"}, "spark": {"spark_ws": ""}}
+# And where its other faces stand, by their dialects.
+FACES = {
+    "openai": {"openai_responses": "/v1"},
+    "qwen": {"dashscope": "/api/v1"},
+    "spark": {"spark_ws": ""},
+}
 
 
 class Served:
@@ -95,8 +99,7 @@ class Served:
     def _entry(self, platform: Simulated) -> str:
         base = f'base_url = "{platform.url}{BASES[platform.name]}"\n'
         faces = (
-            f"[platforms.{platform.name}.faces.{face}]\n"
-            f'base_url = "{platform.url.replace("http:", "ws:") if face.endswith("_ws") else platform.url}{path}"\n'
+            f'[platforms.{platform.name}.faces.{face}]\nbase_url = "{self._origin(platform, face)}{path}"\n'
             for face, path in FACES.get(platform.name, {}).items()
         )
         issuers = (
@@ -105,3 +108,6 @@ class Served:
             for name in (("baidu_iam", "baidu_key") if platform.name == "ernie" else ())
         )
         return f"[platforms.{platform.name}]\n{base}" + "".join(issuers) + "".join(faces)
+
+    def _origin(self, platform: Simulated, face: str) -> str:
+        return platform.url.replace("http", "ws", 1) if face == "spark_ws" else platform.url
