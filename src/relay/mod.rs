@@ -23,6 +23,7 @@ mod kept;
 mod lane;
 mod lease;
 mod membership;
+mod mint;
 mod notices;
 mod payer;
 mod points;
@@ -35,6 +36,7 @@ mod settings;
 mod stream;
 mod tried;
 mod uncounted;
+mod uses;
 mod words;
 mod zones;
 
@@ -46,7 +48,8 @@ pub use drain::Drains;
 pub use error::{CallError, PointsSaid};
 pub use gateway::{Gateway, Parts};
 pub use ids::request_id;
-pub use membership::{check_membership, membership};
+pub use membership::{check_membership, membership, prove_anew};
+pub use mint::{mint, regrant};
 pub use notices::{
     Mail, MailTls, NoticeSettings, Sender, SmtpSettings, Webhook, WebhookSettings, deliver, watch,
 };
@@ -54,6 +57,7 @@ pub use points::{OperatorKey, OperatorKeys};
 pub use points_settings::{KeySettings, PointsSettings};
 pub use settings::Settings;
 pub use stream::RelayStream;
+pub use uses::note_uses;
 pub use zones::Zones;
 
 pub use crate::authorize::CREDENTIAL_FIELD;
