@@ -41,6 +41,7 @@ mod responses;
 mod roles;
 mod rotation;
 mod schemes;
+mod senders;
 mod server;
 mod spark_ws;
 mod splice;
