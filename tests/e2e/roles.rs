@@ -83,6 +83,8 @@ fn rows() -> Vec<Row> {
         row(Method::GET, "/api/v1/oauth/sessions/{sid}", none, 404, 404),
         row(Method::DELETE, "/api/v1/oauth/sessions/{sid}", none, 404, 404),
         row(Method::GET, "/openapi.json", none, 200, 200),
+        row(Method::GET, "/docs", none, 200, 200),
+        row(Method::GET, "/docs/style.css", none, 200, 200),
         row(Method::GET, "/healthz", none, 200, 200),
         row(Method::GET, "/readyz", none, 200, 200),
         row(Method::GET, "/metrics", none, 200, 200),
