@@ -3,6 +3,8 @@
 //! Every failure is `{"error":{"message","type","param","code"}}`. A platform's 401
 //! or 403 never reaches the caller as such: the caller's own token was good.
 
+mod pools;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -19,6 +21,8 @@ use crate::relay::CallError;
 use crate::store::StoreError;
 use crate::telemetry::clock;
 use crate::vault::SealError;
+
+pub use pools::PoolError;
 
 const INVALID: &str = "invalid_request_error";
 const SERVER: &str = "server_error";
@@ -72,6 +76,8 @@ pub enum ApiError {
         /// What its key is, and where a person gets it.
         help: String,
     },
+    /// A call about a pool or its members got nothing.
+    Pool(PoolError),
     /// The key ring seals no more.
     Unsealed(SealError),
     /// An errand without a good proof.
@@ -85,6 +91,12 @@ pub enum ApiError {
 impl From<CallError> for ApiError {
     fn from(error: CallError) -> Self {
         Self::Call(error)
+    }
+}
+
+impl From<PoolError> for ApiError {
+    fn from(error: PoolError) -> Self {
+        Self::Pool(error)
     }
 }
 
@@ -199,6 +211,7 @@ impl ApiError {
                      \"account_name\": NAME, \"key\": KEY}}"
                 ),
             ),
+            Self::Pool(error) => error.refusal(),
             Self::Unsealed(error) => {
                 tracing::error!(%error, "an account can't be bound");
                 refuse(
@@ -456,7 +469,8 @@ mod tests {
         let calls = calls.into_iter().chain(by_class).map(ApiError::Call);
         let file = include_str!("../../docs/errors.md");
         let mut missing = String::new();
-        for error in errors.into_iter().chain(calls) {
+        let pools = PoolError::all().into_iter().map(ApiError::Pool);
+        for error in errors.into_iter().chain(pools).chain(calls) {
             let Refusal { status, body, .. } = error.refusal();
             let (status, code) = (status.as_u16(), body.code.unwrap_or_default());
             let row = format!("| {status} | `{}` | `{code}` |", body.kind);

@@ -14,11 +14,13 @@ mod check;
 mod errands;
 mod error;
 mod me;
+mod members;
 mod models;
 mod operator;
 mod page;
 mod platforms;
 mod points;
+mod pools;
 mod usage;
 mod view;
 
@@ -33,12 +35,14 @@ pub use body::discard;
 pub use chat::{chat_completions, oauth_chat_completions};
 pub use check::check_account;
 pub use errands::{Errands, run_errand};
-pub use error::ApiError;
+pub use error::{ApiError, PoolError};
 pub use me::show_me;
+pub use members::{list_members, put_member, remove_member};
 pub use models::{list_models, show_model};
 pub use operator::{healthz, metrics, readyz};
 pub use platforms::list_platforms;
 pub use points::show_points;
+pub use pools::{add_pool, change_pool, delete_pool, list_pools, show_pool};
 pub use usage::show_usage;
 pub use view::AccountView;
 
@@ -50,9 +54,11 @@ pub mod schema {
     pub use super::authorizations::AuthorizeAsk;
     pub use super::check::CheckView;
     pub use super::me::Me;
+    pub use super::members::{MemberAsk, MemberView};
     pub use super::page::Page;
     pub use super::platforms::PlatformView;
     pub use super::points::PointsView;
+    pub use super::pools::{PoolAsk, PoolChangeAsk, PoolView};
     pub use super::usage::UsageView;
     pub use super::view::AccountView;
 }

@@ -184,6 +184,13 @@ impl Callers {
         Ok(Some(caller))
     }
 
+    /// A user's teams changed here: what it calls next is looked up anew. Other gateways follow
+    /// once what they keep is old.
+    pub fn forget(&self, user: UserId) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, known| known.caller.user() != user);
+    }
+
     fn known(&self, index: &TokenIndex, now_ms: i64) -> Option<Arc<Caller>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let known = known.get(index)?;

@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 
 use super::routes::{CallerHandler, Handler, OpenHandler, ROUTES, Role, Route};
 use crate::api::schema::{
-    AccountView, AuditView, AuthorizeAsk, BindAsk, ChangeAsk, CheckView, Me, Page, PlatformView,
-    PointsView, RecordView, UsageView,
+    AccountView, AuditView, AuthorizeAsk, BindAsk, ChangeAsk, CheckView, Me, MemberAsk, MemberView,
+    Page, PlatformView, PointsView, PoolAsk, PoolChangeAsk, PoolView, RecordView, UsageView,
 };
 
 /// What a route's row in the document says, beside its path and its role.
@@ -51,6 +51,10 @@ fn date() -> Value {
     json!({"type": "string", "format": "date"})
 }
 
+fn integer() -> Value {
+    json!({"type": "integer", "format": "int64", "minimum": 1})
+}
+
 fn count() -> Value {
     json!({"type": "integer", "minimum": 1, "maximum": 200, "default": 50})
 }
@@ -60,7 +64,7 @@ fn form() -> Value {
 }
 
 fn by() -> Value {
-    let words = "(day|token|account|platform|model)";
+    let words = "(day|token|account|platform|model|member)";
     json!({"type": "string", "pattern": format!("^{words}(,{words})*$"),
         "default": "day,platform,model"})
 }
@@ -73,6 +77,7 @@ const REPORT: &[Param] = &[
     ("to", "The last day; today", date),
     ("by", "What rows are told apart by, with commas", by),
     ("format", "As what", form),
+    ("pool", "On the accounts of this pool, by all of its members", integer),
 ];
 const EVENTS: &[&str] = &["text/event-stream"];
 const SHEET: &[&str] = &["text/csv"];
@@ -177,6 +182,39 @@ pub(super) fn described(handler: Handler, types: &mut SchemaGenerator) -> Option
                 200,
                 of.one::<Page<RecordView>>(),
             )
+        },
+        To::ListPools => {
+            row("The pools that the caller draws from, in order", 200, of.one::<Page<PoolView>>())
+        }
+        To::AddPool => Described {
+            body: of.one::<PoolAsk>(),
+            refuses: &[409],
+            ..row(
+                "Makes a pool that a team shares, with the caller as its owner",
+                201,
+                of.one::<PoolView>(),
+            )
+        },
+        To::ShowPool => row("One pool", 200, of.one::<PoolView>()),
+        To::ChangePool => Described {
+            body: of.one::<PoolChangeAsk>(),
+            ..row("Renames a pool, says how it picks: for owners", 200, of.one::<PoolView>())
+        },
+        To::DeletePool => Described {
+            refuses: &[409],
+            ..row("Deletes a pool that has no account: for owners", 204, None)
+        },
+        To::ListMembers => {
+            row("A pool's members, in the order of joining", 200, of.one::<Page<MemberView>>())
+        }
+        To::PutMember => Described {
+            body: of.one::<MemberAsk>(),
+            refuses: &[409],
+            ..row("Adds a member, or says what it may do: for owners", 200, of.one::<MemberView>())
+        },
+        To::RemoveMember => Described {
+            refuses: &[409],
+            ..row("Ends a membership: for owners, and for oneself", 204, None)
         },
         To::ReauthorizeAccount => {
             row("Binds the same account anew by a login: none is offered here", 400, refusal())
@@ -328,20 +366,17 @@ fn operation(route: &Route, row: &Described) -> Value {
 }
 
 fn parameters(route: &Route, row: &Described) -> Vec<Value> {
-    let name = route.path.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
-    let in_path = name.map(|(name, _)| {
-        let is_account = route.path.contains("/accounts/");
-        let schema = match is_account {
-            true => json!({"type": "integer", "format": "int64", "minimum": 1}),
-            false => text(),
-        };
+    let names = route.path.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
+    let in_path = names.map(|(name, _)| {
+        let is_number = ["/accounts/", "/pools/"].iter().any(|kind| route.path.contains(kind));
+        let schema = if is_number && name == "id" { integer() } else { text() };
         json!({"name": name.trim_start_matches('*'), "in": "path", "required": true,
             "schema": schema})
     });
     let query = row.query.iter().map(|(name, about, schema)| {
         json!({"name": name, "in": "query", "description": about, "schema": schema()})
     });
-    in_path.into_iter().chain(query).collect()
+    in_path.chain(query).collect()
 }
 
 fn responses(route: &Route, row: &Described) -> Map<String, Value> {

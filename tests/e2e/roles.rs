@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method, Request};
 use serde_json::{Value, json};
-use tributary::accounts::{AccountId, Scope, TokenGrant};
+use tributary::accounts::{AccountId, Scope, TeamRole, TokenGrant};
 use tributary::server::{ROUTES, Role};
 
 use crate::accounts::all_scopes;
@@ -13,8 +13,9 @@ use crate::both;
 use crate::rig::{Answer, Grants, KEYS, Rig, ask};
 
 const ACCOUNTS: &str = "/api/v1/oauth/accounts";
+const POOL: &str = "/api/v1/pools/{id}";
 
-/// What a route answers a caller who may call it.
+/// What a route answers a caller who may call it. The path's id is an account's, or a pool's.
 struct Row {
     method: Method,
     path: &'static str,
@@ -22,6 +23,8 @@ struct Row {
     own: u16,
     /// To somebody who may as much, about an account of somebody else's.
     foreign: u16,
+    /// To a member of the team whose pool it is, or is in, who owns neither.
+    member: u16,
 }
 
 const fn row(
@@ -31,7 +34,7 @@ const fn row(
     own: u16,
     foreign: u16,
 ) -> Row {
-    Row { method, path, body, own, foreign }
+    Row { method, path, body, own, foreign, member: own }
 }
 
 fn none(_: AccountId) -> Value {
@@ -48,6 +51,17 @@ fn pinned(id: AccountId) -> Value {
 
 fn binding(id: AccountId) -> Value {
     json!({"platform": "qwen", "account_name": format!("beside {id}"), "key": KEYS[1].1[0]})
+}
+
+/// The same where a member who does not own it is refused.
+const fn owners(
+    method: Method,
+    path: &'static str,
+    body: fn(AccountId) -> Value,
+    own: u16,
+    foreign: u16,
+) -> Row {
+    Row { method, path, body, own, foreign, member: 403 }
 }
 
 /// A row for every route of the table. What needs no account of the owner's answers a
@@ -68,13 +82,22 @@ fn rows() -> Vec<Row> {
         row(Method::POST, "/api/v1/oauth/accounts", binding, 201, 201),
         row(Method::POST, "/api/v1/oauth/accounts/authorize", |_| json!({"platform": "qwen"}), 400, 400),
         row(Method::GET, "/api/v1/oauth/accounts/{id}", none, 200, 404),
-        row(Method::PATCH, "/api/v1/oauth/accounts/{id}", |_| json!({"enabled": true}), 200, 404),
-        row(Method::DELETE, "/api/v1/oauth/accounts/{id}", none, 204, 404),
+        owners(Method::PATCH, "/api/v1/oauth/accounts/{id}", |_| json!({"enabled": true}), 200, 404),
+        owners(Method::DELETE, "/api/v1/oauth/accounts/{id}", none, 204, 404),
         row(Method::POST, "/api/v1/oauth/accounts/{id}/check", none, 200, 404),
         row(Method::GET, "/api/v1/oauth/accounts/{id}/usage", none, 200, 404),
-        row(Method::POST, "/api/v1/oauth/accounts/{id}/reauthorize", none, 400, 404),
+        owners(Method::POST, "/api/v1/oauth/accounts/{id}/reauthorize", none, 400, 404),
         row(Method::GET, "/api/v1/oauth/sessions/{sid}", none, 404, 404),
         row(Method::DELETE, "/api/v1/oauth/sessions/{sid}", none, 404, 404),
+        row(Method::GET, "/api/v1/pools", none, 200, 200),
+        row(Method::POST, "/api/v1/pools", |_| json!({"name": "lab"}), 201, 201),
+        row(Method::GET, "/api/v1/pools/{id}", none, 200, 404),
+        owners(Method::PATCH, "/api/v1/pools/{id}", |_| json!({"name": "lab", "policy": "sticky"}), 200, 404),
+        owners(Method::DELETE, "/api/v1/pools/{id}", none, 204, 404),
+        row(Method::GET, "/api/v1/pools/{id}/members", none, 200, 404),
+        owners(Method::PUT, "/api/v1/pools/{id}/members/{user}", |_| json!({"role": "owner"}), 200, 404),
+        // The last owner, whom its account is in the way of as well.
+        owners(Method::DELETE, "/api/v1/pools/{id}/members/{user}", none, 409, 404),
         row(Method::GET, "/openapi.json", none, 200, 200),
         row(Method::GET, "/healthz", none, 200, 200),
         row(Method::GET, "/readyz", none, 200, 200),
@@ -107,12 +130,17 @@ impl Row {
         rig.send(request, self.text(id)).await
     }
 
+    fn is_of_a_pool(&self) -> bool {
+        self.path.starts_with(POOL)
+    }
+
     fn filled(&self, id: AccountId) -> String {
         let model = format!("account:{id}/qwen-plus");
         self.path
             .replace("{*id}", &model)
             .replace("{id}", &id.to_string())
             .replace("{sid}", "aaaaaaaaaaaaaaaaaaaaaaaaaa")
+            .replace("{user}", "tester")
     }
 
     fn text(&self, id: AccountId) -> String {
@@ -133,6 +161,7 @@ fn every_route_has_its_row_and_every_row_its_route() {
 }
 
 both! {
+    #[wish(crate::teams::fresh())]
     async fn each_route_answers_each_caller_as_its_role_says(rig: Rig) {
         let (stranger, _) = rig.stranger().await;
         let mut tokens = Vec::new();
@@ -153,6 +182,9 @@ both! {
             // Each call has an account of its own: some calls take it away.
             let mut account = async || {
                 number += 1;
+                if row.is_of_a_pool() {
+                    return AccountId(rig.team(&rig.user).await.0);
+                }
                 rig.bind(&rig.user, "qwen", &format!("n{number}"), KEYS[1].1[0], 1_000_000).await
             };
             if route.role() == Role::Operator {
@@ -218,7 +250,8 @@ both! {
         let (stranger, _) = rig.stranger().await;
         let (_, token) = rig.token(&rig.user, all_scopes()).await;
         let mut checked = 0;
-        for route in ROUTES.iter().filter(|route| route.path.contains("{id}")) {
+        let of_accounts = |path: &str| path.contains("{id}") && path.starts_with(ACCOUNTS);
+        for route in ROUTES.iter().filter(|route| of_accounts(route.path)) {
             let row = row_of(&route.method, route.path);
             let name = format!("{} {}", row.method, row.path);
             let theirs = rig.bind(&stranger, "qwen", &name, KEYS[1].1[0], 1000).await;
@@ -247,6 +280,90 @@ both! {
         rig.store.remove_account(theirs).await.unwrap();
         assert_eq!(told(&foreign), told(&pin.call(&rig, theirs, Some(&token)).await));
         assert_eq!(foreign.status, 404);
+    }
+}
+
+// T-IDOR: a foreign pool is as one that is not there, byte for byte, on every route.
+both! {
+    async fn t_idor_pools(rig: Rig) {
+        let (stranger, _) = rig.stranger().await;
+        let (_, token) = rig.token(&rig.user, all_scopes()).await;
+        let mut checked = 0;
+        for route in ROUTES.iter().filter(|route| route.path.starts_with(POOL)) {
+            let row = row_of(&route.method, route.path);
+            let name = format!("{} {}", row.method, row.path);
+            let theirs = rig.team(&stranger).await;
+            let before = rig.store.members_of(theirs).await.unwrap();
+            let foreign = row.call(&rig, AccountId(theirs.0), Some(&token)).await;
+            assert_eq!(rig.store.members_of(theirs).await.unwrap(), before, "{name}");
+            assert_eq!(foreign.row(), "404 invalid_request_error pool_not_found param=pool_id");
+            rig.store.close_team(theirs).await.unwrap();
+            let missing = row.call(&rig, AccountId(theirs.0), Some(&token)).await;
+            assert_eq!(told(&foreign), told(&missing), "{name}");
+            let personal = row.call(&rig, AccountId(stranger.pool.0), Some(&token)).await;
+            assert_eq!(told(&foreign), told(&personal), "{name}");
+            for id in ["0", "-1", "007", "+7", "seven", "9223372036854775808", "1%2F2", "%00"] {
+                let path = row.path.replace("{id}", id).replace("{user}", "tester");
+                let request = Request::builder().method(&row.method).uri(path);
+                let request = request.header("authorization", format!("Bearer {token}"));
+                let odd = rig.send(request, row.text(AccountId(1))).await;
+                assert_eq!(told(&odd), told(&missing), "{name} with {id}");
+            }
+            checked += 1;
+        }
+        assert_eq!(checked, 6);
+    }
+}
+
+both! {
+    #[wish(crate::teams::fresh())]
+    async fn a_member_uses_what_its_team_has_and_an_owner_changes_it(rig: Rig) {
+        let (stranger, _) = rig.stranger().await;
+        let keepers = rig.store.add_user("keeper").await.unwrap();
+        let mut wrong = Vec::new();
+        let public = |route: &&tributary::server::Route| {
+            !matches!(route.role(), Role::Operator | Role::Anyone)
+        };
+        for route in ROUTES.iter().filter(public) {
+            let row = row_of(&route.method, route.path);
+            // An account of the user's, in a team that somebody else owns.
+            let pool = rig.team(&keepers).await;
+            rig.join(pool, &rig.user, TeamRole::Owner).await;
+            rig.join(pool, &stranger, TeamRole::Member).await;
+            let calls = [(&stranger, row.member), (&keepers, row.own), (&rig.user, row.own)];
+            for (who, status) in calls {
+                let id = if row.is_of_a_pool() {
+                    AccountId(pool.0)
+                } else {
+                    for state in rig.in_pool(pool).await {
+                        rig.store.remove_account(state.account.id).await.unwrap();
+                    }
+                    rig.bring(pool, &rig.user, "qwen", KEYS[1].1[0]).await
+                };
+                let grants = Grants { pools: vec![who.pool, pool], ..all_scopes() };
+                let (_, token) = rig.token(who, grants).await;
+                let answer = row.call(&rig, id, Some(&token)).await;
+                // What an owner did away with is gone for the next one, and a limited token
+                // makes no pools.
+                let limited = row.path == "/api/v1/pools" && row.method == Method::POST;
+                let is_gone = answer.status == 404 && row.is_of_a_pool();
+                // Two owners: one may leave.
+                let left = row.path.ends_with("{user}") && row.method == Method::DELETE;
+                let fits = answer.status == status
+                    || (limited && answer.status == 403)
+                    || (is_gone && row.own == 204 && who.id == rig.user.id)
+                    || (left && [204, 404].contains(&answer.status.as_u16()) && status == row.own);
+                if !fits {
+                    let name = &who.name;
+                    wrong.push(format!("{} {} for {name}: {answer:?}", row.method, row.path));
+                }
+            }
+            for state in rig.in_pool(pool).await {
+                rig.store.remove_account(state.account.id).await.unwrap();
+            }
+            rig.store.close_team(pool).await.unwrap();
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 }
 

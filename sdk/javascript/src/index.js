@@ -13,7 +13,9 @@ export class OAuthClient {
     const given = baseURL ?? process.env.AI_CREATOR_BASE_URL ?? LOCAL;
     const origin = given.replace(/\/+$/, '').replace(/\/v1$/, '').replace(/\/api$/, '');
     this.openai = new OpenAI({ apiKey: key, baseURL: `${origin}/v1`, ...options });
-    this.oauth = new OAuth(this.openai.withOptions({ baseURL: `${origin}/api/v1` }));
+    const surface = this.openai.withOptions({ baseURL: `${origin}/api/v1` });
+    this.oauth = new OAuth(surface);
+    this.pools = new Pools(surface);
   }
 }
 
@@ -79,13 +81,59 @@ export class OAuth {
     return this.#client.get('/me');
   }
 
-  usage({ from, to, by } = {}) {
-    return this.#client.get('/usage', { query: { from, to, by: by?.join(',') } });
+  usage({ from, to, by, pool } = {}) {
+    return this.#client.get('/usage', { query: { from, to, by: by?.join(','), pool } });
   }
 
   points({ before, limit } = {}) {
     return this.#client.get('/points', { query: { before, limit } });
   }
+}
+
+/** Pools, and who shares them. */
+export class Pools {
+  #client;
+
+  /** @param {OpenAI} client */
+  constructor(client) {
+    this.#client = client;
+  }
+
+  async list() {
+    return (await this.#client.get('/pools')).data;
+  }
+
+  get(poolId) {
+    return this.#client.get(pool(poolId));
+  }
+
+  create({ name, policy }) {
+    return this.#client.post('/pools', { body: { name, policy } });
+  }
+
+  update(poolId, { name, policy }) {
+    return this.#client.patch(pool(poolId), { body: { name, policy } });
+  }
+
+  async delete(poolId) {
+    await this.#client.delete(pool(poolId), { headers: { Accept: '*/*' } });
+  }
+
+  async members(poolId) {
+    return (await this.#client.get(`${pool(poolId)}/members`)).data;
+  }
+
+  setMember(poolId, user, { role = 'member' } = {}) {
+    return this.#client.put(`${pool(poolId)}/members/${encodeURIComponent(user)}`, { body: { role } });
+  }
+
+  async removeMember(poolId, user) {
+    await this.#client.delete(`${pool(poolId)}/members/${encodeURIComponent(user)}`, { headers: { Accept: '*/*' } });
+  }
+}
+
+function pool(poolId) {
+  return `/pools/${encodeURIComponent(poolId)}`;
 }
 
 function path(accountId) {
