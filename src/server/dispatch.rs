@@ -136,6 +136,8 @@ async fn for_caller(
         To::ListMembers => api::list_members(app, caller, named).await,
         To::PutMember => api::put_member(app, caller, request, named).await,
         To::RemoveMember => api::remove_member(app, caller, named).await,
+        To::ShowNotices => api::show_notices(app, caller, request).await,
+        To::ReadNotice => api::read_notice(app, caller, named).await,
         To::ShowAudit => api::show_audit(app, caller, request).await,
     }
 }

@@ -76,6 +76,8 @@ fn rows() -> Vec<Row> {
         row(Method::GET, "/api/v1/usage", none, 200, 200),
         row(Method::GET, "/api/v1/points", none, 200, 200),
         row(Method::GET, "/api/v1/audit", none, 200, 200),
+        row(Method::GET, "/api/v1/notices", none, 200, 200),
+        row(Method::POST, "/api/v1/notices/{notice}/read", none, 404, 404),
         row(Method::GET, "/api/v1/oauth/platforms", none, 200, 200),
         row(Method::POST, "/api/v1/oauth/chat/completions", pinned, 200, 404),
         row(Method::GET, "/api/v1/oauth/accounts", none, 200, 200),
@@ -141,6 +143,7 @@ impl Row {
             .replace("{id}", &id.to_string())
             .replace("{sid}", "aaaaaaaaaaaaaaaaaaaaaaaaaa")
             .replace("{user}", "tester")
+            .replace("{notice}", "1")
     }
 
     fn text(&self, id: AccountId) -> String {
