@@ -56,6 +56,8 @@ pub struct Limits {
     /// Null: any number.
     #[schemars(with = "Option<u64>")]
     tokens_per_day: Option<Tokens>,
+    /// Whether requests and answers are kept with its records, sealed.
+    keep_bodies: bool,
 }
 
 /// The token's day, in UTC.
@@ -105,6 +107,7 @@ pub async fn show_me(app: &App, caller: &Caller) -> Result<Response, ApiError> {
             pools: caller.pools().to_vec(),
             requests_per_minute: grant.requests_per_minute.map(Into::into),
             tokens_per_day: grant.tokens_per_day,
+            keep_bodies: grant.keep_bodies,
         },
         day: day(app, caller).await?,
         points: balance(app, caller).await?,

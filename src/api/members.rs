@@ -78,7 +78,7 @@ pub async fn put_member(
     let after = membership(&parts.vault, pool, user.id, wish.role, joined_at);
     let seated = parts.store.seat(before.as_ref(), after.clone()).await;
     done(seated.map_err(ApiError::store)?, PoolError::Changed)?;
-    parts.callers.forget(user.id);
+    parts.callers.forget_user(user.id);
     let deed = Deed::new(caller.doer(), "pool.member", "pool", pool).of(user.id);
     app.write_down(deed.with("user", &user.name).with("role", wish.role.name())).await?;
     Ok(typed(StatusCode::OK, &MemberView::of(&after, &user.name)))
@@ -106,7 +106,7 @@ pub async fn remove_member(app: &App, caller: &Caller, named: &str) -> Result<Re
     }
     let gone = parts.store.unseat(pool, user.id).await.map_err(ApiError::store)?;
     done(gone, PoolError::NoMember)?;
-    parts.callers.forget(user.id);
+    parts.callers.forget_user(user.id);
     let deed = Deed::new(caller.doer(), "pool.leave", "pool", pool).of(user.id);
     app.write_down(deed.with("user", &user.name)).await?;
     Ok(no_content())

@@ -22,6 +22,8 @@ mod page;
 mod platforms;
 mod points;
 mod pools;
+mod token_ask;
+mod tokens;
 mod usage;
 mod view;
 
@@ -45,6 +47,7 @@ pub use operator::{healthz, metrics, readyz};
 pub use platforms::list_platforms;
 pub use points::show_points;
 pub use pools::{add_pool, change_pool, delete_pool, list_pools, show_pool};
+pub use tokens::{change_token, create_token, list_tokens, revoke_token, show_token};
 pub use usage::show_usage;
 pub use view::AccountView;
 
@@ -62,6 +65,8 @@ pub mod schema {
     pub use super::platforms::PlatformView;
     pub use super::points::PointsView;
     pub use super::pools::{PoolAsk, PoolChangeAsk, PoolView};
+    pub use super::token_ask::TokenAsk;
+    pub use super::tokens::{GatewayTokenView, MintedView};
     pub use super::usage::UsageView;
     pub use super::view::AccountView;
 }

@@ -147,7 +147,7 @@ pub async fn add_pool(
         Seating::Done => {}
         _ => return Err(PoolError::Full.into()),
     }
-    parts.callers.forget(caller.user());
+    parts.callers.forget_user(caller.user());
     if wish.policy.is_some() {
         store.set_pool_policy(id, wish.policy).await.map_err(ApiError::store)?;
     }
@@ -213,7 +213,7 @@ pub async fn delete_pool(app: &App, caller: &Caller, id: &str) -> Result<Respons
     let pool = owned_team(caller, id)?;
     match app.gateway.parts.store.close_team(pool).await.map_err(ApiError::store)? {
         Closing::Done => {
-            app.gateway.parts.callers.forget(caller.user());
+            app.gateway.parts.callers.forget_user(caller.user());
             app.write_down(Deed::new(caller.doer(), "pool.delete", "pool", pool)).await?;
             Ok(no_content())
         }

@@ -23,6 +23,8 @@ export class OAuthClient {
   readonly oauth: OAuth;
   /** Pools, and who shares them. */
   readonly pools: Pools;
+  /** The gateway's tokens. */
+  readonly tokens: Tokens;
   /** The gateway's OpenAI surface. */
   readonly openai: OpenAI;
 }
@@ -166,6 +168,7 @@ export interface Me {
     pools: number[];
     requests_per_minute: number | null;
     tokens_per_day: number | null;
+    keep_bodies: boolean;
   };
   day: { used: number; held: number; left: number | null; resets_at: string | null };
   points: Balance;
@@ -173,6 +176,52 @@ export interface Me {
 
 export interface Points extends Page<{ at: string; kind: string; points: string; balance: string; note: string }> {
   points: Balance;
+}
+
+export type Scope = 'chat' | 'accounts:read' | 'accounts:write';
+
+/** What a caller sends as its API key, but for the secret. */
+export interface GatewayToken {
+  id: number;
+  name: string;
+  prefix: string;
+  last_four: string;
+  scopes: Scope[];
+  models: string[];
+  platforms: string[];
+  pools: number[] | null;
+  points: 'fallback' | 'never';
+  requests_per_minute: number | null;
+  tokens_per_day: number | null;
+  keep_bodies: boolean;
+  created_at: string;
+  expires_at: string | null;
+  last_used_at: string | null;
+}
+
+/** A token's name and limits; `null` is no limit. */
+export interface TokenWish {
+  name?: string;
+  scopes?: Scope[];
+  models?: string[];
+  platforms?: string[];
+  pools?: number[] | null;
+  points?: 'fallback' | 'never';
+  requestsPerMinute?: number | null;
+  tokensPerDay?: number | null;
+  keepBodies?: boolean;
+  expiresAt?: string | null;
+}
+
+/** What `client.tokens` does. Every failure is OpenAI's `APIError`. */
+export class Tokens {
+  list(): Promise<GatewayToken[]>;
+  get(tokenId: number): APIPromise<GatewayToken>;
+  /** What is left out is as of the client's own token; `token` is the secret, shown this once. */
+  create(wish?: TokenWish): APIPromise<GatewayToken & { token: string }>;
+  /** Renames a token, or tightens its limits. */
+  update(tokenId: number, change: TokenWish): APIPromise<GatewayToken>;
+  revoke(tokenId: number): Promise<void>;
 }
 
 /** What should be known of an account; which of the figures it has is by its `kind`. */
@@ -211,8 +260,11 @@ type On<T> = Omit<T, 'model'> & { accountId: number; model?: string };
 /** What `client.oauth` does. Every failure is OpenAI's `APIError`. */
 export class OAuth {
   /** A completion on one account; without `model`, by its platform's default. */
-  chatCompletion(body: On<ChatCompletionCreateParamsNonStreaming>): APIPromise<ChatCompletion>;
-  chatCompletion(body: On<ChatCompletionCreateParamsStreaming>): APIPromise<Stream<ChatCompletionChunk>>;
+  chatCompletion(body: On<ChatCompletionCreateParamsNonStreaming>, options?: OpenAI.RequestOptions): APIPromise<ChatCompletion>;
+  chatCompletion(
+    body: On<ChatCompletionCreateParamsStreaming>,
+    options?: OpenAI.RequestOptions,
+  ): APIPromise<Stream<ChatCompletionChunk>>;
   listPlatforms(): Promise<Platform[]>;
   listAccounts(query?: { platform?: string }): Promise<Account[]>;
   getAccount(accountId: number): APIPromise<Account>;
@@ -223,9 +275,10 @@ export class OAuth {
       | { credentials: Record<string, string> }
     ),
   ): APIPromise<Account>;
+  /** Renames, enables, disables, limits an account; `limit: null`: its platform's limit again. */
   updateAccount(
     accountId: number,
-    change: { accountName?: string; enabled?: boolean; limit?: number; priority?: number },
+    change: { accountName?: string; enabled?: boolean; limit?: number | null; priority?: number },
   ): APIPromise<Account>;
   /** Deletes an account with all its records. */
   deleteAccount(accountId: number): Promise<void>;

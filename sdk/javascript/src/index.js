@@ -15,6 +15,7 @@ export class OAuthClient {
     this.openai = new OpenAI({ apiKey: key, baseURL: `${origin}/v1`, ...options });
     const surface = this.openai.withOptions({ baseURL: `${origin}/api/v1` });
     this.oauth = new OAuth(surface);
+    this.tokens = new Tokens(surface);
     this.pools = new Pools(surface);
   }
 }
@@ -27,9 +28,10 @@ export class OAuth {
     this.#client = client;
   }
 
-  chatCompletion({ accountId, ...body }) {
+  chatCompletion({ accountId, ...body }, options = {}) {
     const stream = body.stream ?? false;
-    return this.#client.post('/oauth/chat/completions', { body: { ...body, account_id: accountId, stream }, stream });
+    const asked = { ...body, account_id: accountId, stream };
+    return this.#client.post('/oauth/chat/completions', { ...options, body: asked, stream });
   }
 
   async listPlatforms() {
@@ -45,7 +47,9 @@ export class OAuth {
   }
 
   addAccount({ platform, accountName, ...more }) {
-    return this.#client.post('/oauth/accounts', { body: { platform, account_name: accountName, ...more } });
+    // Sent again after an answer that got lost, it would find its own name taken.
+    const body = { platform, account_name: accountName, ...more };
+    return this.#client.post('/oauth/accounts', { body, maxRetries: 0 });
   }
 
   updateAccount(accountId, { accountName, ...more }) {
@@ -101,6 +105,49 @@ export class OAuth {
   points({ before, limit } = {}) {
     return this.#client.get('/points', { query: { before, limit } });
   }
+}
+
+export class Tokens {
+  #client;
+
+  /** @param {OpenAI} client */
+  constructor(client) {
+    this.#client = client;
+  }
+
+  async list() {
+    return (await this.#client.get('/tokens')).data;
+  }
+
+  get(tokenId) {
+    return this.#client.get(tokenPath(tokenId));
+  }
+
+  create(wish = {}) {
+    return this.#client.post('/tokens', { body: granted(wish) });
+  }
+
+  update(tokenId, change) {
+    return this.#client.patch(tokenPath(tokenId), { body: granted(change) });
+  }
+
+  async revoke(tokenId) {
+    await this.#client.delete(tokenPath(tokenId), { headers: { Accept: '*/*' } });
+  }
+}
+
+function granted({ expiresAt, requestsPerMinute, tokensPerDay, keepBodies, ...more }) {
+  return {
+    ...more,
+    expires_at: expiresAt,
+    requests_per_minute: requestsPerMinute,
+    tokens_per_day: tokensPerDay,
+    keep_bodies: keepBodies,
+  };
+}
+
+function tokenPath(tokenId) {
+  return `/tokens/${encodeURIComponent(tokenId)}`;
 }
 
 /** Pools, and who shares them. */

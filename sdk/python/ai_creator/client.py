@@ -8,6 +8,7 @@ from openai import AsyncOpenAI, OpenAI, OpenAIError
 from .async_oauth import AsyncOAuth
 from .oauth import OAuth
 from .pools import AsyncPools, Pools
+from .tokens import AsyncTokens, Tokens
 
 LOCAL = "http://127.0.0.1:8080"
 
@@ -34,6 +35,8 @@ class OAuthClient:
 
     pools: Pools
     """Pools, and who shares them."""
+    tokens: Tokens
+    """The gateway's tokens."""
 
     openai: OpenAI
     """The gateway's OpenAI surface: ``chat.completions``, ``models``."""
@@ -44,6 +47,7 @@ class OAuthClient:
         surface = self.openai.with_options(base_url=f"{origin}/api/v1")
         self.oauth = OAuth(surface)
         self.pools = Pools(surface)
+        self.tokens = Tokens(surface)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -61,6 +65,7 @@ class AsyncOAuthClient:
 
     oauth: AsyncOAuth
     pools: AsyncPools
+    tokens: AsyncTokens
     openai: AsyncOpenAI
 
     def __init__(self, api_key: str | None = None, *, base_url: str | None = None, **options: Any) -> None:
@@ -69,6 +74,7 @@ class AsyncOAuthClient:
         surface = self.openai.with_options(base_url=f"{origin}/api/v1")
         self.oauth = AsyncOAuth(surface)
         self.pools = AsyncPools(surface)
+        self.tokens = AsyncTokens(surface)
 
     async def close(self) -> None:
         """Closes the connections."""
