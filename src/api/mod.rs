@@ -29,7 +29,7 @@ mod view;
 
 pub use account_usage::account_usage;
 pub use accounts::{bind_account, change_account, delete_account, list_accounts, show_account};
-pub use answer::{Body, document};
+pub use answer::{Body, document, page, stylesheet};
 pub use app::{App, Health};
 pub use audit::show_audit;
 pub use authenticate::authenticate;

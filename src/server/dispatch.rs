@@ -4,8 +4,8 @@ use http::Method;
 use http::header::{self, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
-use super::openapi;
 use super::routes::{CallerHandler, Handler, OpenHandler, OperatorHandler, ROUTES, Role, Route};
+use super::{docs, openapi};
 use crate::api::{self, ApiError, App, Request, Response};
 use crate::relay::{Caller, request_id};
 use crate::telemetry::clock::Stopwatch;
@@ -96,6 +96,8 @@ async fn dispatch(
             for_caller(app, handler, &caller, request, arrived).await
         }
         Handler::Open(OpenHandler::OpenApi) => Ok(api::document(openapi::document())),
+        Handler::Open(OpenHandler::Docs) => Ok(api::page(docs::page())),
+        Handler::Open(OpenHandler::DocsStyle) => Ok(api::stylesheet(docs::STYLE)),
         Handler::Operator(handler) => for_operator(app, handler, request).await,
     }
 }

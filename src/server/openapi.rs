@@ -32,6 +32,8 @@ pub(super) struct Described {
     body: Option<Value>,
     /// How it answers: a status, and a schema by media type.
     answer: (u16, Option<Value>),
+    /// The answer's media type.
+    kind: &'static str,
     /// Other media types of the same answer.
     also: &'static [&'static str],
     /// Refusals beside those that its role and its path bring.
@@ -103,6 +105,7 @@ pub(super) fn described(handler: Handler, types: &mut SchemaGenerator) -> Option
         query: &[],
         body: None,
         answer: (status, answer),
+        kind: "application/json",
         also: &[],
         refuses: &[],
     };
@@ -111,6 +114,14 @@ pub(super) fn described(handler: Handler, types: &mut SchemaGenerator) -> Option
         Handler::Open(OpenHandler::OpenApi) => {
             let document = json!({"type": "object"});
             return Some(row("This surface, machine-readable", 200, Some(document)));
+        }
+        Handler::Open(OpenHandler::Docs) => {
+            let page = row("This surface, for people", 200, Some(text()));
+            return Some(Described { kind: "text/html", ..page });
+        }
+        Handler::Open(OpenHandler::DocsStyle) => {
+            let style = row("The stylesheet of that page", 200, Some(text()));
+            return Some(Described { kind: "text/css", ..style });
         }
         Handler::Operator(_) => return None,
     };

@@ -34,6 +34,8 @@ pub enum Handler {
 #[expect(missing_docs, reason = "each is its route, in the table below")]
 pub enum OpenHandler {
     OpenApi,
+    Docs,
+    DocsStyle,
 }
 
 /// What answers callers.
@@ -189,6 +191,8 @@ pub static ROUTES: &[Route] = &[
     to(Method::PUT, "/api/v1/pools/{id}/members/{user}", WRITE, CallerHandler::PutMember),
     to(Method::DELETE, "/api/v1/pools/{id}/members/{user}", WRITE, CallerHandler::RemoveMember),
     open(Method::GET, "/openapi.json", OpenHandler::OpenApi),
+    open(Method::GET, "/docs", OpenHandler::Docs),
+    open(Method::GET, "/docs/style.css", OpenHandler::DocsStyle),
     operator(Method::GET, "/healthz", OperatorHandler::Healthz),
     operator(Method::GET, "/readyz", OperatorHandler::Readyz),
     operator(Method::GET, "/metrics", OperatorHandler::Metrics),

@@ -106,6 +106,8 @@ fn rows() -> Vec<Row> {
         // The last owner, whom its account is in the way of as well.
         owners(Method::DELETE, "/api/v1/pools/{id}/members/{user}", none, 409, 404),
         row(Method::GET, "/openapi.json", none, 200, 200),
+        row(Method::GET, "/docs", none, 200, 200),
+        row(Method::GET, "/docs/style.css", none, 200, 200),
         row(Method::GET, "/healthz", none, 200, 200),
         row(Method::GET, "/readyz", none, 200, 200),
         row(Method::GET, "/metrics", none, 200, 200),

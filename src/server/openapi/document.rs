@@ -132,7 +132,7 @@ fn responses(route: &Route, row: &Described) -> Map<String, Value> {
     let mut responses = Map::new();
     let mut answer = json!({"description": if *status < 300 { "Done" } else { "Refused" }});
     if let Some(schema) = schema {
-        answer["content"] = json!({"application/json": {"schema": schema}});
+        answer["content"] = json!({row.kind: {"schema": schema}});
         for kind in row.also {
             answer["content"][*kind] = json!({"schema": text()});
         }
