@@ -95,7 +95,7 @@ fn dresses(secret: &str) -> Vec<(&'static str, Vec<u8>)> {
             "every byte percent-encoded",
             raw.iter().flat_map(|byte| format!("%{byte:02X}").into_bytes()).collect(),
         ),
-        ("in JSON", json[1..json.len() - 1].as_bytes().to_vec()),
+        ("in JSON", json.as_bytes()[1..json.len() - 1].to_vec()),
     ];
     // The letters of base64 that the secret alone decides, whatever stands beside it.
     for offset in 0..3 {

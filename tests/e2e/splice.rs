@@ -283,7 +283,7 @@ async fn splice(url: String) {
 fn is_of(name: &str, (table, id): &(String, String), row: &Value) -> bool {
     let whose = name.split(' ').next().unwrap();
     match row.get("sealed") {
-        Some(_) => row["id"].to_string() == whose,
+        Some(_) => row["id"].as_i64() == whose.parse().ok(),
         // The embedded store's bodies are numbered in the order of their records.
         None if table == "bodies" => {
             let names = ["ann-1", "ann-2", "bob-1", "bob-2"];
