@@ -1,10 +1,12 @@
 //! Accounts, pools, windows and leases: the rules, without I/O.
 
 mod account;
+mod attempts;
 mod charge;
 mod harm;
 mod health;
 mod hold;
+mod identity;
 mod ids;
 mod lease;
 mod people;
@@ -12,16 +14,19 @@ mod points;
 mod policy;
 mod record;
 mod report;
+mod session;
 mod tokens;
 mod told;
 mod total;
 mod window;
 
 pub use account::{Account, AccountState, NewAccount, ShortKey};
+pub use attempts::{AttemptKey, Attempts};
 pub use charge::{ChargeKind, ChargeRow};
 pub use harm::{Condition, EARLY_TRY, Harm, Rest, Scale, later};
 pub use health::{Health, remedy_of};
 pub use hold::{HoldAsk, HoldEnd, HoldKey, HoldRefusal, Purse, PurseState};
+pub use identity::{Identity, PasswordHash, UserRole};
 pub use ids::{AccountId, LeaseId, PlatformId, PoolId, TokenId, UserId};
 pub use lease::{Charge, Grant, LeaseAsk, LeaseKey, Refusal, Settlement};
 pub use people::{GatewayTokenRow, Scope, Spending, TokenGrant, User};
@@ -29,6 +34,7 @@ pub use points::{EntryKind, NoPoints, Points, PointsEntry};
 pub use policy::{Conversation, Policy, Priority, size_class};
 pub use record::{Attempt, Billing, KeptBodies, Record};
 pub use report::{By, Report, csv};
+pub use session::{LinkPurpose, LinkRow, SessionGrant, SessionRow};
 pub use tokens::Tokens;
 pub use told::{End, Told, WindowTold};
 pub use total::{Counts, Total, TotalKey};

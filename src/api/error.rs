@@ -11,6 +11,7 @@ use http::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use jiff::Timestamp;
 
 use super::Response;
+use super::SignInError;
 use super::answer::{JSON, whole};
 use crate::accounts::Scope;
 use crate::front::ErrorBody;
@@ -78,6 +79,8 @@ pub enum ApiError {
     UnprovedErrand,
     /// An errand that can't be read.
     BadErrand,
+    /// Nobody is signed in, or may do what it asks.
+    SignIn(SignInError),
     /// The call failed.
     Call(CallError),
 }
@@ -219,6 +222,7 @@ impl ApiError {
                 StatusCode::BAD_REQUEST,
                 "The errand can't be read: the command is of another version.".into(),
             ),
+            Self::SignIn(error) => error.refusal(),
             Self::Call(error) => call(error),
         }
     }
@@ -316,7 +320,7 @@ fn exhausted(platform: &str, resets_at: Option<Timestamp>) -> Refusal {
     }
 }
 
-fn too_fast(message: String, retry_after: Duration) -> Refusal {
+pub(super) fn too_fast(message: String, retry_after: Duration) -> Refusal {
     Refusal {
         retry_after: Some(retry_after),
         ..refuse(
@@ -343,7 +347,7 @@ fn unauthenticated(message: &str) -> Refusal {
     )
 }
 
-fn refuse(
+pub(super) fn refuse(
     status: StatusCode,
     kind: &'static str,
     param: Option<&str>,
@@ -454,6 +458,7 @@ mod tests {
             ApiError::BadErrand,
         ];
         let calls = calls.into_iter().chain(by_class).map(ApiError::Call);
+        let calls = calls.chain(SignInError::each().into_iter().map(ApiError::SignIn));
         let file = include_str!("../../docs/errors.md");
         let mut missing = String::new();
         for error in errors.into_iter().chain(calls) {

@@ -2,6 +2,7 @@
 
 mod account_usage;
 mod accounts;
+mod admin;
 mod answer;
 mod app;
 mod ask;
@@ -10,6 +11,8 @@ mod authorizations;
 mod body;
 mod chat;
 mod check;
+mod console_sessions;
+mod cookie;
 mod errands;
 mod error;
 mod me;
@@ -18,18 +21,24 @@ mod operator;
 mod page;
 mod platforms;
 mod points;
+mod sign_in_error;
 mod usage;
 mod view;
 
 pub use account_usage::account_usage;
 pub use accounts::{bind_account, change_account, delete_account, list_accounts, show_account};
+pub use admin::{add_user, change_user, grant_points, list_users, show_health};
 pub use answer::{Body, document};
 pub use app::{App, Health};
-pub use authenticate::authenticate;
+pub use authenticate::{Sessions, authenticate, operator, signed_in};
 pub use authorizations::{authorize_account, end_session, reauthorize_account, show_session};
 pub use body::discard;
 pub use chat::{chat_completions, oauth_chat_completions};
 pub use check::check_account;
+pub use console_sessions::{
+    change_password, end_sign_in, list_sign_ins, reset_password, set_up, sign_in, sign_out,
+    who_am_i,
+};
 pub use errands::{Errands, run_errand};
 pub use error::ApiError;
 pub use me::show_me;
@@ -37,6 +46,7 @@ pub use models::{list_models, show_model};
 pub use operator::{healthz, metrics, readyz};
 pub use platforms::list_platforms;
 pub use points::show_points;
+pub use sign_in_error::SignInError;
 pub use usage::show_usage;
 pub use view::AccountView;
 
@@ -44,8 +54,12 @@ pub use view::AccountView;
 pub mod schema {
     pub use super::account_usage::RecordView;
     pub use super::accounts::{BindAsk, ChangeAsk};
+    pub use super::admin::{AddUserAsk, ChangeUserAsk, GrantAsk, GrantView, HealthView, UserView};
     pub use super::authorizations::AuthorizeAsk;
     pub use super::check::CheckView;
+    pub use super::console_sessions::{
+        PasswordAsk, ResetAsk, SessionView, SetUpAsk, SignInAsk, SignInView,
+    };
     pub use super::me::Me;
     pub use super::page::Page;
     pub use super::platforms::PlatformView;

@@ -17,9 +17,9 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
 use crate::accounts::{
-    AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, NewAccount, Origin, PlatformId,
-    Points, PointsEntry, Policy, PoolId, Priority, Purse, PurseState, Record, Resets, TokenId,
-    Tokens, Total, User, UserId,
+    AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, Identity, NewAccount, Origin,
+    PlatformId, Points, PointsEntry, Policy, PoolId, Priority, Purse, PurseState, Record, Resets,
+    TokenId, Tokens, Total, User, UserId,
 };
 use crate::store::{Answer, Directory, Errand, Reply, StoreError, Treasury, Verb, errand_proof};
 use crate::telemetry::clock;
@@ -109,8 +109,17 @@ impl Directory for Beside {
         self.ask(Verb::UserNamed { name: name.into() }).await
     }
 
+    async fn user(&self, id: UserId) -> Answer<Option<User>> {
+        self.ask(Verb::User { id }).await
+    }
+
     async fn users(&self) -> Answer<Vec<User>> {
         self.ask(Verb::Users).await
+    }
+
+    async fn set_identity(&self, id: UserId, before: &Identity, after: Identity) -> Answer<bool> {
+        let (before, after) = (Box::new(before.clone()), Box::new(after));
+        self.ask(Verb::SetIdentity { id, before, after }).await
     }
 
     async fn reserve_token_id(&self) -> Answer<TokenId> {

@@ -18,6 +18,7 @@ use super::{Common, Desk, Failure, print, ring, token};
 use crate::accounts::{Priority, Scope, Spending, TokenGrant, Tokens, User};
 use crate::authorize::Wanted;
 use crate::config::{Config, OwnRing};
+use crate::identity::CookieStyle;
 use crate::platforms::{Catalogue, Credential, CredentialSpec, Face};
 use crate::simulator::Simulator;
 use crate::store::{self, Directory};
@@ -79,7 +80,7 @@ impl Demo {
         ring::prove(&*store, &vault).await?;
         let token = populate(&desk.config, &*store, &vault).await?;
         let told = Told::listen()?;
-        let running = begin(&desk.config, store, vault, Vec::new()).await?;
+        let running = begin(&desk.config, store, vault, Vec::new(), CookieStyle::Plain).await?;
         let mut facts = addresses(&running);
         if desk.json {
             facts["token"] = token.into();

@@ -10,9 +10,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use jiff::Timestamp;
 
 use crate::accounts::{
-    AccountState, GatewayTokenRow, PoolId, Purse, Scope, Spending, TokenGrant, TokenId, Tokens,
-    UserId,
+    AccountState, GatewayTokenRow, PoolId, Purse, Scope, SessionRow, Spending, TokenGrant, TokenId,
+    Tokens, User, UserId,
 };
+use crate::identity;
 use crate::platforms::Reader;
 use crate::store::{Store, StoreError};
 use crate::telemetry::clock;
@@ -40,6 +41,30 @@ pub struct Label {
 }
 
 impl Caller {
+    /// A user that is signed in to the console: it has all that is its own, and every scope.
+    pub fn signed_in(user: &User, session: &SessionRow) -> Self {
+        let grant = TokenGrant {
+            id: TokenId::CONSOLE,
+            user: user.id,
+            pools: vec![user.pool],
+            scopes: vec![Scope::Chat, Scope::AccountsRead, Scope::AccountsWrite],
+            models: Vec::new(),
+            platforms: Vec::new(),
+            expires_at: Some(session.grant.ends_at),
+            points: Spending::Fallback,
+            requests_per_minute: None,
+            tokens_per_day: None,
+            keep_bodies: false,
+        };
+        let label = Label {
+            name: "console".to_owned(),
+            prefix: String::new(),
+            last_four: String::new(),
+            created_at: session.grant.created_at,
+        };
+        Self { index: session.index.as_str().into(), grant, label }
+    }
+
     /// Who it is.
     pub fn user(&self) -> UserId {
         self.grant.user
@@ -171,6 +196,10 @@ impl Callers {
         for (number, index) in self.vault.token_indexes(token).enumerate() {
             let Some(row) = self.store.token(index.as_str()).await? else { continue };
             let Some(caller) = self.admit(&row) else { return Ok(None) };
+            let user = self.store.user(row.grant.user).await?;
+            if !user.is_some_and(|user| identity::may_act(&self.vault, &user)) {
+                return Ok(None);
+            }
             if number > 0 {
                 self.index_anew(token, &row).await;
             }

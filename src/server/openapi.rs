@@ -10,7 +10,8 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::routes::{CallerHandler, Handler, OpenHandler, ROUTES, Role, Route};
+use super::console::{self, described_open};
+use super::routes::{CallerHandler, Handler, ROUTES, Role, Route};
 use crate::api::schema::{
     AccountView, AuthorizeAsk, BindAsk, ChangeAsk, CheckView, Me, Page, PlatformView, PointsView,
     RecordView, UsageView,
@@ -21,15 +22,15 @@ pub(super) struct Described {
     /// What it does, in a line.
     pub(super) does: &'static str,
     /// Its query.
-    query: &'static [Param],
+    pub(super) query: &'static [Param],
     /// What its body must be.
-    body: Option<Value>,
+    pub(super) body: Option<Value>,
     /// How it answers: a status, and a schema by media type.
-    answer: (u16, Option<Value>),
+    pub(super) answer: (u16, Option<Value>),
     /// Other media types of the same answer.
-    also: &'static [&'static str],
+    pub(super) also: &'static [&'static str],
     /// Refusals beside those that its role and its path bring.
-    refuses: &'static [u16],
+    pub(super) refuses: &'static [u16],
 }
 
 #[cfg(test)]
@@ -41,7 +42,7 @@ impl Described {
     }
 }
 
-type Param = (&'static str, &'static str, fn() -> Value);
+pub(super) type Param = (&'static str, &'static str, fn() -> Value);
 
 fn text() -> Value {
     json!({"type": "string"})
@@ -91,9 +92,12 @@ pub(super) fn described(handler: Handler, types: &mut SchemaGenerator) -> Option
     };
     let handler = match handler {
         Handler::Caller(_, handler) => handler,
-        Handler::Open(OpenHandler::OpenApi) => {
-            let document = json!({"type": "object"});
-            return Some(row("This surface, machine-readable", 200, Some(document)));
+        Handler::Open(handler) => return Some(described_open(handler, &mut Types(types))),
+        Handler::Session(handler) => {
+            return Some(console::described_session(handler, &mut Types(types)));
+        }
+        Handler::Admin(handler) => {
+            return Some(console::described_admin(handler, &mut Types(types)));
         }
         Handler::Operator(_) => return None,
     };
@@ -178,10 +182,10 @@ pub(super) fn described(handler: Handler, types: &mut SchemaGenerator) -> Option
 }
 
 /// The schemas of types, each written once and named.
-struct Types<'g>(&'g mut SchemaGenerator);
+pub(super) struct Types<'g>(&'g mut SchemaGenerator);
 
 impl Types<'_> {
-    fn one<T: JsonSchema>(&mut self) -> Option<Value> {
+    pub(super) fn one<T: JsonSchema>(&mut self) -> Option<Value> {
         Some(self.0.subschema_for::<T>().into())
     }
 }
@@ -277,6 +281,10 @@ fn written() -> Value {
     schemas.insert("Error".into(), error());
     let bearer = json!({"type": "http", "scheme": "bearer", "description": "A gateway token"});
     let header = json!({"type": "apiKey", "in": "header", "name": "x-api-key"});
+    let session = json!({"type": "apiKey", "in": "cookie", "name": "__Host-tb_sid",
+        "description": "A console session"});
+    let csrf = json!({"type": "apiKey", "in": "header", "name": "x-csrf-token",
+        "description": "With every call of a session that is no GET"});
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -288,7 +296,8 @@ fn written() -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": {"token": bearer, "key": header},
+            "securitySchemes":
+                {"token": bearer, "key": header, "session": session, "csrf": csrf},
         },
     })
 }
@@ -309,9 +318,14 @@ fn operation(route: &Route, row: &Described) -> Value {
         let content = json!({"application/json": {"schema": schema}});
         operation["requestBody"] = json!({"required": true, "content": content});
     }
-    if route.role() != Role::Anyone {
-        operation["security"] = json!([{"token": []}, {"key": []}]);
-    }
+    operation["security"] = match route.role() {
+        Role::Anyone => json!([]),
+        Role::Session | Role::Admin => json!([{"session": [], "csrf": []}]),
+        _ if route.takes_sessions() => {
+            json!([{"token": []}, {"key": []}, {"session": [], "csrf": []}])
+        }
+        _ => json!([{"token": []}, {"key": []}]),
+    };
     if let Role::Scoped(scope) = route.role() {
         operation["x-scope"] = json!(scope);
     }
@@ -340,10 +354,15 @@ fn responses(route: &Route, row: &Described) -> Map<String, Value> {
     if route.role() != Role::Anyone {
         statuses.extend([401, 503]);
     }
-    if let Role::Scoped(_) = route.role() {
+    let has_sessions = route.takes_sessions() && route.method != http::Method::GET;
+    if has_sessions || matches!(route.role(), Role::Scoped(_) | Role::Admin) {
         statuses.push(403);
     }
-    if route.path.contains("{id}") {
+    if has_sessions {
+        statuses.push(415);
+    }
+    let names = ["{id}", "{user}", "{session}"];
+    if names.iter().any(|name| route.path.contains(name)) {
         statuses.push(404);
     }
     // A header with an underscore in its name, a body that does not come.

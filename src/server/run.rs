@@ -16,6 +16,7 @@ use super::connection::accept;
 use super::dispatch::{Listener, answer};
 use super::{OperatorSettings, Settings, listen};
 use crate::api::{self, App, Health};
+use crate::identity::People;
 use crate::relay::{self, Bookkeeper, Drains, Gateway, Parts};
 use crate::upstream::Client;
 
@@ -32,6 +33,8 @@ pub struct Addresses {
 pub struct Running {
     /// Where it listens.
     pub addresses: Addresses,
+    /// Who signs in.
+    pub people: Arc<People>,
     settings: Settings,
     health: Arc<Health>,
     drain: CancellationToken,
@@ -62,6 +65,7 @@ pub fn start(
             gateway: Gateway::new(parts, client, drains),
             health: health.clone(),
             errands: api::Errands::default(),
+            public_url: settings.public_url.clone().map(Into::into),
             max_body_bytes: settings.max_body_bytes,
             body_timeout: settings.body_timeout.unsigned_abs(),
         })
@@ -102,16 +106,16 @@ pub fn start(
         let shut = shut_office.clone();
         office.spawn(async move { shut.run_until_cancelled_owned(task).await });
     };
-    let Parts { store, zones, metrics, books, .. } = parts.clone();
+    let Parts { store, zones, metrics, books, people, .. } = parts.clone();
     office.spawn(keeper.keep(store.clone(), zones.clone(), metrics.clone()));
     until_shut(Box::pin(relay::sweep(store.clone(), zones, metrics.clone())) as Task);
     until_shut(Box::pin(relay::renew(books, store, metrics)));
     let drains = Drains { tasks: office.clone(), late: shut_office.clone() };
     let app = Arc::new(app(parts, drains)?);
     let listener = listen::register(operator_socket)?;
-    let serve = move |request| {
+    let serve = move |request, from| {
         let app = app.clone();
-        async move { answer(&app, Listener::Operator, request).await }
+        async move { answer(&app, Listener::Operator, request, from).await }
     };
     let tasks = TaskTracker::new();
     let operators = accept(listener, settings.clone(), tasks, shut_office.clone(), serve);
@@ -119,6 +123,7 @@ pub fn start(
     office.close();
     Ok(Running {
         addresses,
+        people,
         settings: settings.clone(),
         health,
         drain,
@@ -185,11 +190,11 @@ impl Worker {
         let store = &mut app.gateway.parts.store;
         *store = store.clone().in_this_runtime();
         let app = Arc::new(app);
-        let serve = move |request| {
+        let serve = move |request, from| {
             let app = app.clone();
             // Boxed, so that its seven kilobytes go once a stream has begun: the connection
             // keeps room for the future as long as it lives.
-            Box::pin(async move { answer(&app, Listener::Public, request).await })
+            Box::pin(async move { answer(&app, Listener::Public, request, from).await })
         };
         let Self { settings, tasks, late, .. } = self;
         let patience = settings.drain_timeout.unsigned_abs();

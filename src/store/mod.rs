@@ -11,6 +11,7 @@ mod purses;
 mod rate;
 pub mod redis;
 mod settings;
+mod sign_ins;
 pub mod sqlite;
 mod verb;
 
@@ -22,15 +23,16 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::accounts::{
-    Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Grant, Harm, Health, LeaseAsk,
-    LeaseId, LeaseKey, NewAccount, Origin, PlatformId, Policy, PoolId, Priority, Record, Refusal,
-    Resets, Rest, Settlement, ShortKey, TokenId, Tokens, Told, Total, User, UserId,
+    Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Grant, Harm, Health, Identity,
+    LeaseAsk, LeaseId, LeaseKey, NewAccount, Origin, PlatformId, Policy, PoolId, Priority, Record,
+    Refusal, Resets, Rest, Settlement, ShortKey, TokenId, Tokens, Told, Total, User, UserId,
 };
 
 pub use error::StoreError;
 pub use open::{holder, holds_password, open};
 pub use purses::{Purses, Treasury};
 pub use settings::{Clock, Keep, Settings};
+pub use sign_ins::{MOST_SESSIONS, SignIns};
 pub use verb::{Errand, PROOF_LIFE_MS, Reply, Verb, errand_proof};
 
 /// What a verb answers.
@@ -43,8 +45,13 @@ pub trait Directory: Treasury {
     async fn add_user(&self, name: &str) -> Answer<User>;
     /// Finds a user by name.
     async fn user_named(&self, name: &str) -> Answer<Option<User>>;
+    /// Finds a user by id.
+    async fn user(&self, id: UserId) -> Answer<Option<User>>;
     /// Every user, by id.
     async fn users(&self) -> Answer<Vec<User>>;
+    /// Gives a user another identity. `false` when it no longer has `before`, or there is no
+    /// such user.
+    async fn set_identity(&self, id: UserId, before: &Identity, after: Identity) -> Answer<bool>;
 
     /// A token id that nobody else gets; the row's MAC is bound to it.
     async fn reserve_token_id(&self) -> Answer<TokenId>;
@@ -224,7 +231,7 @@ pub trait Ledger: Purses {
 }
 
 /// A whole store.
-pub trait Store: Directory + Ledger {
+pub trait Store: Directory + Ledger + SignIns {
     /// The same store for the calls of the runtime that this is called in, and for as long
     /// as that lives: over connections of its own, where a store has connections, so that
     /// a call and its answer wake no other thread.

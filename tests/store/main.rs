@@ -27,6 +27,7 @@ mod redis_policies;
 mod redis_server;
 mod refusals;
 mod renewal;
+mod sign_ins;
 mod sqlite_file;
 mod totals;
 mod windows;

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::civil::Date;
 
-use crate::accounts::{AccountId, LeaseKey, PlatformId, PoolId, Purse, TokenId, UserId};
+use crate::accounts::{
+    AccountId, AttemptKey, LeaseKey, PlatformId, PoolId, Purse, TokenId, UserId,
+};
 
 /// One pool on one platform.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -96,6 +98,10 @@ pub(super) const FAMILIES: &str = "families";
 pub(super) const ZONES: &str = "zones";
 /// Users by name, users by id, and counters: one slot.
 pub(super) const USERS: [&str; 3] = ["{us}:names", "{us}:users", "{us}:counters"];
+/// What users may do and what they sign in with, by id; in the slot of the users.
+pub(super) const IDENTITIES: &str = "{us}:identities";
+/// One-time links by what they are for.
+pub(super) const LINKS: &str = "links";
 /// The canaries, in the order they came.
 pub(super) const CANARIES: &str = "canaries";
 /// How often each key of the ring has sealed.
@@ -131,6 +137,24 @@ pub(super) fn purse(purse: &Purse) -> [String; 4] {
 /// When a token's rate is fresh again.
 pub(super) fn rate(index: &str) -> String {
     format!("{}:rate", token(index))
+}
+
+/// A console session by its keyed hash.
+pub(super) fn session(index: &str) -> String {
+    format!("{{s:{index}}}")
+}
+
+/// A user's console sessions: id to index.
+pub(super) fn sessions_of(user: UserId) -> String {
+    format!("{{u:{user}}}:sessions")
+}
+
+/// What was tried of a name or from an address.
+pub(super) fn attempts(key: &AttemptKey) -> String {
+    match key {
+        AttemptKey::Name(hash) => format!("try:n:{hash}"),
+        AttemptKey::Address(address) => format!("try:a:{address}"),
+    }
 }
 
 /// Where a token's id lies.

@@ -24,8 +24,10 @@ mod renewal;
 mod replay;
 mod roster;
 mod scripts;
+mod sign_ins;
 mod tokens;
 mod totals;
+mod users;
 mod view;
 mod wire;
 

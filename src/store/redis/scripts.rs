@@ -58,6 +58,9 @@ scripts! {
     reindex_token: "reindex_token.lua";
     claim: "claim.lua";
     swap_fixed: "swap_fixed.lua";
+    touch: "touch.lua";
+    take_field: "take_field.lua";
+    try_sign_in: "try.lua";
 }
 
 /// A script and its hash.

@@ -19,6 +19,7 @@ mod purses;
 mod removal;
 mod retention;
 mod rows;
+mod sign_ins;
 mod statements;
 mod totals;
 mod waiters;
@@ -73,6 +74,7 @@ pub struct SqliteStore {
     reader: Arc<Mutex<Connection>>,
     deadline: Duration,
     rates: Rates,
+    tries: sign_ins::Tries,
     // Last: the file is unlocked once all else is closed.
     lock: Lock,
 }
@@ -97,7 +99,15 @@ impl SqliteStore {
         let retention = Retention::new(options.keep);
         let writer = start_writer(desk.clone(), conn, retention)?;
         let deadline = options.deadline.max(SHORTEST_DEADLINE);
-        Ok(Self { desk, writer: Some(writer), reader, deadline, rates, lock })
+        Ok(Self {
+            desk,
+            writer: Some(writer),
+            reader,
+            deadline,
+            rates,
+            tries: Default::default(),
+            lock,
+        })
     }
 
     /// What the process that holds a file says of itself; `None` when nobody holds it.

@@ -24,6 +24,7 @@ mod policies;
 mod purses;
 mod renewal;
 mod settle;
+mod sign_ins;
 mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -10,8 +10,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::accounts::{
-    Account, AccountId, Condition, GatewayTokenRow, LeaseId, Policy, PoolId, Priority, Record,
-    User, Window,
+    Account, AccountId, Condition, GatewayTokenRow, Identity, LeaseId, LinkRow, Policy, PoolId,
+    Priority, Record, SessionRow, User, UserId, Window,
 };
 
 use super::{Books, Charged, Counter, Entry, Ms, OpenLease, PurseNote};
@@ -20,6 +20,12 @@ use super::{Books, Charged, Counter, Entry, Ms, OpenLease, PurseNote};
 pub(in super::super) enum Note {
     Counter(Counter, i64),
     User(User),
+    /// What a user may do, and what it signs in with.
+    Identity(UserId, Identity),
+    /// A session by its index; `None`: it is gone.
+    Session(String, Option<SessionRow>),
+    /// A one-time link by its purpose; `None`: it is used up.
+    Link(String, Option<LinkRow>),
     Token(Arc<GatewayTokenRow>),
     Revoked(Arc<GatewayTokenRow>),
     Reindexed(Arc<GatewayTokenRow>),
