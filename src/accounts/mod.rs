@@ -2,6 +2,7 @@
 
 mod account;
 mod attempts;
+mod audit;
 mod charge;
 mod harm;
 mod health;
@@ -22,6 +23,7 @@ mod window;
 
 pub use account::{Account, AccountState, NewAccount, ShortKey};
 pub use attempts::{AttemptKey, Attempts};
+pub use audit::{AuditHead, AuditRow, By as DoneBy, Deed, Doer, Nobody, Who};
 pub use charge::{ChargeKind, ChargeRow};
 pub use harm::{Condition, EARLY_TRY, Harm, Rest, Scale, later};
 pub use health::{Health, remedy_of};

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::{Answer, Directory, StoreError};
 use crate::accounts::{
-    AccountId, GatewayTokenRow, Health, Identity, NewAccount, Origin, PlatformId, Points, Policy,
-    PoolId, Priority, Purse, Resets, TokenId, Tokens, UserId,
+    AccountId, AuditRow, GatewayTokenRow, Health, Identity, NewAccount, Origin, PlatformId, Points,
+    Policy, PoolId, Priority, Purse, Resets, TokenId, Tokens, UserId,
 };
 use crate::vault::MacParts;
 
@@ -47,6 +47,10 @@ pub enum Verb {
     GrantPoints { user: UserId, points: Points, note: String },
     Purse { purse: Purse },
     PointsLedger { user: UserId, before: Option<String>, limit: usize },
+    AuditHead,
+    AddAudit { row: Box<AuditRow> },
+    AuditOf { reader: Option<UserId>, before: Option<i64>, limit: usize },
+    AuditAfter { after: i64, limit: usize },
 }
 
 /// What a gateway answers to a verb.
@@ -142,6 +146,14 @@ impl Verb {
             Self::Purse { purse } => to_json(directory.purse(&purse).await?),
             Self::PointsLedger { user, before, limit } => {
                 to_json(directory.points_ledger(user, before.as_deref(), limit).await?)
+            }
+            Self::AuditHead => to_json(directory.audit_head().await?),
+            Self::AddAudit { row } => to_json(directory.add_audit(*row).await?),
+            Self::AuditOf { reader, before, limit } => {
+                to_json(directory.audit_of(reader, before, limit).await?)
+            }
+            Self::AuditAfter { after, limit } => {
+                to_json(directory.audit_after(after, limit).await?)
             }
         }
     }

@@ -17,6 +17,8 @@ pub enum MacPurpose {
     Csrf,
     /// That a command which calls the operator's listener holds the ring.
     Operator,
+    /// That a row of the audit log follows the one before it.
+    Audit,
 }
 
 /// What a MAC is over: typed parts, each with its length, so that no two lists of
@@ -110,6 +112,7 @@ impl Subkeys {
             MacPurpose::Row => &self.row,
             MacPurpose::Csrf => &self.csrf,
             MacPurpose::Operator => &self.operator,
+            MacPurpose::Audit => &self.audit,
         }
     }
 }

@@ -21,6 +21,7 @@ pub(super) enum Purpose {
     Canary,
     Conversation,
     WrapRecord,
+    Audit,
 }
 
 impl Purpose {
@@ -34,6 +35,7 @@ impl Purpose {
             Self::Canary => "mac/canary",
             Self::Conversation => "mac/conversation",
             Self::WrapRecord => "wrap/record",
+            Self::Audit => "mac/audit",
         }
     }
 }
@@ -51,6 +53,7 @@ pub(super) struct Subkeys {
     pub(super) operator: KeyedMac,
     pub(super) canary: KeyedMac,
     pub(super) conversation: KeyedMac,
+    pub(super) audit: KeyedMac,
     /// What each record's own key is derived from.
     pub(super) record: Zeroizing<[u8; 32]>,
 }
@@ -70,6 +73,7 @@ impl Subkeys {
             operator: mac(Purpose::Operator),
             canary: mac(Purpose::Canary),
             conversation: mac(Purpose::Conversation),
+            audit: mac(Purpose::Audit),
             record: expand(&hkdf, Purpose::WrapRecord),
         }
     }

@@ -8,6 +8,7 @@
 mod figures;
 mod rig;
 
+mod audit;
 mod blocks;
 mod bounds;
 mod crash;

@@ -3,10 +3,11 @@
 use clap::Args;
 
 use super::{Facts, RoleWord};
-use crate::accounts::{Identity, UserRole};
+use crate::accounts::{Deed, Doer, Identity, UserRole};
 use crate::cli::desk::user_named;
 use crate::cli::{Desk, Failure, print};
 use crate::identity;
+use crate::store::write_down;
 use crate::telemetry::clock;
 
 /// Make a user a member or an operator; it must sign in anew.
@@ -41,7 +42,8 @@ impl Role {
                 it.epoch += 1;
             }
         };
-        changed(desk, &self.name, edit, &format!("is {} now", with_article(role))).await
+        let said = format!("is {} now", with_article(role));
+        changed(desk, &self.name, edit, "user.role", Some(role), &said).await
     }
 }
 
@@ -53,13 +55,14 @@ impl Disable {
             it.epoch += 1;
         };
         let said = "is disabled: its tokens stop working within 5 seconds";
-        changed(desk, &self.name, edit, said).await
+        changed(desk, &self.name, edit, "user.disable", None, said).await
     }
 }
 
 impl Enable {
     pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
-        changed(desk, &self.name, |it| it.disabled_at = None, "is enabled").await
+        let edit = |it: &mut Identity| it.disabled_at = None;
+        changed(desk, &self.name, edit, "user.enable", None, "is enabled").await
     }
 }
 
@@ -74,10 +77,15 @@ async fn changed(
     desk: &Desk,
     name: &str,
     edit: impl Fn(&mut Identity),
+    action: &str,
+    role: Option<UserRole>,
     said: &str,
 ) -> Result<(), Failure> {
     let (directory, vault) = desk.sealing().await?;
     let user = user_named(&*directory, name).await?;
+    let deed = Deed::new(Doer::OPERATOR, action, "user", user.id).of(user.id);
+    let deed = deed.with_some("role", role.map(UserRole::word));
+    write_down(&*directory, &vault, deed).await?;
     let user = identity::change(&*directory, &vault, user.id, edit).await?.unwrap_or(user);
     if desk.json {
         return print::json(&Facts::of(&user));

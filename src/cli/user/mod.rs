@@ -5,6 +5,8 @@ mod edit;
 mod list;
 mod password;
 
+pub(super) use add::add;
+
 use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
 

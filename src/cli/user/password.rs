@@ -7,10 +7,12 @@ use clap::Args;
 use zeroize::Zeroizing;
 
 use super::Facts;
+use crate::accounts::{Deed, Doer, Identity};
 use crate::cli::account::key_file;
 use crate::cli::desk::user_named;
 use crate::cli::{Desk, Failure, print};
 use crate::identity::{self, NoHash, Passwords, SHORTEST_PASSWORD, is_password};
+use crate::store::write_down;
 
 /// Set a user's password. Its sessions end.
 #[derive(Debug, Args)]
@@ -38,7 +40,9 @@ impl Password {
             return Err(Failure::usage(what, "Take a longer one."));
         }
         let hash = Passwords::new(&desk.config.settings.passwords).hash(password).await?;
-        let edit = |it: &mut crate::accounts::Identity| {
+        let deed = Deed::new(Doer::OPERATOR, "user.password", "user", user.id).of(user.id);
+        write_down(&*directory, &vault, deed).await?;
+        let edit = |it: &mut Identity| {
             it.password = Some(hash.clone());
             it.epoch += 1;
         };

@@ -104,6 +104,8 @@ pub(super) const IDENTITIES: &str = "{us}:identities";
 pub(super) const LINKS: &str = "links";
 /// The canaries, in the order they came.
 pub(super) const CANARIES: &str = "canaries";
+/// The audit log.
+pub(super) const AUDIT: &str = "{au}:log";
 /// How often each key of the ring has sealed.
 pub(super) const SEALS: &str = "seals";
 pub(super) const TOKEN_IDS: &str = "ids:token";
@@ -155,6 +157,11 @@ pub(super) fn attempts(key: &AttemptKey) -> String {
         AttemptKey::Name(hash) => format!("try:n:{hash}"),
         AttemptKey::Address(address) => format!("try:a:{address}"),
     }
+}
+
+/// The numbers of the audit log's rows that show in a user's.
+pub(super) fn audit_of(user: UserId) -> String {
+    format!("{{au}}:of:{user}")
 }
 
 /// Where a token's id lies.

@@ -30,7 +30,7 @@ pub(super) fn open(path: &Path) -> Answer<Connection> {
             .map_err(|error| unusable(error.to_string()))?,
         OLDEST => change(&conn, include_str!("upgrade.sql"))
             .map_err(|error| unusable(error.to_string()))?,
-        // Version 5 has more tables, which every file gets below.
+        // What version 5 has more are tables, which are made below.
         4 => change(&conn, "").map_err(|error| unusable(error.to_string()))?,
         VERSION => {}
         other => {
