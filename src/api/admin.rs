@@ -14,8 +14,8 @@ use super::console_sessions::check_name;
 use super::page::Page;
 use super::sign_in_error::SignInError;
 use super::{ApiError, App, Request, Response};
-use crate::accounts::{Identity, Points, PoolId, User, UserId, UserRole};
-use crate::identity::{LINK_LIFE, change, identity_of};
+use crate::accounts::{Deed, Identity, Points, PoolId, User, UserId, UserRole};
+use crate::identity::{LINK_LIFE, SignedIn, change, identity_of};
 use crate::store::{Directory, StoreError};
 use crate::telemetry::clock;
 
@@ -113,7 +113,11 @@ pub async fn list_users(app: &App) -> Result<Response, ApiError> {
 }
 
 /// Adds a user, and makes the link by which it sets its password.
-pub async fn add_user(app: &App, request: &mut Request) -> Result<Response, ApiError> {
+pub async fn add_user(
+    app: &App,
+    operator: &SignedIn,
+    request: &mut Request,
+) -> Result<Response, ApiError> {
     let bytes = ask::read(app, request).await?;
     let AddUserAsk { name, role } = ask::parse(&bytes)?;
     check_name(&name)?;
@@ -122,6 +126,8 @@ pub async fn add_user(app: &App, request: &mut Request) -> Result<Response, ApiE
         StoreError::Taken(_) => SignInError::NameTaken.into(),
         error => ApiError::store(error),
     })?;
+    let deed = deed(operator, "user.add", user.id);
+    app.write_down(deed.with("name", &user.name).with("role", role.word())).await?;
     let user = changed(app, user.id, |it| it.role = role).await?;
     let link = link(app, user.id).await?;
     let view = UserView { password_link: Some(link), ..UserView::of(app, &user) };
@@ -129,7 +135,12 @@ pub async fn add_user(app: &App, request: &mut Request) -> Result<Response, ApiE
 }
 
 /// Changes what a user may do.
-pub async fn change_user(app: &App, request: &mut Request, id: &str) -> Result<Response, ApiError> {
+pub async fn change_user(
+    app: &App,
+    operator: &SignedIn,
+    request: &mut Request,
+    id: &str,
+) -> Result<Response, ApiError> {
     let bytes = ask::read(app, request).await?;
     let ask: ChangeUserAsk = ask::parse(&bytes)?;
     let mut user = user_of(app, id).await?;
@@ -141,6 +152,8 @@ pub async fn change_user(app: &App, request: &mut Request, id: &str) -> Result<R
         return Err(SignInError::LastOperator.into());
     }
     if ask.role.is_some() || ask.enabled.is_some() {
+        let deed = deed(operator, "user.change", user.id);
+        app.write_down(deed.with("role", role.word()).with("enabled", enabled)).await?;
         let now = clock::now();
         let edit = |it: &mut Identity| {
             if it.role != role || it.disabled_at.is_none() != enabled {
@@ -155,7 +168,10 @@ pub async fn change_user(app: &App, request: &mut Request, id: &str) -> Result<R
         }
     }
     let password_link = match ask.reset_password {
-        true => Some(link(app, user.id).await?),
+        true => {
+            app.write_down(deed(operator, "user.password_link", user.id)).await?;
+            Some(link(app, user.id).await?)
+        }
         false => None,
     };
     Ok(typed(StatusCode::OK, &UserView { password_link, ..UserView::of(app, &user) }))
@@ -164,6 +180,7 @@ pub async fn change_user(app: &App, request: &mut Request, id: &str) -> Result<R
 /// Gives points to a user.
 pub async fn grant_points(
     app: &App,
+    operator: &SignedIn,
     request: &mut Request,
     id: &str,
 ) -> Result<Response, ApiError> {
@@ -173,6 +190,8 @@ pub async fn grant_points(
         return Err(bad("note", "A note is one line of text."));
     }
     let user = user_of(app, id).await?.id;
+    let facts = deed(operator, "points.grant", user).with("points", points);
+    app.write_down(facts.with("note", &note)).await?;
     let granted = app.gateway.parts.store.grant_points(user, points, &note).await;
     let Some(balance) = granted.map_err(ApiError::store)? else {
         return Err(bad("points", "The user has not so many points, or would have too many."));
@@ -202,6 +221,10 @@ pub async fn show_health(app: &App) -> Result<Response, ApiError> {
     };
     let views = parts.catalogue.platforms().map(|platform| view(platform)).collect();
     Ok(typed(StatusCode::OK, &Page::whole(views)))
+}
+
+fn deed(operator: &SignedIn, action: &str, user: UserId) -> Deed {
+    Deed::new(operator.doer(), action, "user", user).of(user)
 }
 
 async fn user_of(app: &App, id: &str) -> Result<User, ApiError> {

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
 use super::{NoEntry, People, Verdict, change, identity_of};
-use crate::accounts::{PasswordHash, SessionGrant, SessionRow, User, UserRole};
+use crate::accounts::{Doer, PasswordHash, SessionGrant, SessionRow, User, UserRole};
 use crate::store::{Answer, Directory};
 use crate::telemetry::clock;
 use crate::vault::{MacParts, MacPurpose, Secret, SecretKind};
@@ -46,6 +46,11 @@ pub struct SignedIn {
 }
 
 impl SignedIn {
+    /// Who does what it asks for, in the audit log.
+    pub fn doer(&self) -> Doer {
+        Doer::session(self.user.id, &self.session.grant.id)
+    }
+
     /// Whether it is an operator.
     pub fn is_operator(&self) -> bool {
         self.user.identity.role == UserRole::Operator

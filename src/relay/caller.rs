@@ -25,6 +25,8 @@ pub struct Caller {
     index: Arc<str>,
     grant: TokenGrant,
     label: Label,
+    /// The console session that it came with instead of a token.
+    session: Option<String>,
 }
 
 /// What people know a token by.
@@ -62,7 +64,8 @@ impl Caller {
             last_four: String::new(),
             created_at: session.grant.created_at,
         };
-        Self { index: session.index.as_str().into(), grant, label }
+        let id = session.grant.id.clone();
+        Self { index: session.index.as_str().into(), grant, label, session: Some(id) }
     }
 
     /// Who it is.
@@ -77,7 +80,10 @@ impl Caller {
 
     /// Who does what it asks for, in the audit log.
     pub fn doer(&self) -> Doer {
-        Doer::token(self.grant.user, self.grant.id)
+        match &self.session {
+            Some(session) => Doer::session(self.grant.user, session),
+            None => Doer::token(self.grant.user, self.grant.id),
+        }
     }
 
     /// The pools that it draws from, in order.
@@ -242,7 +248,12 @@ impl Callers {
             last_four: row.last_four.clone(),
             created_at: row.created_at,
         };
-        Some(Caller { index: row.counting_index().into(), grant: row.grant.clone(), label })
+        Some(Caller {
+            index: row.counting_index().into(),
+            grant: row.grant.clone(),
+            label,
+            session: None,
+        })
     }
 }
 

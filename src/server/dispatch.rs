@@ -115,8 +115,8 @@ async fn dispatch(
             for_session(app, handler, &signed_in, request, arrived).await
         }
         Handler::Admin(handler) => {
-            api::operator(app, request).await?;
-            for_admin(app, handler, request, arrived.named).await
+            let operator = api::operator(app, request).await?;
+            for_admin(app, handler, &operator, request, arrived.named).await
         }
         Handler::Operator(handler) => for_operator(app, handler, request).await,
     }
@@ -187,14 +187,15 @@ async fn for_session(
 async fn for_admin(
     app: &App,
     handler: AdminHandler,
+    operator: &SignedIn,
     request: &mut Request,
     named: &str,
 ) -> Result<Response, ApiError> {
     match handler {
         AdminHandler::ListUsers => api::list_users(app).await,
-        AdminHandler::AddUser => api::add_user(app, request).await,
-        AdminHandler::ChangeUser => api::change_user(app, request, named).await,
-        AdminHandler::GrantPoints => api::grant_points(app, request, named).await,
+        AdminHandler::AddUser => api::add_user(app, operator, request).await,
+        AdminHandler::ChangeUser => api::change_user(app, operator, request, named).await,
+        AdminHandler::GrantPoints => api::grant_points(app, operator, request, named).await,
         AdminHandler::ShowHealth => api::show_health(app).await,
     }
 }

@@ -39,6 +39,7 @@ mod roles;
 mod rotation;
 mod schemes;
 mod server;
+mod sign_in;
 mod spark_ws;
 mod stall;
 mod token_limits;

@@ -87,7 +87,7 @@ async fn a_file_of_another_version_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_file_of_version_4_is_brought_up_to_date() {
+async fn a_file_from_before_there_were_identities_gets_their_tables() {
     let (_folder, file) = folder();
     let clock = clock_at(NOON);
     let options = Options { clock: reads(&clock), ..Options::default() };
