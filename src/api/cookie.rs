@@ -3,9 +3,10 @@
 
 use cookie::{Cookie, SameSite};
 use http::HeaderMap;
-use http::header::{CONTENT_TYPE, COOKIE, HOST, HeaderValue, ORIGIN};
+use http::header::{CONTENT_TYPE, COOKIE, HeaderValue, ORIGIN};
 use url::Url;
 
+use super::host::host;
 use super::sign_in_error::SignInError;
 use super::{ApiError, App, Request};
 use crate::identity::{CookieStyle, LIFE, SignedIn};
@@ -123,8 +124,7 @@ fn is_own(app: &App, request: &Request, origin: &str) -> bool {
         return origin == url.origin().ascii_serialization();
     }
     // Without a public URL the host that was asked is the only one that is known.
-    let host = request.uri().authority().map(|authority| authority.as_str());
-    let host = host.or_else(|| request.headers().get(HOST)?.to_str().ok());
+    let host = host(request);
     let Ok(origin) = Url::parse(origin) else { return false };
     let Some(asked) =
         host.and_then(|host| Url::parse(&format!("{}://{host}", origin.scheme())).ok())

@@ -45,6 +45,8 @@ pub enum ApiError {
         /// What it takes.
         allowed: String,
     },
+    /// The request is for another host than the public URL's.
+    OtherHost,
     /// The body is longer than allowed.
     BodyTooLong {
         /// The limit, in bytes.
@@ -151,6 +153,10 @@ impl ApiError {
             Self::WrongMethod { allowed } => {
                 bad(StatusCode::METHOD_NOT_ALLOWED, format!("This path takes {allowed}."))
             }
+            Self::OtherHost => bad(
+                StatusCode::MISDIRECTED_REQUEST,
+                "This gateway answers for the host of its public URL alone.".into(),
+            ),
             Self::BodyTooLong { limit } => bad(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 format!("The request body is longer than {limit} bytes."),
@@ -440,6 +446,7 @@ mod tests {
             ApiError::OutOfScope(Scope::Chat),
             ApiError::NoRoute,
             ApiError::WrongMethod { allowed: "GET".into() },
+            ApiError::OtherHost,
             ApiError::BodyTooLong { limit: 1 },
             ApiError::BodyTooSlow,
             ApiError::BodyCut,

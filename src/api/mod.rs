@@ -16,6 +16,7 @@ mod console_sessions;
 mod cookie;
 mod errands;
 mod error;
+mod host;
 mod me;
 mod models;
 mod operator;
@@ -43,6 +44,7 @@ pub use console_sessions::{
 };
 pub use errands::{Errands, run_errand};
 pub use error::ApiError;
+pub use host::is_for_us;
 pub use me::show_me;
 pub use models::{list_models, show_model};
 pub use operator::{healthz, metrics, readyz};

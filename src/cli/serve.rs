@@ -45,7 +45,8 @@ impl Serve {
         if let Some(link) = &setup {
             // To whoever starts it, and not to the log: it is as good as a password.
             eprintln!(
-                "There is no operator yet. Make the first one within 24 hours, once:\n\n    {link}\n"
+                "There is no operator yet. Make the first one within 24 hours, once:\n\n    {link}\n\n\
+                 without a browser as docs/people.md says."
             );
         }
         if desk.json {

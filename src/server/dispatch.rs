@@ -64,7 +64,13 @@ pub(super) async fn answer(
     let at = Stopwatch::start();
     let id = request_id();
     let is_surface = request.uri().path().starts_with(SURFACE);
-    let answered = match find(listener, request.method(), request.uri().path()) {
+    let is_ours = listener == Listener::Operator || api::is_for_us(app, &request);
+    let found = if is_ours {
+        find(listener, request.method(), request.uri().path())
+    } else {
+        Err(ApiError::OtherHost)
+    };
+    let answered = match found {
         Ok((route, named)) => {
             let named = percent_decode_str(named).decode_utf8_lossy().into_owned();
             dispatch(app, route, &mut request, Arrived { at, id: &id, named: &named, from }).await

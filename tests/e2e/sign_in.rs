@@ -198,7 +198,7 @@ both! {
         assert_eq!(answers[0].0, 401);
         for name in ["nobody", "blank", "tester"] {
             let slow = rig.sign_in(name, PASSWORD).await;
-            assert_eq!(slow.row(), "429 rate_limit_error rate_limit_exceeded", "{name}");
+            assert_eq!(slow.row(), "429 rate_limit_error rate_limit_exceeded Retry-After x-should-retry=false", "{name}");
             let wait: u64 = slow.header("retry-after").parse().unwrap();
             assert!((50..=60).contains(&wait), "{wait}");
         }
@@ -413,6 +413,38 @@ both! {
         for route in ROUTES.iter().filter(|route| route.role() == Role::Admin) {
             let refused = rig.send(member.with(&rig, on(route, "")), "{}").await;
             assert_eq!(refused.row(), "403 invalid_request_error operator_required", "{}", route.path);
+        }
+    }
+}
+
+fn public() -> Wish {
+    let mut wish = Wish::default();
+    let url = url::Url::parse("https://gateway.example").unwrap();
+    wish.server.public_url = Some(url.try_into().unwrap());
+    wish
+}
+
+both! {
+    #[wish(public())]
+    async fn with_a_public_url_no_other_host_is_answered_and_no_other_origin_taken(rig: Rig) {
+        let at = |host: &str| rig.with_token(Request::get("/v1/models")).header("host", host);
+        for host in ["gateway.example", "GATEWAY.example", "gateway.example:443"] {
+            assert_eq!(rig.send(at(host), "").await.status, 200, "{host}");
+        }
+        for host in ["127.0.0.1", "gateway.example:8080", "gateway.example.elsewhere.example", ""] {
+            assert_eq!(rig.send(at(host), "").await.status, 421, "{host}");
+        }
+        let link = rig.running.people.password_link(rig.user.id).await.unwrap();
+        let json = |request: http::request::Builder| {
+            request.header("host", "gateway.example").header("content-type", "application/json")
+        };
+        let body = json!({"token": link, "password": PASSWORD}).to_string();
+        let own = Console::of(&rig.send(json(Request::post("/api/v1/password/reset")), body).await);
+        for (origin, status) in [("http://gateway.example", 403), ("https://gateway.example", 204)] {
+            let out = json(Request::delete(SESSION))
+                .header("cookie", &own.cookie).header("x-csrf-token", &own.csrf)
+                .header("origin", origin);
+            assert_eq!(rig.send(out, "").await.status, status, "{origin}");
         }
     }
 }
