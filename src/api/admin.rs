@@ -203,7 +203,9 @@ pub async fn grant_points(
 pub async fn show_health(app: &App) -> Result<Response, ApiError> {
     let parts = &app.gateway.parts;
     let users = parts.store.users().await.map_err(ApiError::store)?;
-    let pools: Vec<PoolId> = users.iter().map(|user| user.pool).collect();
+    let teams = parts.store.teams().await.map_err(ApiError::store)?;
+    let pools = users.iter().map(|user| user.pool).chain(teams.iter().map(|team| team.id));
+    let pools: Vec<PoolId> = pools.collect();
     let states = parts.store.accounts_in(&pools, &parts.zones.resets()).await;
     let states = states.map_err(ApiError::store)?;
     let view = |platform: &crate::platforms::Platform| {

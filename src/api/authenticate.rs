@@ -42,7 +42,9 @@ pub async fn authenticate(
         && !sends_token(headers)
         && let Some(signed_in) = session_of(app, request).await?
     {
-        return Ok(Arc::new(Caller::signed_in(&signed_in.user, &signed_in.session)));
+        let callers = &app.gateway.parts.callers;
+        let caller = callers.signed_in(&signed_in.user, &signed_in.session).await;
+        return caller.map_err(ApiError::store);
     }
     let token = token(headers).ok_or(ApiError::NoToken)?;
     let caller = app.gateway.parts.callers.find(token).await.map_err(ApiError::store)?;

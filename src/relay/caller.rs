@@ -1,17 +1,19 @@
 //! Who calls: a gateway token found by its keyed hash.
 //!
 //! What was found is kept for seconds, so a revoked token stops working within them
-//! on every replica.
+//! on every replica, and so does what its user left.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
 
+use super::membership::{pools, proved};
 use crate::accounts::{
-    AccountState, Doer, GatewayTokenRow, PoolId, Purse, Scope, SessionRow, Spending, TokenGrant,
-    TokenId, Tokens, User, UserId,
+    AccountState, Doer, GatewayTokenRow, Membership, PoolId, Purse, Scope, SessionRow, Spending,
+    TeamRole, TokenGrant, TokenId, Tokens, User, UserId,
 };
 use crate::identity;
 use crate::platforms::Reader;
@@ -27,6 +29,10 @@ pub struct Caller {
     label: Label,
     /// The console session that it came with instead of a token.
     session: Option<String>,
+    /// As they were when it was found.
+    memberships: Vec<Membership>,
+    pools: Vec<PoolId>,
+    found_ms: i64,
 }
 
 /// What people know a token by.
@@ -43,31 +49,6 @@ pub struct Label {
 }
 
 impl Caller {
-    /// A user that is signed in to the console: it has all that is its own, and every scope.
-    pub fn signed_in(user: &User, session: &SessionRow) -> Self {
-        let grant = TokenGrant {
-            id: TokenId::CONSOLE,
-            user: user.id,
-            pools: vec![user.pool],
-            scopes: vec![Scope::Chat, Scope::AccountsRead, Scope::AccountsWrite],
-            models: Vec::new(),
-            platforms: Vec::new(),
-            expires_at: Some(session.grant.ends_at),
-            points: Spending::Fallback,
-            requests_per_minute: None,
-            tokens_per_day: None,
-            keep_bodies: false,
-        };
-        let label = Label {
-            name: "console".to_owned(),
-            prefix: String::new(),
-            last_four: String::new(),
-            created_at: session.grant.created_at,
-        };
-        let id = session.grant.id.clone();
-        Self { index: session.index.as_str().into(), grant, label, session: Some(id) }
-    }
-
     /// Who it is.
     pub fn user(&self) -> UserId {
         self.grant.user
@@ -86,9 +67,21 @@ impl Caller {
         }
     }
 
-    /// The pools that it draws from, in order.
+    /// The pools that it draws from, in order: of those that its token is for its user's own
+    /// and its teams'.
     pub fn pools(&self) -> &[PoolId] {
-        &self.grant.pools
+        &self.pools
+    }
+
+    /// What it may do in a pool that it draws from: it owns its personal one.
+    pub fn role_in(&self, pool: PoolId) -> Option<TeamRole> {
+        if !self.pools.contains(&pool) {
+            return None;
+        }
+        if pool == self.grant.personal {
+            return Some(TeamRole::Owner);
+        }
+        self.memberships.iter().find(|member| member.pool == pool).map(|member| member.role)
     }
 
     /// The keyed hash that its token's rate and day are counted under.
@@ -185,7 +178,7 @@ impl Callers {
         if let Some(caller) = self.known(&index, now_ms) {
             return Ok(Some(caller));
         }
-        let Some(caller) = self.look_up(&token).await? else { return Ok(None) };
+        let Some(caller) = self.look_up(&token, now_ms).await? else { return Ok(None) };
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST_CALLERS {
             known.retain(|_, known| known.until_ms > now_ms);
@@ -197,16 +190,80 @@ impl Callers {
         Ok(Some(caller))
     }
 
+    /// A user that is signed in to the console: it has all that is its own and its teams', and
+    /// every scope.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn signed_in(
+        &self,
+        user: &User,
+        session: &SessionRow,
+    ) -> Result<Arc<Caller>, StoreError> {
+        let grant = TokenGrant {
+            id: TokenId::CONSOLE,
+            user: user.id,
+            personal: user.pool,
+            only_pools: None,
+            scopes: vec![Scope::Chat, Scope::AccountsRead, Scope::AccountsWrite],
+            models: Vec::new(),
+            platforms: Vec::new(),
+            expires_at: Some(session.grant.ends_at),
+            points: Spending::Fallback,
+            requests_per_minute: None,
+            tokens_per_day: None,
+            keep_bodies: false,
+        };
+        let label = Label {
+            name: "console".to_owned(),
+            prefix: String::new(),
+            last_four: String::new(),
+            created_at: session.grant.created_at,
+        };
+        let found_ms = clock::now_ms();
+        let memberships = self.memberships(&grant).await?;
+        Ok(Arc::new(Caller {
+            index: session.index.as_str().into(),
+            pools: pools(&grant, &memberships),
+            grant,
+            label,
+            session: Some(session.grant.id.clone()),
+            memberships,
+            found_ms,
+        }))
+    }
+
     fn known(&self, index: &TokenIndex, now_ms: i64) -> Option<Arc<Caller>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let known = known.get(index)?;
         (known.until_ms > now_ms && !has_ended(&known.caller.grant)).then(|| known.caller.clone())
     }
 
-    async fn look_up(&self, token: &GatewayToken) -> Result<Option<Arc<Caller>>, StoreError> {
+    /// The pools that a caller draws from now, however long its call has been under way.
+    pub(super) async fn pools<'c>(
+        &self,
+        caller: &'c Caller,
+    ) -> Result<Cow<'c, [PoolId]>, StoreError> {
+        if clock::now_ms() - caller.found_ms <= self.keep_ms {
+            return Ok(Cow::Borrowed(&caller.pools));
+        }
+        let memberships = self.memberships(&caller.grant).await?;
+        Ok(Cow::Owned(pools(&caller.grant, &memberships)))
+    }
+
+    async fn memberships(&self, grant: &TokenGrant) -> Result<Vec<Membership>, StoreError> {
+        let rows = self.store.memberships_of(grant.user).await?;
+        Ok(proved(&self.vault, grant.user, rows))
+    }
+
+    async fn look_up(
+        &self,
+        token: &GatewayToken,
+        found_ms: i64,
+    ) -> Result<Option<Arc<Caller>>, StoreError> {
         for (number, index) in self.vault.token_indexes(token).enumerate() {
             let Some(row) = self.store.token(index.as_str()).await? else { continue };
-            let Some(caller) = self.admit(&row) else { return Ok(None) };
+            let Some(label) = self.admit(&row) else { return Ok(None) };
             let user = self.store.user(row.grant.user).await?;
             if !user.is_some_and(|user| identity::may_act(&self.vault, &user)) {
                 return Ok(None);
@@ -214,7 +271,16 @@ impl Callers {
             if number > 0 {
                 self.index_anew(token, &row).await;
             }
-            return Ok(Some(Arc::new(caller)));
+            let memberships = self.memberships(&row.grant).await?;
+            return Ok(Some(Arc::new(Caller {
+                index: row.counting_index().into(),
+                pools: pools(&row.grant, &memberships),
+                grant: row.grant.clone(),
+                label,
+                session: None,
+                memberships,
+                found_ms,
+            })));
         }
         Ok(None)
     }
@@ -232,7 +298,7 @@ impl Callers {
         }
     }
 
-    fn admit(&self, row: &GatewayTokenRow) -> Option<Caller> {
+    fn admit(&self, row: &GatewayTokenRow) -> Option<Label> {
         // First: revoking ruins the MAC too, so that nobody brings the row back.
         if row.revoked_at.is_some() || has_ended(&row.grant) {
             return None;
@@ -242,17 +308,11 @@ impl Callers {
             tracing::error!(token = row.grant.id.0, %error, "a token's row does not carry our MAC");
             return None;
         }
-        let label = Label {
+        Some(Label {
             name: row.name.clone(),
             prefix: row.prefix.clone(),
             last_four: row.last_four.clone(),
             created_at: row.created_at,
-        };
-        Some(Caller {
-            index: row.counting_index().into(),
-            grant: row.grant.clone(),
-            label,
-            session: None,
         })
     }
 }

@@ -42,5 +42,6 @@ mod server;
 mod sign_in;
 mod spark_ws;
 mod stall;
+mod teams;
 mod token_limits;
 mod trail;

@@ -30,5 +30,6 @@ mod refusals;
 mod renewal;
 mod sign_ins;
 mod sqlite_file;
+mod teams;
 mod totals;
 mod windows;

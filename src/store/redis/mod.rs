@@ -26,6 +26,7 @@ mod replay;
 mod roster;
 mod scripts;
 mod sign_ins;
+mod teams;
 mod tokens;
 mod totals;
 mod users;

@@ -64,6 +64,10 @@ scripts! {
     touch: "touch.lua";
     take_field: "take_field.lua";
     try_sign_in: "try.lua";
+    found_team: "found_team.lua";
+    rename_team: "rename_team.lua";
+    close_team: "close_team.lua";
+    seat: "seat.lua";
 }
 
 /// A script and its hash.

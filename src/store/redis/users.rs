@@ -34,6 +34,26 @@ impl RedisStore {
         Ok(users)
     }
 
+    /// Those of these users that there are; one id at least.
+    pub(super) async fn some_user_rows(&self, ids: &[UserId]) -> Answer<Vec<User>> {
+        let of = |key: &str| {
+            let mut some = redis::cmd("HMGET");
+            some.arg(key);
+            ids.iter().for_each(|id| _ = some.arg(id.0));
+            some
+        };
+        let (users, identities) = (of(keys::USERS[1]), of(keys::IDENTITIES));
+        let (users, identities) = futures_util::try_join!(
+            self.link.ask::<Vec<Option<String>>>(&users),
+            self.link.ask::<Vec<Option<String>>>(&identities)
+        )?;
+        let found = users.iter().zip(&identities).filter_map(|(user, identity)| {
+            let user = from_json::<User>("user", user.as_deref()?);
+            Some(user.and_then(|user| with_identity(user, identity.as_deref())))
+        });
+        found.collect()
+    }
+
     pub(super) async fn swap_identity(
         &self,
         id: UserId,

@@ -22,6 +22,7 @@ mod retention;
 mod rows;
 mod sign_ins;
 mod statements;
+mod teams;
 mod totals;
 mod waiters;
 

@@ -26,6 +26,7 @@ mod renewal;
 mod settle;
 mod sign_ins;
 mod sweep;
+mod teams;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,6 +50,8 @@ use purses::Purses;
 pub(super) use purses::{Entry as PointsEntry, Held, HoldState, PurseId, PurseNote};
 use settle::Estimate;
 pub(super) use settle::{Charged, LATE, Usage};
+use teams::TeamBook;
+pub(super) use teams::TeamNote;
 
 /// Milliseconds since the Unix epoch.
 pub(super) type Ms = i64;
@@ -70,6 +73,7 @@ pub(super) struct Books {
     /// The row of the last lease: also the order in which accounts were used.
     last_lease: i64,
     pub(super) people: People,
+    pub(super) teams: TeamBook,
     pub(super) purses: Purses,
     /// Who makes an account's next short-lived key, and until when nobody else may.
     renewals: IdMap<AccountId, (LeaseId, Timestamp)>,
@@ -92,6 +96,9 @@ impl Books {
         }
         if self.accounts.contains_key(&new.id) {
             return Err(StoreError::Taken(format!("an account {}", new.id)));
+        }
+        if self.teams.is_closed(new.pool) {
+            return Err(StoreError::Gone(format!("pool {}", new.pool)));
         }
         let entry = Entry::bound(new, now);
         self.rows.push(Note::Account(entry.fixed.clone()));
