@@ -64,6 +64,8 @@ pub enum ApiError {
     NoAccount,
     /// No such authorization among the caller's.
     NoSession,
+    /// No such notice among the caller's.
+    NoNotice,
     /// Another account of the pool has the name.
     NameTaken,
     /// A platform's accounts are bound by a key alone.
@@ -189,6 +191,13 @@ impl ApiError {
                 Some("session_id"),
                 "session_not_found",
                 "There is no such authorization among yours.".into(),
+            ),
+            Self::NoNotice => refuse(
+                StatusCode::NOT_FOUND,
+                INVALID,
+                Some("notice_id"),
+                "notice_not_found",
+                "There is no such notice among yours.".into(),
             ),
             Self::NameTaken => refuse(
                 StatusCode::CONFLICT,
@@ -454,6 +463,7 @@ mod tests {
             ApiError::NoAccount,
             ApiError::UnderscoredHeader,
             ApiError::NoSession,
+            ApiError::NoNotice,
             ApiError::NameTaken,
             ApiError::MethodNotOffered {
                 platform: String::new(),

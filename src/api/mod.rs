@@ -19,6 +19,7 @@ mod error;
 mod host;
 mod me;
 mod models;
+mod notices;
 mod operator;
 mod page;
 mod platforms;
@@ -47,6 +48,7 @@ pub use error::ApiError;
 pub use host::is_for_us;
 pub use me::show_me;
 pub use models::{list_models, show_model};
+pub use notices::{read_notice, show_notices};
 pub use operator::{healthz, metrics, readyz};
 pub use platforms::list_platforms;
 pub use points::show_points;
@@ -66,6 +68,7 @@ pub mod schema {
         PasswordAsk, ResetAsk, SessionView, SetUpAsk, SignInAsk, SignInView,
     };
     pub use super::me::Me;
+    pub use super::notices::NoticeView;
     pub use super::page::Page;
     pub use super::platforms::PlatformView;
     pub use super::points::PointsView;

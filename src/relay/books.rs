@@ -15,11 +15,14 @@ use tokio::sync::{Notify, mpsc};
 
 use super::counter::Counter;
 use super::hearing::News;
+use super::notices::Touched;
 use super::payer::End;
 use super::uncounted::ToCount;
 use super::words::Words;
 use super::zones::Zones;
-use crate::accounts::{HoldEnd, HoldKey, LeaseId, LeaseKey, Record, Settlement, Told};
+use crate::accounts::{
+    AccountId, HoldEnd, HoldKey, LeaseId, LeaseKey, PoolId, Record, Settlement, Told,
+};
 use crate::front::Usage;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
@@ -65,6 +68,7 @@ pub struct Books {
     holds: Arc<Mutex<HashMap<LeaseId, HoldKey>>>,
     settled: Arc<Notify>,
     counter: Counter,
+    touched: Arc<Touched>,
 }
 
 /// The store's side: run it with [`Bookkeeper::keep`].
@@ -86,6 +90,7 @@ impl Books {
             holds: Arc::default(),
             settled: Arc::new(Notify::new()),
             counter: Counter::start(),
+            touched: Arc::default(),
         };
         // The keeper must not hold a sender, or the queue would never end.
         let keeper = Bookkeeper { queue: receiver, days, books: books.clone() };
@@ -123,6 +128,11 @@ impl Books {
         self.holds().remove(&hold);
     }
 
+    /// The accounts that settlements were about.
+    pub(super) fn touched(&self) -> &Arc<Touched> {
+        &self.touched
+    }
+
     /// What runs tokenizers.
     pub(super) fn counter(&self) -> &Counter {
         &self.counter
@@ -147,9 +157,8 @@ impl Bookkeeper {
     /// empty.
     pub async fn keep(self, store: Arc<dyn Store>, zones: Arc<Zones>, metrics: Arc<Metrics>) {
         let Bookkeeper { queue, days, books } = self;
-        let (settled, counter) = (books.settled.clone(), books.counter.clone());
-        drop(books);
-        let carrier = Carrier { store, zones, metrics, settled, counter };
+        let Books { settled, counter, touched, .. } = books;
+        let carrier = Carrier { store, zones, metrics, settled, counter, touched };
         tokio::join!(carrier.carry(queue), carrier.carry(days));
     }
 }
@@ -161,11 +170,12 @@ struct Carrier {
     metrics: Arc<Metrics>,
     settled: Arc<Notify>,
     counter: Counter,
+    touched: Arc<Touched>,
 }
 
 impl Carrier {
     async fn carry(&self, mut queue: mpsc::Receiver<Entry>) {
-        let Self { store, zones, metrics, settled, counter } = self;
+        let Self { store, zones, metrics, settled, counter, touched } = self;
         let mut batch = Vec::new();
         while queue.recv_many(&mut batch, BATCH).await > 0 {
             if batch.len() < BATCH {
@@ -189,7 +199,9 @@ impl Carrier {
                     }
                 }
             }
+            let accounts = known.accounts();
             known.carry(&**store, zones, metrics, settled).await;
+            touched.add(accounts);
             if uncounted.is_empty() {
                 continue;
             }
@@ -198,7 +210,9 @@ impl Carrier {
                 let (end, record, news) = entry.counted(counts);
                 counted.add(end, Some(record), news);
             }
+            let accounts = counted.accounts();
             counted.carry(&**store, zones, metrics, settled).await;
+            touched.add(accounts);
         }
     }
 }
@@ -225,6 +239,11 @@ impl Page {
         self.settlements.extend(settlement);
         self.holds.extend(hold.map(|hold| *hold));
         self.records.extend(record.map(|record| *record));
+    }
+
+    /// The accounts that it settles leases of.
+    fn accounts(&self) -> Vec<(PoolId, AccountId)> {
+        self.settlements.iter().map(|one| (one.lease.pool, one.lease.account)).collect()
     }
 
     async fn carry(self, store: &dyn Store, zones: &Zones, metrics: &Metrics, settled: &Notify) {

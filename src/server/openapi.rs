@@ -13,8 +13,8 @@ use serde_json::{Map, Value, json};
 use super::console::{self, described_open};
 use super::routes::{CallerHandler, Handler, ROUTES, Role, Route};
 use crate::api::schema::{
-    AccountView, AuditView, AuthorizeAsk, BindAsk, ChangeAsk, CheckView, Me, Page, PlatformView,
-    PointsView, RecordView, UsageView,
+    AccountView, AuditView, AuthorizeAsk, BindAsk, ChangeAsk, CheckView, Me, NoticeView, Page,
+    PlatformView, PointsView, RecordView, UsageView,
 };
 
 /// What a route's row in the document says, beside its path and its role.
@@ -60,6 +60,10 @@ fn form() -> Value {
     json!({"type": "string", "enum": ["json", "csv"], "default": "json"})
 }
 
+fn truth() -> Value {
+    json!({"type": "boolean", "default": false})
+}
+
 fn by() -> Value {
     let words = "(day|token|account|platform|model)";
     json!({"type": "string", "pattern": format!("^{words}(,{words})*$"),
@@ -68,6 +72,8 @@ fn by() -> Value {
 
 const PAGE: &[Param] =
     &[("before", "The `next` of the page before", text), ("limit", "How many rows at most", count)];
+const UNREAD_PAGE: &[Param] =
+    &[PAGE[0], PAGE[1], ("unread", "Those alone that the caller has not read", truth)];
 const PLATFORM: &[Param] = &[("platform", "On this platform alone", text)];
 const REPORT: &[Param] = &[
     ("from", "The first day, in UTC; 30 days before the last", date),
@@ -137,6 +143,18 @@ pub(super) fn described(handler: Handler, types: &mut SchemaGenerator) -> Option
             refuses: &[400],
             ..row("The caller's balance of points, and its ledger", 200, of.one::<PointsView>())
         },
+        To::ShowNotices => Described {
+            query: UNREAD_PAGE,
+            refuses: &[400],
+            ..row(
+                "What the caller should know of its accounts, newest first",
+                200,
+                of.one::<Page<NoticeView>>(),
+            )
+        },
+        To::ReadNotice => {
+            Described { refuses: &[404], ..row("Marks a notice as read by the caller", 204, None) }
+        }
         To::ShowAudit => Described {
             query: PAGE,
             refuses: &[400],

@@ -8,6 +8,7 @@
 
 mod audit;
 mod error;
+mod notices;
 mod open;
 mod purses;
 mod rate;
@@ -33,6 +34,7 @@ use crate::accounts::{
 
 pub use audit::{AuditLog, Chain, ChainFault, check_chain, write_down};
 pub use error::StoreError;
+pub use notices::{NoticeBoard, Reading};
 pub use open::{holder, holds_password, open};
 pub use purses::{Purses, Treasury};
 pub use settings::{Clock, Keep, Settings};
@@ -152,7 +154,7 @@ pub trait Directory: Treasury + Teams + AuditLog {
 
 /// Leases and what they come to.
 #[async_trait]
-pub trait Ledger: Purses {
+pub trait Ledger: Purses + NoticeBoard {
     /// The row of a token by its keyed index, revoked ones too.
     async fn token(&self, index: &str) -> Answer<Option<Arc<GatewayTokenRow>>>;
     /// Gives a token another row, under an index and a MAC of another key; `false` when `old`

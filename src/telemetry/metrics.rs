@@ -51,6 +51,7 @@ pub struct Metrics {
     pub(super) callers_limited: IntCounterVec,
     pub(super) requests: IntCounterVec,
     pub(super) store_failures: IntCounter,
+    pub(super) notices: IntCounterVec,
     pub(super) clock_skew: IntGaugeVec,
     open_streams: IntGauge,
     meters: RwLock<HashMap<(String, String), Arc<Meter>>>,
@@ -166,6 +167,7 @@ impl Metrics {
                 &registry,
                 IntCounter::new("tributary_store_failures_total", "Failed calls of the store."),
             ),
+            notices: counter("tributary_notices_total", "Notices posted, by kind.", &["kind"]),
             clock_skew: register(
                 &registry,
                 IntGaugeVec::new(
@@ -268,6 +270,7 @@ catalogue's; any other model's name counts as `other`.
         metrics.requests.with_label_values(&["200"]);
         metrics.points_asked.with_label_values(&["held"]);
         metrics.callers_limited.with_label_values(&["rate"]);
+        metrics.notices.with_label_values(&["quota"]);
         metrics.clock_skew.with_label_values(&["spark"]);
         let mut text = HEAD.to_owned();
         for family in metrics.registry.gather() {

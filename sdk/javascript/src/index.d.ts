@@ -169,6 +169,37 @@ export interface Points extends Page<{ at: string; kind: string; points: string;
   points: Balance;
 }
 
+/** What should be known of an account; which of the figures it has is by its `kind`. */
+export interface Notice {
+  id: number;
+  at: string;
+  kind: 'quota' | 'credential_ends' | 'stopped';
+  account_id: number;
+  account_name: string;
+  platform: string;
+  message: string;
+  percent: number | null;
+  period: string | null;
+  used: number | null;
+  limit: number | null;
+  resets_at: string | null;
+  stage: '7d' | '3d' | '1d' | 'half' | null;
+  expires_at: string | null;
+  status: string | null;
+  read: boolean;
+}
+
+/** One row of the audit log: who did what, with what, on what. */
+export interface Deed {
+  seq: number;
+  at: string;
+  who: string;
+  by: string;
+  action: string;
+  target: { kind: string; id: string };
+  details: Record<string, string>;
+}
+
 type On<T> = Omit<T, 'model'> & { accountId: number; model?: string };
 
 /** What `client.oauth` does. Every failure is OpenAI's `APIError`. */
@@ -205,4 +236,10 @@ export class OAuth {
     by?: ('day' | 'model' | 'platform' | 'account' | 'token')[];
   }): APIPromise<Usage>;
   points(page?: { before?: string; limit?: number }): APIPromise<Points>;
+  /** What should be known of the caller's accounts, newest first. */
+  notices(page?: { unread?: boolean; before?: string; limit?: number }): APIPromise<Page<Notice>>;
+  /** Marks a notice as read, for the caller alone. */
+  readNotice(noticeId: number): Promise<void>;
+  /** Who did what to the caller's things, newest first. */
+  audit(page?: { before?: string; limit?: number }): APIPromise<Page<Deed>>;
 }

@@ -83,6 +83,19 @@ export class OAuth {
     return this.#client.get('/usage', { query: { from, to, by: by?.join(',') } });
   }
 
+  notices({ unread, before, limit } = {}) {
+    return this.#client.get('/notices', { query: { unread, before, limit } });
+  }
+
+  async readNotice(noticeId) {
+    const path = `/notices/${encodeURIComponent(noticeId)}/read`;
+    await this.#client.post(path, { headers: { Accept: '*/*' } });
+  }
+
+  audit({ before, limit } = {}) {
+    return this.#client.get('/audit', { query: { before, limit } });
+  }
+
   points({ before, limit } = {}) {
     return this.#client.get('/points', { query: { before, limit } });
   }

@@ -171,3 +171,18 @@ class AsyncOAuth:
     async def points(self, *, before: str | None = None, limit: int | None = None) -> types.Points:
         """The caller's balance of points, and a page of its ledger."""
         return await self._client.get("/points", cast_to=types.Points, options=query(before=before, limit=limit))
+
+    async def notices(
+        self, *, unread: bool = False, before: str | None = None, limit: int | None = None
+    ) -> types.Notices:
+        """A page of what should be known of the caller's accounts, newest first."""
+        options = query(unread="true" if unread else None, before=before, limit=limit)
+        return await self._client.get("/notices", cast_to=types.Notices, options=options)
+
+    async def read_notice(self, notice_id: int) -> None:
+        """Marks a notice as read, for the caller alone."""
+        await self._client.post(f"/notices/{notice_id}/read", cast_to=NOTHING)
+
+    async def audit(self, *, before: str | None = None, limit: int | None = None) -> types.Audit:
+        """A page of who did what to the caller's things, newest first."""
+        return await self._client.get("/audit", cast_to=types.Audit, options=query(before=before, limit=limit))

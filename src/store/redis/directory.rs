@@ -154,6 +154,7 @@ impl Directory for RedisStore {
         self.scripts.remove_account.run::<()>(&self.link, &call).await?;
         self.forget_charges(&family, id).await?;
         self.forget_sums(&family, id).await?;
+        self.forget_notices(id).await?;
         let users: Vec<UserId> = self.users().await?.into_iter().map(|user| user.id).collect();
         self.forget(id, &users).await?;
         // Last: until then whoever tries again finds what is left.

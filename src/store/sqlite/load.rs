@@ -30,6 +30,7 @@ pub(super) fn load(conn: &Connection, now: Timestamp, usual: Policy) -> Answer<B
     super::purses::load(conn, &mut books)?;
     super::sign_ins::load(conn, &mut books)?;
     super::audit::load(conn, &mut books)?;
+    super::notices::load(conn, &mut books)?;
     // Windows may have ended since: the first lease finds every account in its place.
     let resets = books.resets_after(now);
     books.wake_all(now, &resets);

@@ -16,6 +16,7 @@ mod history;
 mod ledger;
 mod load;
 mod lock;
+mod notices;
 mod purses;
 mod removal;
 mod retention;
@@ -77,6 +78,8 @@ pub struct SqliteStore {
     deadline: Duration,
     rates: Rates,
     tries: sign_ins::Tries,
+    /// Held by the one who posts a notice.
+    posting: tokio::sync::Mutex<()>,
     // Last: the file is unlocked once all else is closed.
     lock: Lock,
 }
@@ -108,6 +111,7 @@ impl SqliteStore {
             deadline,
             rates,
             tries: Default::default(),
+            posting: Default::default(),
             lock,
         })
     }
