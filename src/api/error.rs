@@ -199,13 +199,17 @@ impl ApiError {
                 "notice_not_found",
                 "There is no such notice among yours.".into(),
             ),
-            Self::NameTaken => refuse(
-                StatusCode::CONFLICT,
-                INVALID,
-                Some("account_name"),
-                "name_taken",
-                "You have another account of that name on the platform.".into(),
-            ),
+            Self::NameTaken => Refusal {
+                // An SDK tries again where there is a conflict: this one stays.
+                never_retry: true,
+                ..refuse(
+                    StatusCode::CONFLICT,
+                    INVALID,
+                    Some("account_name"),
+                    "name_taken",
+                    "You have another account of that name on the platform.".into(),
+                )
+            },
             Self::MethodNotOffered { platform, name, help } => refuse(
                 StatusCode::BAD_REQUEST,
                 INVALID,

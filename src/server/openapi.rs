@@ -174,7 +174,7 @@ pub(super) fn described(handler: Handler, types: &mut SchemaGenerator) -> Option
         },
         To::BindAccount => Described {
             body: of.one::<BindAsk<'static>>(),
-            refuses: &[400, 409, 413, 500],
+            refuses: &[400, 404, 409, 413, 500],
             ..row("Binds an account by a documented key", 201, of.one::<AccountView>())
         },
         To::AuthorizeAccount => Described {
@@ -229,7 +229,7 @@ fn chat(required: &[&str]) -> Value {
             "model": {"type": "string"},
             "messages": {"type": "array", "minItems": 1, "items": {"type": "object"}},
             "stream": {"type": "boolean"},
-            "account_id": {"type": "integer", "description": "This account or none"},
+            "account_id": {"type": "integer", "description": "This account or none; the header `X-Account-Id` says the same"},
         },
     })
 }

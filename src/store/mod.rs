@@ -89,6 +89,10 @@ pub trait Directory: Treasury + Teams + AuditLog {
     async fn remove_account(&self, account: AccountId) -> Answer<bool>;
     /// Moves an account's health. `None`: no such account.
     async fn set_health(&self, account: AccountId, health: Health) -> Answer<Option<()>>;
+    /// The same, if its status and reason are still what somebody saw. `false`: they are not,
+    /// or there is no such account.
+    async fn amend_health(&self, account: AccountId, seen: &Health, health: Health)
+    -> Answer<bool>;
 
     /// Moves an account in pools that go by priority. `None`: no such account.
     async fn set_priority(&self, account: AccountId, priority: Priority) -> Answer<Option<()>>;

@@ -205,8 +205,11 @@ type On<T> = Omit<T, 'model'> & { accountId: number; model?: string };
 /** What `client.oauth` does. Every failure is OpenAI's `APIError`. */
 export class OAuth {
   /** A completion on one account; without `model`, by its platform's default. */
-  chatCompletion(body: On<ChatCompletionCreateParamsNonStreaming>): APIPromise<ChatCompletion>;
-  chatCompletion(body: On<ChatCompletionCreateParamsStreaming>): APIPromise<Stream<ChatCompletionChunk>>;
+  chatCompletion(body: On<ChatCompletionCreateParamsNonStreaming>, options?: OpenAI.RequestOptions): APIPromise<ChatCompletion>;
+  chatCompletion(
+    body: On<ChatCompletionCreateParamsStreaming>,
+    options?: OpenAI.RequestOptions,
+  ): APIPromise<Stream<ChatCompletionChunk>>;
   listPlatforms(): Promise<Platform[]>;
   listAccounts(query?: { platform?: string }): Promise<Account[]>;
   getAccount(accountId: number): APIPromise<Account>;
@@ -217,9 +220,10 @@ export class OAuth {
       | { credentials: Record<string, string> }
     ),
   ): APIPromise<Account>;
+  /** Renames, enables, disables, limits an account; `limit: null`: its platform's limit again. */
   updateAccount(
     accountId: number,
-    change: { accountName?: string; enabled?: boolean; limit?: number; priority?: number },
+    change: { accountName?: string; enabled?: boolean; limit?: number | null; priority?: number },
   ): APIPromise<Account>;
   /** Deletes an account with all its records. */
   deleteAccount(accountId: number): Promise<void>;

@@ -25,9 +25,10 @@ export class OAuth {
     this.#client = client;
   }
 
-  chatCompletion({ accountId, ...body }) {
+  chatCompletion({ accountId, ...body }, options = {}) {
     const stream = body.stream ?? false;
-    return this.#client.post('/oauth/chat/completions', { body: { ...body, account_id: accountId, stream }, stream });
+    const asked = { ...body, account_id: accountId, stream };
+    return this.#client.post('/oauth/chat/completions', { ...options, body: asked, stream });
   }
 
   async listPlatforms() {
@@ -43,7 +44,9 @@ export class OAuth {
   }
 
   addAccount({ platform, accountName, ...more }) {
-    return this.#client.post('/oauth/accounts', { body: { platform, account_name: accountName, ...more } });
+    // Sent again after an answer that got lost, it would find its own name taken.
+    const body = { platform, account_name: accountName, ...more };
+    return this.#client.post('/oauth/accounts', { body, maxRetries: 0 });
   }
 
   updateAccount(accountId, { accountName, ...more }) {

@@ -165,8 +165,17 @@ impl Directory for RedisStore {
     }
 
     async fn set_health(&self, account: AccountId, health: Health) -> Answer<Option<()>> {
-        let moved = self.move_health(account, &health).await?;
+        let moved = self.move_health(account, None, &health).await?;
         Ok(moved.then_some(()))
+    }
+
+    async fn amend_health(
+        &self,
+        account: AccountId,
+        seen: &Health,
+        health: Health,
+    ) -> Answer<bool> {
+        self.move_health(account, Some(seen), &health).await
     }
 
     async fn set_priority(&self, account: AccountId, priority: Priority) -> Answer<Option<()>> {
