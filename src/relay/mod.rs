@@ -46,7 +46,7 @@ pub use drain::Drains;
 pub use error::{CallError, PointsSaid};
 pub use gateway::{Gateway, Parts};
 pub use ids::request_id;
-pub use membership::{check_membership, membership};
+pub use membership::{check_membership, membership, prove_anew};
 pub use notices::watch;
 pub use points::{OperatorKey, OperatorKeys};
 pub use points_settings::{KeySettings, PointsSettings};

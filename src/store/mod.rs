@@ -2,8 +2,9 @@
 //!
 //! [`Directory`] is what people change: users, tokens, accounts, records.
 //! [`Ledger`] is what requests move: leases, settlements, health. [`Treasury`] and
-//! [`Purses`] are their parts for points, budgets and rates; [`Teams`] and [`AuditLog`] are the
-//! directory's for pools that are shared, and for who did what. A command that runs
+//! [`Purses`] are their parts for points, budgets and rates; [`Sealings`], [`Teams`] and
+//! [`AuditLog`] are the directory's for the key ring, for pools that are shared, and for who
+//! did what. A command that runs
 //! beside a gateway has a directory alone, carried to that gateway.
 
 mod audit;
@@ -13,6 +14,7 @@ mod open;
 mod purses;
 mod rate;
 pub mod redis;
+mod sealings;
 mod settings;
 mod sign_ins;
 pub mod sqlite;
@@ -37,6 +39,7 @@ pub use error::StoreError;
 pub use notices::{NoticeBoard, Reading};
 pub use open::{holder, holds_password, open};
 pub use purses::{Purses, Treasury};
+pub use sealings::Sealings;
 pub use settings::{Clock, Keep, Settings};
 pub use sign_ins::{MOST_SESSIONS, SignIns};
 pub use teams::{TeamVerb, Teams};
@@ -47,7 +50,7 @@ pub type Answer<T> = Result<T, StoreError>;
 
 /// Users, tokens, accounts and records.
 #[async_trait]
-pub trait Directory: Treasury + Teams + AuditLog {
+pub trait Directory: Treasury + Sealings + Teams + AuditLog {
     /// Adds a user with a personal pool. `StoreError::Taken` when the name is.
     async fn add_user(&self, name: &str) -> Answer<User>;
     /// Finds a user by name.
@@ -145,15 +148,6 @@ pub trait Directory: Treasury + Teams + AuditLog {
         after: Option<&str>,
         limit: usize,
     ) -> Answer<Vec<ChargeRow>>;
-
-    /// The canary records of the key ring.
-    async fn canaries(&self) -> Answer<Vec<String>>;
-    /// Adds a canary record.
-    async fn add_canary(&self, canary: &str) -> Answer<()>;
-
-    /// Counts a seal that a key of the ring is about to make; answers which one it is, from
-    /// 1. Never too few: an answer that got lost has counted.
-    async fn count_seal(&self, kid: &str) -> Answer<u64>;
 }
 
 /// Leases and what they come to.

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::{Answer, Directory, StoreError, TeamVerb};
 use crate::accounts::{
-    AccountId, AuditRow, GatewayTokenRow, Health, Identity, NewAccount, Origin, PlatformId, Points,
-    Policy, PoolId, Priority, Purse, Resets, TokenId, Tokens, UserId,
+    AccountId, AuditRow, GatewayTokenRow, Health, Identity, KeptRow, NewAccount, Origin,
+    PlatformId, Points, Policy, PoolId, Priority, Purse, Resets, Rewrap, TokenId, Tokens, UserId,
 };
 use crate::vault::MacParts;
 
@@ -42,9 +42,15 @@ pub enum Verb {
     RecordsOn { user: UserId, account: AccountId, before: Option<String>, limit: usize },
     TotalsOf { user: UserId, first: Date, last: Date },
     RemoveAccount { account: AccountId },
+    AccountsAfter { after: Option<AccountId>, limit: usize },
+    Rewrap { batch: Vec<Rewrap> },
+    KeptBodies { besides: Option<String>, after: Option<String> },
+    ResealBodies { kid: String, batch: Vec<KeptRow> },
+    CountSeals { kid: String, seals: u64 },
+    Seals,
     Canaries,
     AddCanary { canary: String },
-    CountSeal { kid: String },
+    RemoveCanary { canary: String },
     GrantPoints { user: UserId, points: Points, note: String },
     Purse { purse: Purse },
     PointsLedger { user: UserId, before: Option<String>, limit: usize },
@@ -147,7 +153,19 @@ impl Verb {
             }
             Self::Canaries => to_json(directory.canaries().await?),
             Self::AddCanary { canary } => to_json(directory.add_canary(&canary).await?),
-            Self::CountSeal { kid } => to_json(directory.count_seal(&kid).await?),
+            Self::RemoveCanary { canary } => to_json(directory.remove_canary(&canary).await?),
+            Self::AccountsAfter { after, limit } => {
+                to_json(directory.accounts_after(after, limit, resets).await?)
+            }
+            Self::Rewrap { batch } => to_json(directory.rewrap(batch).await?),
+            Self::KeptBodies { besides, after } => {
+                to_json(directory.kept_bodies(besides.as_deref(), after.as_deref()).await?)
+            }
+            Self::ResealBodies { kid, batch } => {
+                to_json(directory.reseal_bodies(&kid, batch).await?)
+            }
+            Self::CountSeals { kid, seals } => to_json(directory.count_seals(&kid, seals).await?),
+            Self::Seals => to_json(directory.seals().await?),
             Self::GrantPoints { user, points, note } => {
                 to_json(directory.grant_points(user, points, &note).await?)
             }

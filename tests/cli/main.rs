@@ -5,6 +5,7 @@
 
 mod audit;
 mod check;
+mod keys;
 mod people;
 mod points;
 mod policies;

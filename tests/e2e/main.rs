@@ -25,6 +25,7 @@ mod failover;
 mod hangup;
 mod hygiene;
 mod kept;
+mod key_rotation;
 mod lacks;
 mod limits;
 mod line;

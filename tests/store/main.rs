@@ -29,6 +29,7 @@ mod redis_policies;
 mod redis_server;
 mod refusals;
 mod renewal;
+mod sealings;
 mod sign_ins;
 mod sqlite_file;
 mod teams;

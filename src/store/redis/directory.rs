@@ -236,20 +236,6 @@ impl Directory for RedisStore {
     ) -> Answer<Vec<ChargeRow>> {
         self.charge_rows(pool, platform, after, limit).await
     }
-
-    async fn canaries(&self) -> Answer<Vec<String>> {
-        self.link.ask(&redis::cmd("ZRANGE").arg(keys::CANARIES).arg(0).arg(-1).take()).await
-    }
-
-    async fn add_canary(&self, canary: &str) -> Answer<()> {
-        let now = self.now().await?.as_millisecond();
-        let add = redis::cmd("ZADD").arg(keys::CANARIES).arg("NX").arg(now).arg(canary).take();
-        self.link.ask(&add).await
-    }
-
-    async fn count_seal(&self, kid: &str) -> Answer<u64> {
-        self.link.ask(&redis::cmd("HINCRBY").arg(keys::SEALS).arg(kid).arg(1).take()).await
-    }
 }
 
 impl RedisStore {

@@ -26,6 +26,7 @@ mod renewal;
 mod replay;
 mod roster;
 mod scripts;
+mod sealings;
 mod sign_ins;
 mod teams;
 mod tokens;

@@ -69,6 +69,7 @@ scripts! {
     touch: "touch.lua";
     take_field: "take_field.lua";
     try_sign_in: "try.lua";
+    kept_bodies: "kept_bodies.lua";
     found_team: "found_team.lua";
     rename_team: "rename_team.lua";
     close_team: "close_team.lua";

@@ -159,16 +159,4 @@ impl Directory for SqliteStore {
         self.look(move |conn| history::charges(conn, pool, &platform, after.as_deref(), limit))
             .await
     }
-
-    async fn canaries(&self) -> Answer<Vec<String>> {
-        self.desk.read(|books, _| books.people.canaries.clone())
-    }
-
-    async fn add_canary(&self, canary: &str) -> Answer<()> {
-        self.desk.write(|books, _| books.add_canary(canary)).await
-    }
-
-    async fn count_seal(&self, kid: &str) -> Answer<u64> {
-        self.desk.write(|books, _| books.count_seal(kid)).await
-    }
 }

@@ -21,6 +21,7 @@ mod purses;
 mod removal;
 mod retention;
 mod rows;
+mod sealings;
 mod sign_ins;
 mod statements;
 mod teams;

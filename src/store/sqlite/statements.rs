@@ -15,6 +15,7 @@ use super::purses;
 use super::removal;
 use super::retention::Retention;
 use super::rows;
+use super::sealings;
 use super::sign_ins;
 use super::teams;
 use super::totals::Sums;
@@ -269,6 +270,10 @@ impl<'conn> Statements<'conn> {
             Note::Canary(canary) => {
                 self.once("INSERT INTO canaries VALUES (NULL, ?)", params![canary])
             }
+            Note::NoCanary(canary) => {
+                self.once("DELETE FROM canaries WHERE canary = ?", params![canary])
+            }
+            Note::Resealed(kid, row) => sealings::reseal(self.conn, kid, row),
             Note::Seals(kid, seals) => self.once(
                 "INSERT OR REPLACE INTO counters VALUES (?, ?)",
                 params![format!("{}{kid}", rows::SEALS), Tokens(*seals).signed()],

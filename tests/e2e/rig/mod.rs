@@ -12,6 +12,7 @@ mod redis_server;
 mod redis_sets;
 mod skew;
 mod stub;
+mod town;
 
 use std::io;
 use std::net::SocketAddr;
@@ -49,6 +50,7 @@ pub use redis_server::{Memory, Server};
 pub use redis_sets::{Cluster, Process, Watched, cli, free_ports, info, until};
 pub use skew::Skew;
 pub use stub::{chunk, is_cut};
+pub use town::Town;
 
 /// Passwords as cheap as they may be: a test makes many.
 const CHEAP: identity::Settings = identity::Settings { memory_mib: 19, passes: 2 };

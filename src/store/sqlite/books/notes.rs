@@ -10,8 +10,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::accounts::{
-    Account, AccountId, AuditRow, Condition, GatewayTokenRow, Identity, LeaseId, LinkRow, Policy,
-    PoolId, Priority, Record, SessionRow, User, UserId, Window,
+    Account, AccountId, AuditRow, Condition, GatewayTokenRow, Identity, KeptRow, LeaseId, LinkRow,
+    Policy, PoolId, Priority, Record, SessionRow, User, UserId, Window,
 };
 
 use super::super::notices::BoardNote;
@@ -31,10 +31,11 @@ pub(in super::super) enum Note {
     Revoked(Arc<GatewayTokenRow>),
     Reindexed(Arc<GatewayTokenRow>),
     Canary(String),
+    NoCanary(String),
     /// How often a key of the ring has sealed.
     Seals(Box<str>, u64),
     Account(Arc<Account>),
-    /// Its fixed part has another name or short-lived key.
+    /// Its fixed part has another name, short-lived key or wrapping.
     Changed(Arc<Account>),
     Removed(AccountId),
     Priority(AccountId, Priority),
@@ -66,6 +67,8 @@ pub(in super::super) enum Note {
     Charged(Charged),
     /// A call's record, and which of its accounts are gone.
     Record(Record, Vec<AccountId>),
+    /// Kept bodies are sealed anew that this key has sealed.
+    Resealed(Box<str>, KeptRow),
     Purse(PurseNote),
     Team(TeamNote),
     /// It is time to delete what is too old.

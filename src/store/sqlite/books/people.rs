@@ -159,9 +159,14 @@ impl Books {
         }
     }
 
-    pub(in super::super) fn count_seal(&mut self, kid: &str) -> u64 {
+    pub(in super::super) fn remove_canary(&mut self, canary: &str) {
+        self.people.canaries.retain(|known| known != canary);
+        self.rows.push(Note::NoCanary(canary.into()));
+    }
+
+    pub(in super::super) fn count_seals(&mut self, kid: &str, more: u64) -> u64 {
         let seals = self.people.seals.entry(kid.into()).or_default();
-        *seals = seals.saturating_add(1);
+        *seals = seals.saturating_add(more);
         self.rows.push(Note::Seals(kid.into(), *seals));
         *seals
     }
