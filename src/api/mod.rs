@@ -25,6 +25,8 @@ mod page;
 mod platforms;
 mod points;
 mod sign_in_error;
+mod token_ask;
+mod tokens;
 mod usage;
 mod view;
 
@@ -53,6 +55,7 @@ pub use operator::{healthz, metrics, readyz};
 pub use platforms::list_platforms;
 pub use points::show_points;
 pub use sign_in_error::SignInError;
+pub use tokens::{change_token, create_token, list_tokens, revoke_token, show_token};
 pub use usage::show_usage;
 pub use view::AccountView;
 
@@ -72,6 +75,8 @@ pub mod schema {
     pub use super::page::Page;
     pub use super::platforms::PlatformView;
     pub use super::points::PointsView;
+    pub use super::token_ask::TokenAsk;
+    pub use super::tokens::{GatewayTokenView, MintedView};
     pub use super::usage::UsageView;
     pub use super::view::AccountView;
 }

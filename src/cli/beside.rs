@@ -13,6 +13,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
@@ -142,6 +143,14 @@ impl Directory for Beside {
 
     async fn revoke_token(&self, token: TokenId) -> Answer<bool> {
         self.ask(Verb::RevokeToken { token }).await
+    }
+
+    async fn change_token(&self, old: &GatewayTokenRow, new: GatewayTokenRow) -> Answer<bool> {
+        self.ask(Verb::ChangeToken { old: Box::new(old.clone()), new: Box::new(new) }).await
+    }
+
+    async fn token_uses(&self, user: UserId) -> Answer<BTreeMap<TokenId, Timestamp>> {
+        self.ask(Verb::TokenUses { user }).await
     }
 
     async fn reserve_account_id(&self) -> Answer<AccountId> {

@@ -21,6 +21,7 @@ pub mod sqlite;
 mod teams;
 mod verb;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +32,8 @@ use jiff::civil::Date;
 use crate::accounts::{
     Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Grant, Harm, Health, Identity,
     LeaseAsk, LeaseId, LeaseKey, NewAccount, Origin, PlatformId, Policy, PoolId, Priority, Record,
-    Refusal, Resets, Rest, Settlement, ShortKey, TokenId, Tokens, Told, Total, User, UserId,
+    Refusal, Resets, Rest, Settlement, ShortKey, TokenId, TokenUse, Tokens, Told, Total, User,
+    UserId,
 };
 
 pub use audit::{AuditLog, Chain, ChainFault, check_chain, write_down};
@@ -71,6 +73,12 @@ pub trait Directory: Treasury + Sealings + Teams + AuditLog {
     async fn tokens_of(&self, user: UserId) -> Answer<Vec<GatewayTokenRow>>;
     /// Revokes a token at once; `false` when there is no such token.
     async fn revoke_token(&self, token: TokenId) -> Answer<bool>;
+    /// Gives a token another grant, MAC or name under its index; `false` when `old` is no
+    /// longer its row, or is revoked. What the token has under older keys of the ring finds
+    /// nothing from then on.
+    async fn change_token(&self, old: &GatewayTokenRow, new: GatewayTokenRow) -> Answer<bool>;
+    /// When each of a user's tokens was last used, to the minute; those never used are missing.
+    async fn token_uses(&self, user: UserId) -> Answer<BTreeMap<TokenId, Timestamp>>;
 
     /// An account id that nobody else gets; the seal is bound to it.
     async fn reserve_account_id(&self) -> Answer<AccountId>;
@@ -159,6 +167,8 @@ pub trait Ledger: Purses + NoticeBoard {
     /// is no longer its row, or is revoked. The index of `old` finds nothing from then on, or
     /// the old row, which is revoked with the token: on Redis a gateway may have that key alone.
     async fn reindex_token(&self, old: &GatewayTokenRow, new: GatewayTokenRow) -> Answer<bool>;
+    /// Notes uses of tokens; an earlier one changes nothing.
+    async fn note_uses(&self, uses: Vec<TokenUse>) -> Answer<()>;
     /// An account's fixed part; may be up to 5 s old.
     async fn account(&self, id: AccountId) -> Answer<Option<Arc<Account>>>;
 

@@ -46,4 +46,5 @@ mod spark_ws;
 mod stall;
 mod teams;
 mod token_limits;
+mod tokens;
 mod trail;

@@ -33,5 +33,6 @@ mod sealings;
 mod sign_ins;
 mod sqlite_file;
 mod teams;
+mod tokens;
 mod totals;
 mod windows;

@@ -94,6 +94,14 @@ impl Directory for RedisStore {
         self.revoke_rows(token).await
     }
 
+    async fn change_token(&self, old: &GatewayTokenRow, new: GatewayTokenRow) -> Answer<bool> {
+        self.change_row(old, &new).await
+    }
+
+    async fn token_uses(&self, user: UserId) -> Answer<BTreeMap<TokenId, Timestamp>> {
+        self.uses_of(user).await
+    }
+
     async fn reserve_account_id(&self) -> Answer<AccountId> {
         self.count(keys::ACCOUNT_IDS).await.map(AccountId)
     }

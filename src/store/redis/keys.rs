@@ -240,6 +240,11 @@ pub(super) fn tokens_of(user: UserId) -> String {
     format!("{{u:{user}}}:tokens")
 }
 
+/// When a user's tokens were last used: id to milliseconds.
+pub(super) fn token_uses(user: UserId) -> String {
+    format!("{{u:{user}}}:token_uses")
+}
+
 /// A user's records: ids by time, records by id, ids by account and time.
 pub(super) fn records_of(user: UserId) -> [String; 3] {
     ["ri", "rb", "ra"].map(|part| format!("{{u:{user}}}:{part}"))

@@ -56,6 +56,8 @@ scripts! {
     records: "records.lua";
     add_user: "add_user.lua";
     reindex_token: "reindex_token.lua";
+    change_token: "change_token.lua";
+    use_token: "use_token.lua";
     audit_add: "audit_add.lua";
     audit_of: "audit_of.lua";
     forget_front: "forget_front.lua";

@@ -1,6 +1,9 @@
 //! The directory's verbs on the books.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::accounts::{
@@ -52,6 +55,14 @@ impl Directory for SqliteStore {
 
     async fn revoke_token(&self, token: TokenId) -> Answer<bool> {
         self.desk.write(|books, now| books.revoke(token, now)).await
+    }
+
+    async fn change_token(&self, old: &GatewayTokenRow, new: GatewayTokenRow) -> Answer<bool> {
+        self.desk.write(|books, _| books.change_token(old, new)).await
+    }
+
+    async fn token_uses(&self, user: UserId) -> Answer<BTreeMap<TokenId, Timestamp>> {
+        self.desk.read(|books, _| books.people.uses_of(user))
     }
 
     async fn reserve_account_id(&self) -> Answer<AccountId> {

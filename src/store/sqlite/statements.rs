@@ -267,6 +267,10 @@ impl<'conn> Statements<'conn> {
                 "UPDATE tokens SET lookup = ?, row = ? WHERE id = ?",
                 params![row.index, rows::to_json("token", &**row)?, row.grant.id.0],
             ),
+            Note::Used(token, at) => self.once(
+                "INSERT OR REPLACE INTO token_uses VALUES (?, ?)",
+                params![token.0, at.as_millisecond()],
+            ),
             Note::Canary(canary) => {
                 self.once("INSERT INTO canaries VALUES (NULL, ?)", params![canary])
             }

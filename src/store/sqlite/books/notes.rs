@@ -9,9 +9,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::accounts::{
     Account, AccountId, AuditRow, Condition, GatewayTokenRow, Identity, KeptRow, LeaseId, LinkRow,
-    Policy, PoolId, Priority, Record, SessionRow, User, UserId, Window,
+    Policy, PoolId, Priority, Record, SessionRow, TokenId, User, UserId, Window,
 };
 
 use super::super::notices::BoardNote;
@@ -29,7 +31,9 @@ pub(in super::super) enum Note {
     Link(String, Option<LinkRow>),
     Token(Arc<GatewayTokenRow>),
     Revoked(Arc<GatewayTokenRow>),
+    /// It has another index, grant or name.
     Reindexed(Arc<GatewayTokenRow>),
+    Used(TokenId, Timestamp),
     Canary(String),
     NoCanary(String),
     /// How often a key of the ring has sealed.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::accounts::{
-    GatewayTokenRow, Identity, LinkRow, PoolId, Record, SessionRow, TokenId, User, UserId,
+    GatewayTokenRow, Identity, LinkRow, PoolId, Record, SessionRow, TokenId, TokenUse, User, UserId,
 };
 
 use super::super::super::{Answer, StoreError};
@@ -49,6 +49,8 @@ pub(in super::super) struct People {
     pub(in super::super) sessions: HashMap<String, SessionRow>,
     /// One-time links by their purpose.
     pub(in super::super) links: HashMap<String, LinkRow>,
+    /// When tokens were last used.
+    uses: BTreeMap<TokenId, Timestamp>,
     pub(in super::super) canaries: Vec<String>,
     pub(in super::super) counters: BTreeMap<Counter, i64>,
     /// How often each key of the ring has sealed.
@@ -63,6 +65,16 @@ impl People {
     pub(in super::super) fn place_token(&mut self, row: Arc<GatewayTokenRow>) {
         self.by_index.insert(row.index.clone(), row.grant.id);
         self.tokens.insert(row.grant.id, row);
+    }
+
+    pub(in super::super) fn place_use(&mut self, token: TokenId, at: Timestamp) {
+        self.uses.insert(token, at);
+    }
+
+    pub(in super::super) fn uses_of(&self, user: UserId) -> BTreeMap<TokenId, Timestamp> {
+        let is_its =
+            |token: &TokenId| self.tokens.get(token).is_some_and(|row| row.grant.user == user);
+        self.uses.iter().filter(|(token, _)| is_its(token)).map(|(&id, &at)| (id, at)).collect()
     }
 
     pub(in super::super) fn token(&self, index: &str) -> Option<&Arc<GatewayTokenRow>> {
@@ -140,6 +152,34 @@ impl Books {
         self.rows.push(Note::Reindexed(row.clone()));
         people.place_token(row);
         true
+    }
+
+    /// Gives a token's row another grant or name, if it is still this row, and not revoked.
+    pub(in super::super) fn change_token(
+        &mut self,
+        old: &GatewayTokenRow,
+        new: GatewayTokenRow,
+    ) -> bool {
+        let people = &mut self.people;
+        let is_it = people.tokens.get(&new.grant.id).is_some_and(|row| **row == *old);
+        if !is_it || old.revoked_at.is_some() || old.index != new.index {
+            return false;
+        }
+        let row = Arc::new(new);
+        self.rows.push(Note::Reindexed(row.clone()));
+        people.place_token(row);
+        true
+    }
+
+    /// Notes uses of tokens.
+    pub(in super::super) fn note_uses(&mut self, uses: &[TokenUse]) {
+        for &TokenUse { token, at, .. } in uses {
+            let is_news = self.people.uses.get(&token).is_none_or(|before| *before < at);
+            if is_news && self.people.tokens.contains_key(&token) {
+                self.people.place_use(token, at);
+                self.rows.push(Note::Used(token, at));
+            }
+        }
     }
 
     /// Revokes a token; one that is revoked already stays as it was.
