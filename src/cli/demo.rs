@@ -80,7 +80,9 @@ impl Demo {
         ring::prove(&*store, &vault).await?;
         let token = populate(&desk.config, &*store, &vault).await?;
         let told = Told::listen()?;
-        let running = begin(&desk.config, store, vault, Vec::new(), CookieStyle::Plain).await?;
+        let (keys, senders) = (Vec::new(), Vec::new());
+        let cookies = CookieStyle::Plain;
+        let running = begin(&desk.config, store, vault, keys, senders, cookies).await?;
         let mut facts = addresses(&running);
         if desk.json {
             facts["token"] = token.into();

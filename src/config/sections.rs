@@ -21,7 +21,7 @@ pub(super) struct Section {
 }
 
 /// Every section that has a fixed set of keys.
-pub(super) const SECTIONS: [Section; 8] = [
+pub(super) const SECTIONS: [Section; 9] = [
     section::<server::Settings>("server"),
     section::<server::OperatorSettings>("operator"),
     section::<store::Settings>("store"),
@@ -29,6 +29,7 @@ pub(super) const SECTIONS: [Section; 8] = [
     section::<relay::Settings>("relay"),
     section::<relay::PointsSettings>("points"),
     section::<identity::Settings>("passwords"),
+    section::<relay::NoticeSettings>("notices"),
     section::<telemetry::log::Settings>("log"),
 ];
 

@@ -27,6 +27,8 @@ pub struct Settings {
     pub points: relay::PointsSettings,
     /// What a password's hash costs (Argon2id).
     pub passwords: identity::Settings,
+    /// Where notices about accounts are sent.
+    pub notices: relay::NoticeSettings,
     /// What is logged, on standard error.
     pub log: telemetry::log::Settings,
     /// Changes to the built-in platforms, and platforms of your own, by name.

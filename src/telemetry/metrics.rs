@@ -52,6 +52,7 @@ pub struct Metrics {
     pub(super) requests: IntCounterVec,
     pub(super) store_failures: IntCounter,
     pub(super) notices: IntCounterVec,
+    pub(super) notices_sent: IntCounterVec,
     pub(super) clock_skew: IntGaugeVec,
     open_streams: IntGauge,
     meters: RwLock<HashMap<(String, String), Arc<Meter>>>,
@@ -168,6 +169,11 @@ impl Metrics {
                 IntCounter::new("tributary_store_failures_total", "Failed calls of the store."),
             ),
             notices: counter("tributary_notices_total", "Notices posted, by kind.", &["kind"]),
+            notices_sent: counter(
+                "tributary_notices_sent_total",
+                "Tries to send a notice, by channel and outcome: sent, failed or given_up.",
+                &["channel", "outcome"],
+            ),
             clock_skew: register(
                 &registry,
                 IntGaugeVec::new(
@@ -271,6 +277,7 @@ catalogue's; any other model's name counts as `other`.
         metrics.points_asked.with_label_values(&["held"]);
         metrics.callers_limited.with_label_values(&["rate"]);
         metrics.notices.with_label_values(&["quota"]);
+        metrics.notices_sent.with_label_values(&["mail", "sent"]);
         metrics.clock_skew.with_label_values(&["spark"]);
         let mut text = HEAD.to_owned();
         for family in metrics.registry.gather() {
