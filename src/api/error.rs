@@ -4,6 +4,8 @@
 
 mod call;
 
+mod pools;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -21,6 +23,7 @@ use crate::store::StoreError;
 use crate::vault::SealError;
 
 pub(super) use call::too_fast;
+pub use pools::PoolError;
 
 const INVALID: &str = "invalid_request_error";
 const SERVER: &str = "server_error";
@@ -92,6 +95,8 @@ pub enum ApiError {
         /// What its key is, and where a person gets it.
         help: String,
     },
+    /// A call about a pool or its members got nothing.
+    Pool(PoolError),
     /// The key ring seals no more.
     Unsealed(SealError),
     /// An errand without a good proof.
@@ -116,6 +121,12 @@ pub enum Stronger {
 impl From<CallError> for ApiError {
     fn from(error: CallError) -> Self {
         Self::Call(error)
+    }
+}
+
+impl From<PoolError> for ApiError {
+    fn from(error: PoolError) -> Self {
+        Self::Pool(error)
     }
 }
 
@@ -287,6 +298,7 @@ impl ApiError {
                      \"account_name\": NAME, \"key\": KEY}}"
                 ),
             ),
+            Self::Pool(error) => error.refusal(),
             Self::Unsealed(error) => {
                 tracing::error!(%error, "an account can't be bound");
                 refuse(

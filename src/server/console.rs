@@ -10,7 +10,15 @@ use crate::api::schema::{
 };
 
 fn row(does: &'static str, status: u16, answer: Option<serde_json::Value>) -> Described {
-    Described { does, query: &[], body: None, answer: (status, answer), also: &[], refuses: &[] }
+    Described {
+        does,
+        query: &[],
+        body: None,
+        answer: (status, answer),
+        also: &[],
+        refuses: &[],
+        kind: "application/json",
+    }
 }
 
 /// What answers anyone.
@@ -18,6 +26,14 @@ pub(super) fn described_open(handler: OpenHandler, of: &mut Types<'_>) -> Descri
     match handler {
         OpenHandler::OpenApi => {
             row("This surface, machine-readable", 200, Some(json!({"type": "object"})))
+        }
+        OpenHandler::Docs => {
+            let page = row("This surface, for people", 200, Some(json!({"type": "string"})));
+            Described { kind: "text/html", ..page }
+        }
+        OpenHandler::DocsStyle => {
+            let style = row("The stylesheet of that page", 200, Some(json!({"type": "string"})));
+            Described { kind: "text/css", ..style }
         }
         OpenHandler::SignIn => Described {
             body: of.one::<SignInAsk>(),

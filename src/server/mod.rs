@@ -3,6 +3,7 @@
 mod connection;
 mod console;
 mod dispatch;
+mod docs;
 mod listen;
 mod openapi;
 #[cfg(test)]
