@@ -96,6 +96,8 @@ pub(super) const FAMILIES: &str = "families";
 pub(super) const ZONES: &str = "zones";
 /// Users by name, users by id, and counters: one slot.
 pub(super) const USERS: [&str; 3] = ["{us}:names", "{us}:users", "{us}:counters"];
+/// The policy of pools without one of their own, and since when it is that.
+pub(super) const USUAL_POLICY: &str = "usual-policy";
 /// The canaries, in the order they came.
 pub(super) const CANARIES: &str = "canaries";
 /// How often each key of the ring has sealed.
@@ -108,7 +110,7 @@ pub(super) fn platforms(pool: PoolId) -> String {
     format!("{{p:{pool}}}:platforms")
 }
 
-/// A pool's own policy, and which policy each family's order is for.
+/// A pool's own policy, the usual one, and which policy each family's order is for.
 pub(super) fn policy(pool: PoolId) -> String {
     format!("{{p:{pool}}}:policy")
 }

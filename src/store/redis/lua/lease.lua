@@ -157,7 +157,7 @@ local function picked()
   end
   local order = order_of_pool()
   -- After a change the order is complete once a sweep has seen every account.
-  if order == MOST_REMAINING or order ~= placed then return nil end
+  if order == MOST_REMAINING or not is_in_order() then return nil end
   local places = slot and PLACE_SLOTS[slot] or PLACES
   if order == BY_PRIORITY then return first_by_priority(places) end
   return next_in_round(places)
