@@ -16,18 +16,20 @@ use super::failure::Failure;
 use super::gateway::Parts;
 use super::hearing::News;
 use super::hold::OpenHold;
-use super::kept::Kept;
+use super::kept::{Kept, bytes_of};
 use super::lane::Lane;
 use super::lease::OpenLease;
 use super::payer::Used;
 use super::prompt::Prompt;
 use super::uncounted::{Closing, end_day};
 use super::words::{Spoken, Words};
-use crate::accounts::{Account, AccountId, Attempt, Billing, Record, TokenId, Tokens, UserId};
+use crate::accounts::{
+    Account, AccountId, Attempt, Billing, KeptBodies, Record, TokenId, Tokens, UserId,
+};
 use crate::front::{ChatRequest, Produced, Usage};
 use crate::platforms::Reader;
 use crate::telemetry::clock::{self, Stopwatch};
-use crate::telemetry::events::{AttemptFailed, RequestSent, StreamOpened};
+use crate::telemetry::events::{AttemptFailed, BodiesDropped, RequestSent, StreamOpened};
 
 /// A call in progress.
 pub(super) struct Call {
@@ -113,7 +115,9 @@ impl Call {
             first_output: None,
             kept: caller
                 .keeps_bodies()
-                .then(|| Kept::new(&parts.vault, parts.kept_body_bytes, ask.body())),
+                .then(|| {
+                    Kept::new(&parts.vault, &parts.metrics, parts.kept_body_bytes, ask.body())
+                }),
             day: None,
             books: parts.books.clone(),
             place: None,
@@ -253,13 +257,14 @@ impl Call {
             if let Some(day) = self.day.take() {
                 end_day(day, &record.attempts);
             }
-            if let Some(place) = self.place.take().or_else(|| self.books.free_place()) {
-                place.send(Entry::Counted {
+            match self.place.take().or_else(|| self.books.free_place()) {
+                Some(place) => place.send(Entry::Counted {
                     settlement: None,
                     hold: None,
                     record: Some(record),
                     news: None,
-                });
+                }),
+                None => self.books.bodies().gone(bytes_of(&record)),
             }
             return;
         };
@@ -298,7 +303,7 @@ impl Call {
         let is_bought = |attempt: &Attempt| attempt.account == AccountId::OPERATOR;
         let id = take(&mut self.request_id);
         Box::new(Record {
-            bodies: self.kept.take().and_then(|kept| kept.seal(self.user, &id)),
+            bodies: self.bodies(&id),
             id,
             at: self.at,
             user: self.user,
@@ -322,6 +327,17 @@ impl Call {
             outcome: outcome.to_owned(),
             attempts,
         })
+    }
+
+    /// What was said, sealed, if it is kept and the books have room for it.
+    fn bodies(&mut self, id: &str) -> Option<KeptBodies> {
+        let kept = self.kept.take()?;
+        let bodies = kept.seal(self.user, id)?;
+        let admitted = self.books.bodies().admits(bodies.bytes());
+        if !admitted {
+            BodiesDropped { metrics: &kept.metrics }.emit();
+        }
+        admitted.then_some(bodies)
     }
 
     /// Notes an attempt that has ended; its lease is still to be settled.

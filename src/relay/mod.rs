@@ -22,6 +22,7 @@ mod ids;
 mod kept;
 mod lane;
 mod lease;
+mod page;
 mod payer;
 mod points;
 mod points_settings;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::pin::pin;
 use std::task::Poll;
 
-use tributary::accounts::{AccountId, Charge, Conversation, Policy, User};
+use tributary::accounts::{AccountId, Charge, Conversation, Policy, Refusal, User};
 use tributary::store::redis::{Options, RedisStore};
 
 use crate::rig::{Memory, NOON, Rig, Server, cli, clock_at, reads};
@@ -231,6 +231,41 @@ async fn where_gateways_differ_on_what_is_usual_the_last_that_began_is_followed(
     }
     // Nobody brought accounts from place to place.
     assert_eq!(changes(), before);
+}
+
+/// How many commands a server has run, those of scripts too.
+fn commands(server: &Server) -> u64 {
+    let told = cli(server.port(), &["INFO", "commandstats"]);
+    let calls = told.lines().filter_map(|line| line.split_once(":calls=")?.1.split(',').next());
+    calls.map(|calls| calls.parse::<u64>().unwrap()).sum()
+}
+
+#[tokio::test]
+async fn a_lease_costs_no_more_where_more_models_are_blocked_than_have_orders() {
+    let server = Server::start();
+    let rig = rig_on(&server.fresh_url(), Policy::Priority).await;
+    for policy in [Policy::MostRemaining, Policy::Priority, Policy::RoundRobin] {
+        let ann = rig.user_with(policy).await;
+        let limits = (100_000..102_000).rev();
+        let all = futures_util::future::join_all(limits.map(|limit| rig.account(&ann, limit))).await;
+        for model in ["m1", "m2", "m3", "m4"] {
+            let blocked = all[..32].iter().map(|&id| rig.block(id, model, 600));
+            futures_util::future::join_all(blocked).await;
+        }
+        // All but the last, of which a lease may learn by chance.
+        let blocked = all[..1999].iter().map(|&id| rig.block(id, "m5", 600));
+        futures_util::future::join_all(blocked).await;
+        for _ in 0..3 {
+            let before = commands(&server);
+            match rig.ask(&ann, 10).model("m5").answer().await {
+                Ok(held) => assert_eq!(held.grant.account, all[1999]),
+                Err(refusal) => assert_eq!(refusal, Refusal::Busy),
+            }
+            let cost = commands(&server) - before;
+            assert!(cost < 1500, "{policy}: {cost} commands");
+        }
+        assert_eq!(rig.ask(&ann, 10).model("m1").only(all[40]).lands_on().await, all[40]);
+    }
 }
 
 #[tokio::test]

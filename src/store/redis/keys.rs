@@ -96,6 +96,8 @@ pub(super) const FAMILIES: &str = "families";
 pub(super) const ZONES: &str = "zones";
 /// Users by name, users by id, and counters: one slot.
 pub(super) const USERS: [&str; 3] = ["{us}:names", "{us}:users", "{us}:counters"];
+/// The format of all that lies here.
+pub(super) const FORMAT: &str = "format";
 /// The policy of pools without one of their own, and since when it is that.
 pub(super) const USUAL_POLICY: &str = "usual-policy";
 /// The canaries, in the order they came.
@@ -150,9 +152,10 @@ pub(super) fn tokens_of(user: UserId) -> String {
     format!("{{u:{user}}}:tokens")
 }
 
-/// A user's records: ids by time, records by id, ids by account and time.
-pub(super) fn records_of(user: UserId) -> [String; 3] {
-    ["ri", "rb", "ra"].map(|part| format!("{{u:{user}}}:{part}"))
+/// A user's records: ids by time, records by id, ids by account and time, and what was said by
+/// the record's id.
+pub(super) fn records_of(user: UserId) -> [String; 4] {
+    ["ri", "rb", "ra", "rs"].map(|part| format!("{{u:{user}}}:{part}"))
 }
 
 /// The accounts that were removed while calls of a user's may have been under way.

@@ -12,6 +12,7 @@ mod arguments;
 mod charges;
 mod directory;
 mod edit;
+mod format;
 mod health;
 mod keys;
 mod ledger;
@@ -98,7 +99,8 @@ impl RedisStore {
     /// ([`Store::in_this_runtime`] has one of its own).
     ///
     /// # Errors
-    /// `StoreError::Unusable` for a URL that is none, `StoreError::Unavailable` when no
+    /// `StoreError::Unusable` for a URL that is none, and where a newer version's state lies;
+    /// `StoreError::Unavailable` when no
     /// server answers.
     pub async fn open(url: &str, options: Options) -> Answer<Self> {
         let deadline = options.deadline.max(SHORTEST_DEADLINE);
@@ -116,6 +118,7 @@ impl RedisStore {
             memory: Arc::default(),
             options: Options { deadline, ..options },
         };
+        store.claim_format().await?;
         store.find_usual().await?;
         Ok(store)
     }

@@ -459,13 +459,16 @@ end
 -- estimated tokens; by `#DAY USER`, how many of these there are. Callers choose names of
 -- models: past so many, all further ones count as one.
 local MOST_SUMS, A_DAY = 1000, 86400000
+local function sums_key(user, token, account, at)
+  return format('%d %s %s %s ', math.floor(at / A_DAY), user, token, account)
+end
+
 local function count(user, token, account, model, at, exact, estimated)
-  local day = math.floor(at / A_DAY)
-  local key = format('%d %s %s %s ', day, user, token, account)
+  local key = sums_key(user, token, account, at)
   local field = key .. model
   local before = call('HGET', SUMS, field)
   if not before then
-    local all = format('#%d %s', day, user)
+    local all = format('#%d %s', math.floor(at / A_DAY), user)
     if tonumber(call('HGET', SUMS, all) or 0) >= MOST_SUMS then
       field = key .. 'other'
       before = call('HGET', SUMS, field)
@@ -475,6 +478,20 @@ local function count(user, token, account, model, at, exact, estimated)
   local was_exact, was_estimated = string.match(before or '0 0', '^(%S+) (%S+)$')
   exact, estimated = exact + tonumber(was_exact), estimated + tonumber(was_estimated)
   call('HSET', SUMS, field, format('%.0f %.0f', exact, estimated))
+end
+
+-- Takes back an estimate that was counted: where its model counts, or where all further ones do.
+local function uncount(user, token, account, model, at, estimated)
+  local key = sums_key(user, token, account, at)
+  for _, field in ipairs({ key .. model, key .. 'other' }) do
+    local before = call('HGET', SUMS, field)
+    if before and estimated > 0 then
+      local was_exact, was_estimated = string.match(before, '^(%S+) (%S+)$')
+      local part = math.max(0, math.min(tonumber(was_estimated), estimated))
+      call('HSET', SUMS, field, format('%s %.0f', was_exact, tonumber(was_estimated) - part))
+      estimated = estimated - part
+    end
+  end
 end
 
 -- Ends an open lease: `l` is account, estimate, user, six that were answered, token and
