@@ -1,6 +1,7 @@
 //! Accounts, pools, windows and leases: the rules, without I/O.
 
 mod account;
+mod audit;
 mod charge;
 mod harm;
 mod health;
@@ -18,6 +19,7 @@ mod total;
 mod window;
 
 pub use account::{Account, AccountState, NewAccount, ShortKey};
+pub use audit::{AuditHead, AuditRow, By as DoneBy, Deed, Doer, Nobody, Who};
 pub use charge::{ChargeKind, ChargeRow};
 pub use harm::{Condition, EARLY_TRY, Harm, Rest, Scale, later};
 pub use health::{Health, remedy_of};

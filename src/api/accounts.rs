@@ -11,7 +11,7 @@ use super::ask::{self, Query, bad, refused};
 use super::page::Page;
 use super::view::AccountView;
 use super::{ApiError, App, Request, Response};
-use crate::accounts::{AccountId, AccountState, Health, Origin, Priority, Tokens};
+use crate::accounts::{AccountId, AccountState, Deed, Health, Origin, Priority, Tokens};
 use crate::authorize::{self, LONGEST_NAME, Unbound, Wanted, is_name};
 use crate::relay::{AccountRef, Caller};
 use crate::store::StoreError;
@@ -120,7 +120,8 @@ pub async fn bind_account(
         _ => return Err(bad("credentials", "Give `key`, or the key's fields as `credentials`.")),
     };
     let pool = *caller.pools().first().ok_or(ApiError::NoAccount)?;
-    let bound = ready.map_err(unbound)?.bind(&*parts.store, &parts.vault, caller.user(), pool);
+    let (store, vault) = (&*parts.store, &parts.vault);
+    let bound = ready.map_err(unbound)?.bind(store, vault, caller.doer(), caller.user(), pool);
     let (id, worn) = bound.await.map_err(unbound)?;
     if let Some(worn) = worn {
         tracing::warn!("{worn}");
@@ -192,7 +193,16 @@ pub async fn change_account(
     let bytes = ask::read(app, request).await?;
     let change: ChangeAsk = ask::parse(&bytes)?;
     let account = load(app, caller, id).await?;
+    let deed = deed(caller, account.state(), "account.change")
+        .with_some("to_name", change.account_name.as_deref())
+        .with_some(
+            "limit",
+            change.limit.map(|limit| limit.map_or("usual".into(), |it| it.to_string())),
+        )
+        .with_some("priority", change.priority)
+        .with_some("enabled", change.enabled);
     change_of(app, account.state(), change).await?;
+    app.write_down(deed).await?;
     shown(app, caller, id, StatusCode::OK).await
 }
 
@@ -239,5 +249,18 @@ async fn change_of(app: &App, state: &AccountState, change: ChangeAsk) -> Result
 pub async fn delete_account(app: &App, caller: &Caller, id: &str) -> Result<Response, ApiError> {
     let account = load(app, caller, id).await?;
     let removed = app.gateway.parts.store.remove_account(account.id()).await;
-    if removed.map_err(ApiError::store)? { Ok(no_content()) } else { Err(ApiError::NoAccount) }
+    if !removed.map_err(ApiError::store)? {
+        return Err(ApiError::NoAccount);
+    }
+    app.write_down(deed(caller, account.state(), "account.delete")).await?;
+    Ok(no_content())
+}
+
+/// What a caller does to an account, for the audit log.
+pub(super) fn deed(caller: &Caller, state: &AccountState, action: &str) -> Deed {
+    let account = &state.account;
+    Deed::new(caller.doer(), action, "account", account.id)
+        .of(account.owner)
+        .with("platform", &account.platform)
+        .with("name", &account.name)
 }

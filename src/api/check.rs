@@ -32,6 +32,9 @@ pub async fn check_account(app: &App, caller: &Caller, id: &str) -> Result<Respo
         check(&*parts.store, &parts.vault, &parts.catalogue, &app.gateway.client, state).await;
     let checked = checked.map_err(ApiError::store)?;
     let finding = &checked.finding;
+    let word = serde_json::to_value(finding.verdict).unwrap_or_default();
+    let deed = accounts::deed(caller, state, "account.check");
+    app.write_down(deed.with_some("verdict", word.as_str())).await?;
     let view = CheckView {
         id: account.id(),
         verdict: finding.verdict,

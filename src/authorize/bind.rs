@@ -8,12 +8,13 @@ use std::sync::Arc;
 use super::open::CREDENTIAL_FIELD;
 use super::seals::{NoSeal, count_seal};
 use crate::accounts::{
-    AccountId, NewAccount, Origin, PlatformId, PoolId, Priority, Tokens, UserId, WindowSpec,
+    AccountId, Deed, Doer, NewAccount, Origin, PlatformId, PoolId, Priority, Tokens, UserId,
+    WindowSpec,
 };
 use crate::platforms::{
     Catalogue, Credential, CredentialError, CredentialSpec, DialectName, Face, Platform,
 };
-use crate::store::{Directory, StoreError};
+use crate::store::{Directory, StoreError, write_down};
 use crate::vault::{Place, Plain, SealError, Vault, Worn};
 
 /// The longest name of an account, in characters.
@@ -190,8 +191,8 @@ impl Ready {
         self.face.dialect
     }
 
-    /// Seals the credential to its place and binds the account; answers its id, and a warning
-    /// when the ring's key is worn.
+    /// Seals the credential to its place, writes down who binds it and binds the account;
+    /// answers its id, and a warning when the ring's key is worn.
     ///
     /// # Errors
     /// [`Unbound::Taken`], and what the ring and the store refuse.
@@ -199,6 +200,7 @@ impl Ready {
         self,
         directory: &(impl Directory + ?Sized),
         vault: &Vault,
+        doer: Doer,
         owner: UserId,
         pool: PoolId,
     ) -> Result<(AccountId, Option<Worn>), Unbound> {
@@ -229,10 +231,23 @@ impl Ready {
             generation,
             expires_at: None,
         };
-        directory.add_account(account).await.map_err(|error| match error {
-            StoreError::Taken(_) => Unbound::Taken { name, platform: platform.name.clone() },
-            error => error.into(),
-        })?;
+        let deed = |action| {
+            Deed::new(doer.clone(), action, "account", id)
+                .of(owner)
+                .with("platform", &platform.id)
+                .with("name", &name)
+        };
+        // The log before the secret: a binding that can't be written down is none.
+        write_down(directory, vault, deed("account.bind")).await?;
+        if let Err(error) = directory.add_account(account).await {
+            write_down(directory, vault, deed("account.bind_failed")).await?;
+            return Err(match error {
+                StoreError::Taken(_) => {
+                    Unbound::Taken { name: name.clone(), platform: platform.name.clone() }
+                }
+                error => error.into(),
+            });
+        }
         Ok((id, worn))
     }
 }

@@ -17,11 +17,13 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
 use crate::accounts::{
-    AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, NewAccount, Origin, PlatformId,
-    Points, PointsEntry, Policy, PoolId, Priority, Purse, PurseState, Record, Resets, TokenId,
-    Tokens, Total, User, UserId,
+    AccountId, AccountState, AuditHead, AuditRow, ChargeRow, GatewayTokenRow, Health, NewAccount,
+    Origin, PlatformId, Points, PointsEntry, Policy, PoolId, Priority, Purse, PurseState, Record,
+    Resets, TokenId, Tokens, Total, User, UserId,
 };
-use crate::store::{Answer, Directory, Errand, Reply, StoreError, Treasury, Verb, errand_proof};
+use crate::store::{
+    Answer, AuditLog, Directory, Errand, Reply, StoreError, Treasury, Verb, errand_proof,
+};
 use crate::telemetry::clock;
 use crate::vault::{MacPurpose, Vault};
 
@@ -259,5 +261,29 @@ impl Treasury for Beside {
         limit: usize,
     ) -> Answer<Vec<PointsEntry>> {
         self.ask(Verb::PointsLedger { user, before: before.map(Into::into), limit }).await
+    }
+}
+
+#[async_trait]
+impl AuditLog for Beside {
+    async fn audit_head(&self) -> Answer<AuditHead> {
+        self.ask(Verb::AuditHead).await
+    }
+
+    async fn add_audit(&self, row: AuditRow) -> Answer<bool> {
+        self.ask(Verb::AddAudit { row: Box::new(row) }).await
+    }
+
+    async fn audit_of(
+        &self,
+        reader: Option<UserId>,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Answer<Vec<AuditRow>> {
+        self.ask(Verb::AuditOf { reader, before, limit }).await
+    }
+
+    async fn audit_after(&self, after: i64, limit: usize) -> Answer<Vec<AuditRow>> {
+        self.ask(Verb::AuditAfter { after, limit }).await
     }
 }

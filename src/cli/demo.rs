@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::serve::{Told, addresses, begin, begin_log, serve_until_told};
 use super::{Common, Desk, Failure, print, ring, token};
-use crate::accounts::{Priority, Scope, Spending, TokenGrant, Tokens, User};
+use crate::accounts::{Doer, Priority, Scope, Spending, TokenGrant, Tokens, User};
 use crate::authorize::Wanted;
 use crate::config::{Config, OwnRing};
 use crate::platforms::{Catalogue, Credential, CredentialSpec, Face};
@@ -194,7 +194,7 @@ async fn populate(
 ) -> Result<String, Failure> {
     let user = match directory.user_named(USER).await? {
         Some(user) => user,
-        None => directory.add_user(USER).await?,
+        None => super::user::add(directory, vault, USER).await?,
     };
     let bound = directory.accounts_in(&[user.pool], &Default::default()).await?;
     for (id, keys) in KEYS {
@@ -217,7 +217,7 @@ async fn populate(
             let priority = Priority::default();
             let wanted = Wanted { platform: id, name: &name, dialect: None, limit, priority };
             let ready = wanted.target(&config.catalogue)?.with_key(key)?;
-            ready.bind(directory, vault, user.id, user.pool).await?;
+            ready.bind(directory, vault, Doer::OPERATOR, user.id, user.pool).await?;
         }
     }
     new_token(directory, vault, &user).await

@@ -6,6 +6,7 @@
 //! is read from a file or standard input, never from the command line, and never shown.
 
 mod account;
+mod audit;
 mod beside;
 mod check_config;
 mod demo;
@@ -70,6 +71,7 @@ enum Command {
     #[command(subcommand)]
     Points(points::Points),
     Usage(usage::Usage),
+    Audit(audit::Audit),
     #[command(subcommand)]
     Keys(keys::Keys),
     CheckConfig(check_config::CheckConfig),
@@ -129,6 +131,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Pool(pool) => pool.run(&Desk::open(common)?).await,
         Command::Points(points) => points.run(&Desk::open(common)?).await,
         Command::Usage(usage) => usage.run(&Desk::open(common)?).await,
+        Command::Audit(audit) => audit.run(&Desk::open(common)?).await,
         Command::Keys(keys) => keys.run(common),
         Command::CheckConfig(check) => check.run(common).await,
     }

@@ -6,7 +6,8 @@ use serde_json::json;
 use super::desk::{user_named, users};
 use super::table::table;
 use super::{Desk, Failure, print};
-use crate::accounts::{Points as Amount, PointsEntry, Purse, PurseState, User};
+use crate::accounts::{Deed, Doer, Points as Amount, PointsEntry, Purse, PurseState, User};
+use crate::store::write_down;
 
 /// What users spend on the operator's own keys, once none of their accounts has quota left.
 #[derive(Debug, Subcommand)]
@@ -64,10 +65,18 @@ impl Grant {
         if self.note.chars().any(char::is_control) {
             return Err(Failure::usage("a note is a line of text", "Give another --note."));
         }
-        let directory = desk.directory().await?;
+        let (directory, vault) = desk.sealing().await?;
         let user = user_named(&*directory, &self.user).await?;
+        let deed = |action| {
+            Deed::new(Doer::OPERATOR, action, "user", user.id)
+                .of(user.id)
+                .with("points", self.amount)
+                .with("note", &self.note)
+        };
+        write_down(&*directory, &vault, deed("points.grant")).await?;
         let balance = directory.grant_points(user.id, self.amount, &self.note).await?;
         let Some(balance) = balance else {
+            write_down(&*directory, &vault, deed("points.grant_refused")).await?;
             let what = format!("{} has not so many points, or would have too many", user.name);
             let fix =
                 format!("Requests may hold some: tributary points balance --user {}", user.name);

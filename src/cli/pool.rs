@@ -6,7 +6,8 @@ use serde_json::json;
 use super::desk::{user_named, users};
 use super::table::table;
 use super::{Desk, Failure, print};
-use crate::accounts::{Policy, User};
+use crate::accounts::{Deed, Doer, Policy, User};
+use crate::store::write_down;
 
 /// The accounts that callers draw from, and how one is picked.
 #[derive(Debug, Subcommand)]
@@ -87,10 +88,13 @@ impl List {
 
 impl SetPolicy {
     async fn run(self, desk: &Desk) -> Result<(), Failure> {
-        let directory = desk.directory().await?;
+        let (directory, vault) = desk.sealing().await?;
         let user = user_named(&*directory, &self.name).await?;
         let Chosen(own) = self.policy;
         directory.set_pool_policy(user.pool, own).await?;
+        let word = own.map_or("default".into(), |policy| policy.to_string());
+        let deed = Deed::new(Doer::OPERATOR, "pool.policy", "pool", user.pool);
+        write_down(&*directory, &vault, deed.of(user.id).with("policy", word)).await?;
         let usual = desk.config.settings.store.policy;
         if desk.json {
             return print::json(&facts(&user, own, usual));

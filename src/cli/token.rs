@@ -8,9 +8,11 @@ use serde_json::json;
 use super::desk::{user_named, users};
 use super::table::table;
 use super::{Desk, Failure, print};
-use crate::accounts::{GatewayTokenRow, Scope, Spending, TokenGrant, TokenId, Tokens, User};
+use crate::accounts::{
+    Deed, Doer, GatewayTokenRow, Scope, Spending, TokenGrant, TokenId, Tokens, User,
+};
 use crate::relay::token_mac_parts;
-use crate::store::Directory;
+use crate::store::{Directory, write_down};
 use crate::telemetry::clock;
 use crate::vault::{GatewayToken, MacPurpose, Vault};
 
@@ -140,6 +142,8 @@ pub(super) async fn create(
     name: String,
 ) -> Result<(GatewayToken, GatewayTokenRow), Failure> {
     let token = GatewayToken::generate()?;
+    // The log before the grant.
+    write_down(directory, vault, deed(&grant, "token.create").with("name", &name)).await?;
     let index = vault.token_index(&token).to_string();
     let mac = vault.mac(MacPurpose::Row, &token_mac_parts(&index, &grant));
     let row = GatewayTokenRow {
@@ -155,6 +159,10 @@ pub(super) async fn create(
     };
     directory.add_token(row.clone()).await?;
     Ok((token, row))
+}
+
+fn deed(grant: &TokenGrant, action: &str) -> Deed {
+    Deed::new(Doer::OPERATOR, action, "token", grant.id).of(grant.user)
 }
 
 fn end_of(life: jiff::Span) -> Result<jiff::Timestamp, Failure> {
@@ -243,11 +251,21 @@ fn state(row: &GatewayTokenRow) -> String {
 
 impl Revoke {
     async fn run(self, desk: &Desk) -> Result<(), Failure> {
-        let directory = desk.directory().await?;
-        if !directory.revoke_token(TokenId(self.id)).await? {
+        let (directory, vault) = desk.sealing().await?;
+        let token = TokenId(self.id);
+        if !directory.revoke_token(token).await? {
             let what = format!("there is no token {}", self.id);
             return Err(Failure::other(what, "`tributary token list` shows all."));
         }
+        let mut deed = Deed::new(Doer::OPERATOR, "token.revoke", "token", token);
+        for user in directory.users().await? {
+            let rows = directory.tokens_of(user.id).await?;
+            if let Some(row) = rows.into_iter().find(|row| row.grant.id == token) {
+                deed = deed.of(user.id).with("name", row.name);
+                break;
+            }
+        }
+        write_down(&*directory, &vault, deed).await?;
         if desk.json {
             return print::json(&json!({ "id": self.id, "revoked": true }));
         }

@@ -4,8 +4,9 @@ use clap::{Args, Subcommand};
 
 use super::table::table;
 use super::{Desk, Failure, print};
-use crate::accounts;
-use crate::store::StoreError;
+use crate::accounts::{self, Deed, Doer};
+use crate::store::{Directory, StoreError, write_down};
+use crate::vault::Vault;
 
 /// The people who bind accounts and call.
 #[derive(Debug, Subcommand)]
@@ -39,8 +40,9 @@ impl Add {
         if self.name.is_empty() || self.name.chars().any(char::is_control) {
             return Err(Failure::usage("a user's name is a line of text", "Give another NAME."));
         }
-        let directory = desk.directory().await?;
-        let user = directory.add_user(&self.name).await.map_err(|error| match error {
+        let (directory, vault) = desk.sealing().await?;
+        let added = add(&*directory, &vault, &self.name).await;
+        let user = added.map_err(|error| match error {
             StoreError::Taken(_) => {
                 let what = format!("there is already a user `{}`", self.name);
                 Failure::other(what, "Give another name; `tributary user list` shows all.")
@@ -52,6 +54,18 @@ impl Add {
         }
         print::line(&format!("user {} `{}` added, with pool {}", user.id, user.name, user.pool))
     }
+}
+
+/// Adds a user, and writes that down.
+pub(super) async fn add(
+    directory: &dyn Directory,
+    vault: &Vault,
+    name: &str,
+) -> Result<accounts::User, StoreError> {
+    let user = directory.add_user(name).await?;
+    let deed = Deed::new(Doer::OPERATOR, "user.add", "user", user.id);
+    write_down(directory, vault, deed.of(user.id).with("name", &user.name)).await?;
+    Ok(user)
 }
 
 async fn list(desk: &Desk) -> Result<(), Failure> {

@@ -113,11 +113,9 @@ impl Call {
             running: None,
             spoken: Spoken::default(),
             first_output: None,
-            kept: caller
-                .keeps_bodies()
-                .then(|| {
-                    Kept::new(&parts.vault, &parts.metrics, parts.kept_body_bytes, ask.body())
-                }),
+            kept: caller.keeps_bodies().then(|| {
+                Kept::new(&parts.vault, &parts.metrics, parts.kept_body_bytes, ask.body())
+            }),
             day: None,
             books: parts.books.clone(),
             place: None,
@@ -257,14 +255,15 @@ impl Call {
             if let Some(day) = self.day.take() {
                 end_day(day, &record.attempts);
             }
-            match self.place.take().or_else(|| self.books.free_place()) {
-                Some(place) => place.send(Entry::Counted {
+            if let Some(place) = self.place.take().or_else(|| self.books.free_place()) {
+                place.send(Entry::Counted {
                     settlement: None,
                     hold: None,
                     record: Some(record),
                     news: None,
-                }),
-                None => self.books.bodies().gone(bytes_of(&record)),
+                });
+            } else {
+                self.books.bodies().gone(bytes_of(&record));
             }
             return;
         };

@@ -10,8 +10,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use jiff::Timestamp;
 
 use crate::accounts::{
-    AccountState, GatewayTokenRow, PoolId, Purse, Scope, Spending, TokenGrant, TokenId, Tokens,
-    UserId,
+    AccountState, Doer, GatewayTokenRow, PoolId, Purse, Scope, Spending, TokenGrant, TokenId,
+    Tokens, UserId,
 };
 use crate::platforms::Reader;
 use crate::store::{Store, StoreError};
@@ -48,6 +48,11 @@ impl Caller {
     /// With which token it came.
     pub fn token(&self) -> TokenId {
         self.grant.id
+    }
+
+    /// Who does what it asks for, in the audit log.
+    pub fn doer(&self) -> Doer {
+        Doer::token(self.grant.user, self.grant.id)
     }
 
     /// The pools that it draws from, in order.

@@ -96,11 +96,7 @@ async fn settle(store: &dyn Store, batch: Vec<Settlement>, zones: &Zones) -> Ans
 
 /// Passes on what answers told. What the store does not take is not insisted on: the
 /// platform tells it again, and after a while it is news again.
-async fn hear(
-    store: &dyn Store,
-    heard: Vec<(LeaseKey, Box<News>)>,
-    zones: &Zones,
-) -> Answer<()> {
+async fn hear(store: &dyn Store, heard: Vec<(LeaseKey, Box<News>)>, zones: &Zones) -> Answer<()> {
     let (mut told, mut harms) = (Vec::new(), Vec::new());
     for (lease, news) in heard {
         let (windows, harm) = news.told();

@@ -63,7 +63,9 @@ impl Tried {
 
     /// Whether an operator's key was tried, and failed for more than another model.
     pub(super) fn has_bought_with(&self, key: usize, model: &str) -> bool {
-        self.keys.iter().any(|(tried, of)| *tried == key && of.as_deref().is_none_or(|of| of == model))
+        self.keys
+            .iter()
+            .any(|(tried, of)| *tried == key && of.as_deref().is_none_or(|of| of == model))
     }
 
     /// An operator's key failed: at all, or for a model alone. What is wrong with the key itself

@@ -128,6 +128,7 @@ async fn for_caller(
         To::EndSession => api::end_session(),
         To::ShowUsage => api::show_usage(app, caller, request).await,
         To::ShowPoints => api::show_points(app, caller, request).await,
+        To::ShowAudit => api::show_audit(app, caller, request).await,
     }
 }
 

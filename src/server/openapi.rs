@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 
 use super::routes::{CallerHandler, Handler, OpenHandler, ROUTES, Role, Route};
 use crate::api::schema::{
-    AccountView, AuthorizeAsk, BindAsk, ChangeAsk, CheckView, Me, Page, PlatformView, PointsView,
-    RecordView, UsageView,
+    AccountView, AuditView, AuthorizeAsk, BindAsk, ChangeAsk, CheckView, Me, Page, PlatformView,
+    PointsView, RecordView, UsageView,
 };
 
 /// What a route's row in the document says, beside its path and its role.
@@ -132,6 +132,15 @@ pub(super) fn described(handler: Handler, types: &mut SchemaGenerator) -> Option
             query: PAGE,
             refuses: &[400],
             ..row("The caller's balance of points, and its ledger", 200, of.one::<PointsView>())
+        },
+        To::ShowAudit => Described {
+            query: PAGE,
+            refuses: &[400],
+            ..row(
+                "Who did what to the caller's things, newest first",
+                200,
+                of.one::<Page<AuditView>>(),
+            )
         },
         To::ListPlatforms => {
             row("Platforms, and what binds an account on them", 200, of.one::<Page<PlatformView>>())

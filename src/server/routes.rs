@@ -59,6 +59,7 @@ pub enum CallerHandler {
     EndSession,
     ShowUsage,
     ShowPoints,
+    ShowAudit,
 }
 
 /// What answers the operator.
@@ -136,6 +137,7 @@ pub static ROUTES: &[Route] = &[
     to(Method::GET, "/api/v1/me", None, CallerHandler::ShowMe),
     to(Method::GET, "/api/v1/usage", READ, CallerHandler::ShowUsage),
     to(Method::GET, "/api/v1/points", READ, CallerHandler::ShowPoints),
+    to(Method::GET, "/api/v1/audit", READ, CallerHandler::ShowAudit),
     to(Method::GET, "/api/v1/oauth/platforms", None, CallerHandler::ListPlatforms),
     to(Method::POST, "/api/v1/oauth/chat/completions", CHAT, CallerHandler::OauthChatCompletions),
     to(Method::GET, "/api/v1/oauth/accounts", READ, CallerHandler::ListAccounts),

@@ -2,9 +2,11 @@
 //!
 //! [`Directory`] is what people change: users, tokens, accounts, records.
 //! [`Ledger`] is what requests move: leases, settlements, health. [`Treasury`] and
-//! [`Purses`] are their parts for points, budgets and rates. A command that runs
+//! [`Purses`] are their parts for points, budgets and rates, [`AuditLog`] is the directory's
+//! for who did what. A command that runs
 //! beside a gateway has a directory alone, carried to that gateway.
 
+mod audit;
 mod error;
 mod open;
 mod purses;
@@ -27,6 +29,7 @@ use crate::accounts::{
     Resets, Rest, Settlement, ShortKey, TokenId, Tokens, Told, Total, User, UserId,
 };
 
+pub use audit::{AuditLog, Chain, ChainFault, check_chain, write_down};
 pub use error::StoreError;
 pub use open::{holder, holds_password, open};
 pub use purses::{Purses, Treasury};
@@ -38,7 +41,7 @@ pub type Answer<T> = Result<T, StoreError>;
 
 /// Users, tokens, accounts and records.
 #[async_trait]
-pub trait Directory: Treasury {
+pub trait Directory: Treasury + AuditLog {
     /// Adds a user with a personal pool. `StoreError::Taken` when the name is.
     async fn add_user(&self, name: &str) -> Answer<User>;
     /// Finds a user by name.

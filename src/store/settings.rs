@@ -37,13 +37,19 @@ pub struct Settings {
     pub keep_days: u32,
     /// And so many records of an account at most; the oldest go first.
     pub keep_records: usize,
+    /// The audit log is kept for so many days.
+    pub keep_audit_days: u32,
 }
 
 impl Settings {
     /// How much the store keeps.
     pub(super) fn keep(&self) -> Keep {
-        let age = Duration::from_secs(u64::from(self.keep_days) * 24 * 3600);
-        Keep { records_an_account: self.keep_records, age }
+        let days = |days: u32| Duration::from_secs(u64::from(days) * 24 * 3600);
+        Keep {
+            records_an_account: self.keep_records,
+            age: days(self.keep_days),
+            audit: days(self.keep_audit_days),
+        }
     }
 }
 
@@ -56,6 +62,7 @@ impl Default for Settings {
             policy: Policy::default(),
             keep_days: 30,
             keep_records: 10_000,
+            keep_audit_days: 90,
         }
     }
 }
@@ -74,6 +81,8 @@ pub struct Keep {
     pub records_an_account: usize,
     /// Records and charges older than this go.
     pub age: Duration,
+    /// Rows of the audit log older than this go; the newest stays.
+    pub audit: Duration,
 }
 
 impl Keep {

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::{Answer, Directory, StoreError};
 use crate::accounts::{
-    AccountId, GatewayTokenRow, Health, NewAccount, Origin, PlatformId, Points, Policy, PoolId,
-    Priority, Purse, Resets, TokenId, Tokens, UserId,
+    AccountId, AuditRow, GatewayTokenRow, Health, NewAccount, Origin, PlatformId, Points, Policy,
+    PoolId, Priority, Purse, Resets, TokenId, Tokens, UserId,
 };
 use crate::vault::MacParts;
 
@@ -45,6 +45,10 @@ pub enum Verb {
     GrantPoints { user: UserId, points: Points, note: String },
     Purse { purse: Purse },
     PointsLedger { user: UserId, before: Option<String>, limit: usize },
+    AuditHead,
+    AddAudit { row: Box<AuditRow> },
+    AuditOf { reader: Option<UserId>, before: Option<i64>, limit: usize },
+    AuditAfter { after: i64, limit: usize },
 }
 
 /// What a gateway answers to a verb.
@@ -136,6 +140,14 @@ impl Verb {
             Self::Purse { purse } => to_json(directory.purse(&purse).await?),
             Self::PointsLedger { user, before, limit } => {
                 to_json(directory.points_ledger(user, before.as_deref(), limit).await?)
+            }
+            Self::AuditHead => to_json(directory.audit_head().await?),
+            Self::AddAudit { row } => to_json(directory.add_audit(*row).await?),
+            Self::AuditOf { reader, before, limit } => {
+                to_json(directory.audit_of(reader, before, limit).await?)
+            }
+            Self::AuditAfter { after, limit } => {
+                to_json(directory.audit_after(after, limit).await?)
             }
         }
     }

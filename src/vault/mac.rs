@@ -15,6 +15,8 @@ pub enum MacPurpose {
     Row,
     /// That a command which calls the operator's listener holds the ring.
     Operator,
+    /// That a row of the audit log follows the one before it.
+    Audit,
 }
 
 /// What a MAC is over: typed parts, each with its length, so that no two lists of
@@ -107,6 +109,7 @@ impl Subkeys {
         match purpose {
             MacPurpose::Row => &self.row,
             MacPurpose::Operator => &self.operator,
+            MacPurpose::Audit => &self.audit,
         }
     }
 }

@@ -20,6 +20,7 @@ pub(super) enum Purpose {
     Canary,
     Conversation,
     WrapRecord,
+    Audit,
 }
 
 impl Purpose {
@@ -32,6 +33,7 @@ impl Purpose {
             Self::Canary => "mac/canary",
             Self::Conversation => "mac/conversation",
             Self::WrapRecord => "wrap/record",
+            Self::Audit => "mac/audit",
         }
     }
 }
@@ -48,6 +50,7 @@ pub(super) struct Subkeys {
     pub(super) operator: KeyedMac,
     pub(super) canary: KeyedMac,
     pub(super) conversation: KeyedMac,
+    pub(super) audit: KeyedMac,
     /// What each record's own key is derived from.
     pub(super) record: Zeroizing<[u8; 32]>,
 }
@@ -66,6 +69,7 @@ impl Subkeys {
             operator: mac(Purpose::Operator),
             canary: mac(Purpose::Canary),
             conversation: mac(Purpose::Conversation),
+            audit: mac(Purpose::Audit),
             record: expand(&hkdf, Purpose::WrapRecord),
         }
     }

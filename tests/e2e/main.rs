@@ -42,3 +42,4 @@ mod server;
 mod spark_ws;
 mod stall;
 mod token_limits;
+mod trail;

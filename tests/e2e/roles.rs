@@ -61,6 +61,7 @@ fn rows() -> Vec<Row> {
         row(Method::GET, "/api/v1/me", none, 200, 200),
         row(Method::GET, "/api/v1/usage", none, 200, 200),
         row(Method::GET, "/api/v1/points", none, 200, 200),
+        row(Method::GET, "/api/v1/audit", none, 200, 200),
         row(Method::GET, "/api/v1/oauth/platforms", none, 200, 200),
         row(Method::POST, "/api/v1/oauth/chat/completions", pinned, 200, 404),
         row(Method::GET, "/api/v1/oauth/accounts", none, 200, 200),

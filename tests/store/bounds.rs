@@ -7,8 +7,8 @@ use tributary::store::{Keep, redis, sqlite};
 
 use crate::rig::{NOON, Rig, Server, clock_at, reads};
 
-const NOTHING: Keep = Keep { records_an_account: 0, age: Duration::ZERO };
-const ALL: Keep = Keep { records_an_account: usize::MAX, age: Duration::MAX };
+const NOTHING: Keep = Keep { records_an_account: 0, age: Duration::ZERO, audit: Duration::ZERO };
+const ALL: Keep = Keep { records_an_account: usize::MAX, age: Duration::MAX, audit: Duration::MAX };
 
 async fn a_lease_is_served(rig: Rig) {
     // A part of it is a time, too: a gateway renews four times as often.

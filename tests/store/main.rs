@@ -8,6 +8,7 @@
 mod figures;
 mod rig;
 
+mod audit;
 mod blocks;
 mod bounds;
 mod crash;
@@ -22,8 +23,8 @@ mod policies;
 mod purses;
 mod records;
 mod redis_faults;
-mod redis_links;
 mod redis_formats;
+mod redis_links;
 mod redis_policies;
 mod redis_records;
 mod redis_server;

@@ -247,7 +247,8 @@ async fn a_lease_costs_no_more_where_more_models_are_blocked_than_have_orders() 
     for policy in [Policy::MostRemaining, Policy::Priority, Policy::RoundRobin] {
         let ann = rig.user_with(policy).await;
         let limits = (100_000..102_000).rev();
-        let all = futures_util::future::join_all(limits.map(|limit| rig.account(&ann, limit))).await;
+        let all =
+            futures_util::future::join_all(limits.map(|limit| rig.account(&ann, limit))).await;
         for model in ["m1", "m2", "m3", "m4"] {
             let blocked = all[..32].iter().map(|&id| rig.block(id, model, 600));
             futures_util::future::join_all(blocked).await;

@@ -7,7 +7,14 @@ use crate::records::record;
 use crate::rig::{Rig, Server, Wish, cli};
 
 /// Runs a command on a user's key.
-fn run(server: &Server, url: &str, user: &User, command: &str, part: &str, rest: &[&str]) -> String {
+fn run(
+    server: &Server,
+    url: &str,
+    user: &User,
+    command: &str,
+    part: &str,
+    rest: &[&str],
+) -> String {
     let (database, key) = (url.rsplit_once('/').unwrap().1, format!("{{u:{}}}:{part}", user.id));
     cli(server.port(), &[&["-n", database, command, &key], rest].concat()).trim().to_owned()
 }

@@ -8,7 +8,7 @@ use tributary::accounts::{
     AccountId, Charge, ChargeKind, HoldAsk, HoldKey, Points, Policy, Priority, Purse, Tokens,
 };
 use tributary::store::sqlite::{Options, SqliteStore};
-use tributary::store::{Directory, Keep, Ledger, Settings, StoreError, holder};
+use tributary::store::{AuditLog, Directory, Keep, Ledger, Settings, StoreError, holder};
 
 use crate::records::record;
 use crate::rig::{NOON, Rig, Wish, clock_at, fresh_id, hours, reads};
@@ -123,6 +123,23 @@ async fn a_file_of_version_3_is_brought_up_to_date() {
     let conn = rusqlite::Connection::open(&file).unwrap();
     let known = "SELECT count(*) FROM sqlite_schema WHERE name = 'accounts_of_records'";
     assert_eq!(conn.query_row(known, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_file_of_version_4_is_brought_up_to_date() {
+    let (_folder, file) = folder();
+    let ann = open(&file).unwrap().add_user("ann").await.unwrap();
+    let conn = rusqlite::Connection::open(&file).unwrap();
+    conn.execute_batch("DROP TABLE audit; DROP TABLE audit_of").unwrap();
+    conn.pragma_update(None, "user_version", 4).unwrap();
+    drop(conn);
+    let store = open(&file).unwrap();
+    assert_eq!(store.users().await.unwrap(), [ann]);
+    assert_eq!(store.audit_of(None, None, 9).await.unwrap(), []);
+    drop(store);
+    let conn = rusqlite::Connection::open(&file).unwrap();
+    let version = conn.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
+    assert_eq!(version.unwrap(), 5);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::key_file;
-use crate::accounts::{Priority, Tokens};
+use crate::accounts::{Doer, Priority, Tokens};
 use crate::authorize::Wanted;
 use crate::cli::desk::user_named;
 use crate::cli::{Desk, Failure, print};
@@ -58,7 +58,8 @@ impl Add {
         let (directory, vault) = desk.sealing().await?;
         let user = user_named(&*directory, &self.user).await?;
         let (platform, dialect) = (ready.platform().name.clone(), ready.dialect());
-        let (id, worn) = ready.bind(&*directory, &vault, user.id, user.pool).await?;
+        let (id, worn) =
+            ready.bind(&*directory, &vault, Doer::OPERATOR, user.id, user.pool).await?;
         if let Some(worn) = worn {
             eprintln!("warning: {worn}");
         }

@@ -3,10 +3,12 @@
 use clap::Args;
 use serde_json::json;
 
+use super::deed;
 use super::which::Which;
 use crate::authorize::{Verdict, check};
 use crate::cli::{Desk, Failure, print};
 use crate::platforms::Reader;
+use crate::store::write_down;
 use crate::upstream::Client;
 
 /// Try an account's credential, where that costs nothing.
@@ -24,6 +26,9 @@ impl Check {
             .map_err(|why| Failure::other(why, "See [upstream]."))?;
         let checked = check(&*directory, &vault, &desk.config.catalogue, &client, &state).await?;
         let finding = checked.finding;
+        let said = serde_json::to_value(finding.verdict).unwrap_or_default();
+        let deed = deed(&state.account, "account.check").with_some("verdict", said.as_str());
+        write_down(&*directory, &vault, deed).await?;
         let (verdict, saw, fix) = (finding.verdict, finding.saw(Reader::Owner), finding.fix);
         if desk.json {
             print::json(&json!({

@@ -4,11 +4,12 @@ use clap::Args;
 use serde_json::json;
 
 use super::add::priority;
+use super::deed;
 use super::which::Which;
 use crate::accounts::{Origin, Priority, Tokens};
 use crate::authorize::{Unbound, is_name};
 use crate::cli::{Desk, Failure, print};
-use crate::store::StoreError;
+use crate::store::{StoreError, write_down};
 
 /// Change what is set of an account.
 #[derive(Debug, Args)]
@@ -30,7 +31,7 @@ pub(in crate::cli) struct Edit {
 
 impl Edit {
     pub(in crate::cli) async fn run(self, desk: &Desk) -> Result<(), Failure> {
-        let directory = desk.directory().await?;
+        let (directory, vault) = desk.sealing().await?;
         let state = self.which.find(desk, &*directory).await?;
         let (account, id) = (&state.account, state.account.id);
         if self.name.as_deref().is_some_and(|name| !is_name(name)) {
@@ -59,6 +60,11 @@ impl Edit {
         if found.is_none() {
             return Err(self.which.missing());
         }
+        let deed = deed(account, "account.change")
+            .with_some("to_name", self.name.as_deref())
+            .with_some("limit", self.limit)
+            .with_some("priority", self.priority);
+        write_down(&*directory, &vault, deed).await?;
         let name = self.name.as_deref().unwrap_or(&account.name);
         let priority = self.priority.unwrap_or(state.priority);
         if desk.json {

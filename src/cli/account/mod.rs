@@ -12,6 +12,7 @@ mod which;
 use clap::Subcommand;
 
 use super::{Desk, Failure};
+use crate::accounts::{Account as Bound, Deed, Doer};
 
 /// The logins that requests run on.
 #[derive(Debug, Subcommand)]
@@ -37,4 +38,12 @@ impl Account {
             Self::Remove(remove) => remove.run(desk).await,
         }
     }
+}
+
+/// What the operator does to an account, for the audit log.
+fn deed(account: &Bound, action: &str) -> Deed {
+    Deed::new(Doer::OPERATOR, action, "account", account.id)
+        .of(account.owner)
+        .with("platform", &account.platform)
+        .with("name", &account.name)
 }

@@ -3,8 +3,11 @@
 use clap::Args;
 use serde_json::json;
 
+use super::deed;
 use super::which::Which;
+use crate::accounts::{Deed, Doer};
 use crate::cli::{Desk, Failure, print};
+use crate::store::write_down;
 
 /// Remove an account with its credential, its records and its charges. Totals keep what it
 /// used, without its id.
@@ -16,7 +19,7 @@ pub(in crate::cli) struct Remove {
 
 impl Remove {
     pub(in crate::cli) async fn run(self, desk: &Desk) -> Result<(), Failure> {
-        let directory = desk.directory().await?;
+        let (directory, vault) = desk.sealing().await?;
         let found = self.which.look(desk, &*directory).await?.map(|state| state.account);
         let id = match &found {
             Some(account) => Some(account.id),
@@ -27,6 +30,11 @@ impl Remove {
         if !directory.remove_account(id).await? {
             return Err(self.which.missing());
         }
+        let deed = match &found {
+            Some(account) => deed(account, "account.delete"),
+            None => Deed::new(Doer::OPERATOR, "account.delete", "account", id),
+        };
+        write_down(&*directory, &vault, deed).await?;
         if desk.json {
             return print::json(&json!({
                 "id": id,

@@ -3,9 +3,11 @@
 use clap::Args;
 use serde_json::json;
 
+use super::deed;
 use super::which::Which;
 use crate::accounts::Health;
 use crate::cli::{Desk, Failure, print};
+use crate::store::write_down;
 
 /// Let requests run on an account again, whatever stopped it.
 #[derive(Debug, Args)]
@@ -34,12 +36,14 @@ impl Disable {
 }
 
 async fn switch(desk: &Desk, which: &Which, health: Health) -> Result<(), Failure> {
-    let directory = desk.directory().await?;
+    let (directory, vault) = desk.sealing().await?;
     let account = which.find(desk, &*directory).await?.account;
     let (status, reason) = (health.status(), health.reason().map(str::to_owned));
     if directory.set_health(account.id, health).await?.is_none() {
         return Err(which.missing());
     }
+    let action = if reason.is_none() { "account.enable" } else { "account.disable" };
+    write_down(&*directory, &vault, deed(&account, action)).await?;
     if desk.json {
         return print::json(&json!({
             "id": account.id,

@@ -102,6 +102,8 @@ pub(super) const FORMAT: &str = "format";
 pub(super) const USUAL_POLICY: &str = "usual-policy";
 /// The canaries, in the order they came.
 pub(super) const CANARIES: &str = "canaries";
+/// The audit log.
+pub(super) const AUDIT: &str = "{au}:log";
 /// How often each key of the ring has sealed.
 pub(super) const SEALS: &str = "seals";
 pub(super) const TOKEN_IDS: &str = "ids:token";
@@ -135,6 +137,11 @@ pub(super) fn purse(purse: &Purse) -> [String; 4] {
 /// When a token's rate is fresh again.
 pub(super) fn rate(index: &str) -> String {
     format!("{}:rate", token(index))
+}
+
+/// The numbers of the audit log's rows that show in a user's.
+pub(super) fn audit_of(user: UserId) -> String {
+    format!("{{au}}:of:{user}")
 }
 
 /// Where a token's id lies.

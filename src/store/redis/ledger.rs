@@ -98,7 +98,8 @@ impl Ledger for RedisStore {
     }
 
     async fn sweep(&self, resets: &Resets) -> Answer<usize> {
-        let mut parts = vec![self.keep_up(resets).await, self.tell_usual().await];
+        let mut parts =
+            vec![self.keep_up(resets).await, self.tell_usual().await, self.forget_audit().await];
         let families: Vec<Family> = self.due_families().await?.into_iter().collect();
         let mut charged = 0;
         // A few at a time: a sweep must not crowd out leases.

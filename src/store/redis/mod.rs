@@ -9,6 +9,7 @@
 
 mod address;
 mod arguments;
+mod audit;
 mod charges;
 mod directory;
 mod edit;
@@ -40,7 +41,7 @@ use super::rate::Rates;
 use super::settings::SHORTEST_DEADLINE;
 use super::{Answer, Clock, Keep, Store, StoreError};
 use crate::accounts::{LeaseAsk, Policy};
-use crate::telemetry::clock;
+use crate::telemetry::clock::{self, Stopwatch};
 pub(super) use address::{holds_password, no_store};
 use keys::FamilyKeys;
 use link::Link;
@@ -90,6 +91,7 @@ pub struct RedisStore {
     roster: Arc<Roster>,
     rates: Arc<Rates>,
     memory: Arc<Memory>,
+    forgot_audit: Arc<Mutex<Option<Stopwatch>>>,
     options: Options,
 }
 
@@ -116,6 +118,7 @@ impl RedisStore {
                 options.clock.clone().unwrap_or_else(|| Arc::new(clock::now)),
             )),
             memory: Arc::default(),
+            forgot_audit: Arc::default(),
             options: Options { deadline, ..options },
         };
         store.claim_format().await?;

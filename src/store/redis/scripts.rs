@@ -59,6 +59,9 @@ scripts! {
     records: "records.lua";
     add_user: "add_user.lua";
     reindex_token: "reindex_token.lua";
+    audit_add: "audit_add.lua";
+    audit_of: "audit_of.lua";
+    audit_forget: "audit_forget.lua";
     claim: "claim.lua";
     swap_fixed: "swap_fixed.lua";
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode};
 use super::super::{Answer, StoreError};
 
 /// The schema's version, as `PRAGMA user_version` holds it.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 /// The oldest that is brought up to date.
 const OLDEST: i64 = 3;
 
@@ -30,6 +30,8 @@ pub(super) fn open(path: &Path) -> Answer<Connection> {
             .map_err(|error| unusable(error.to_string()))?,
         OLDEST => change(&conn, include_str!("upgrade.sql"))
             .map_err(|error| unusable(error.to_string()))?,
+        // What version 5 has more are tables, which are made below.
+        4 => change(&conn, "").map_err(|error| unusable(error.to_string()))?,
         VERSION => {}
         other => {
             let age = if other > VERSION { "a newer" } else { "an older" };

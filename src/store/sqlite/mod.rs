@@ -7,6 +7,7 @@
 //!
 //! One process holds a file: see [`SqliteStore::holder`].
 
+mod audit;
 mod books;
 mod desk;
 mod directory;

@@ -6,6 +6,17 @@ CREATE TABLE IF NOT EXISTS policies (pool INTEGER PRIMARY KEY, policy TEXT NOT N
 -- Where accounts come in pools that go by priority.
 CREATE TABLE IF NOT EXISTS priorities (account INTEGER PRIMARY KEY, priority INTEGER NOT NULL);
 
+-- The audit log: who did what, as its MACs cover it, and in whose logs each row shows.
+CREATE TABLE IF NOT EXISTS audit (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, row TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS audit_of (
+  user INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  PRIMARY KEY (user, seq)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS readers_of_audit ON audit_of (seq);
+CREATE TRIGGER IF NOT EXISTS audit_goes AFTER DELETE ON audit
+  BEGIN DELETE FROM audit_of WHERE seq = old.seq; END;
+
 -- Sealed requests and answers of records, as JSON, where they are kept: gone with their record.
 CREATE TABLE IF NOT EXISTS bodies (record INTEGER PRIMARY KEY, bodies TEXT NOT NULL);
 CREATE TRIGGER IF NOT EXISTS bodies_go AFTER DELETE ON records

@@ -57,9 +57,12 @@ impl Retention {
     /// Lets old rows go from now on.
     pub(super) fn forget(&mut self, now: Ms) {
         let now = Timestamp::from_millisecond(now).unwrap_or(Timestamp::MAX);
-        let age = SignedDuration::try_from(self.keep.age).unwrap_or(SignedDuration::MAX);
-        let oldest = now.saturating_sub(age).map_or(0, Timestamp::as_millisecond);
-        self.behind = vec![("records", oldest), ("charges", oldest)];
+        let before = |age| {
+            let age = SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX);
+            now.saturating_sub(age).map_or(0, Timestamp::as_millisecond)
+        };
+        let (oldest, audit) = (before(self.keep.age), before(self.keep.audit));
+        self.behind = vec![("records", oldest), ("charges", oldest), ("audit", audit)];
     }
 
     /// Whether rows are waiting to go.

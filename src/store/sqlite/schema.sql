@@ -1,4 +1,4 @@
--- Version 4. Times are milliseconds since the Unix epoch; lease ids are 16 bytes.
+-- Version 5. Times are milliseconds since the Unix epoch; lease ids are 16 bytes.
 
 -- The last id given of each kind; ids are never given twice. `folded`: up to this charge
 -- all that follows from charges is in its place; after a crash the later ones are replayed.

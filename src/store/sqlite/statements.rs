@@ -7,6 +7,7 @@ use rusqlite::{Connection, Statement, params};
 use crate::accounts::{Account, AccountId, LeaseId, Record, Tokens, Window};
 
 use super::super::{Answer, StoreError};
+use super::audit;
 use super::books::{Charged, Fold, Motion, Note, Notes, OpenLease};
 use super::file::failure;
 use super::purses;
@@ -285,6 +286,7 @@ impl<'conn> Statements<'conn> {
             Note::Policy(pool, None) => {
                 self.once("DELETE FROM policies WHERE pool = ?", params![pool.0])
             }
+            Note::Audit(row) => audit::write(self.conn, row),
             Note::Block { account, model, until } => self.once(
                 "INSERT OR REPLACE INTO blocks VALUES (?, ?, ?)",
                 params![account.0, &**model, until],

@@ -148,6 +148,11 @@ impl Rig {
         Self::start(wish, server.fresh_url(), Home::Server(server)).await
     }
 
+    /// On a database of a server that the test itself looks into.
+    pub async fn on_database(wish: Wish, server: Arc<Server>, url: String) -> Self {
+        Self::start(wish, url, Home::Server(server)).await
+    }
+
     async fn start(wish: Wish, url: String, home: Home) -> Self {
         let settings = store::Settings {
             url,

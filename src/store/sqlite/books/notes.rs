@@ -10,8 +10,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::accounts::{
-    Account, AccountId, Condition, GatewayTokenRow, LeaseId, Policy, PoolId, Priority, Record,
-    User, Window,
+    Account, AccountId, AuditRow, Condition, GatewayTokenRow, LeaseId, Policy, PoolId, Priority,
+    Record, User, Window,
 };
 
 use super::{Books, Charged, Counter, Entry, Ms, OpenLease, PurseNote};
@@ -33,6 +33,8 @@ pub(in super::super) enum Note {
     Priority(AccountId, Priority),
     /// A pool's own policy; `None`: it has none any more.
     Policy(PoolId, Option<Policy>),
+    /// A row of the audit log.
+    Audit(Box<AuditRow>),
     Condition(AccountId, Condition),
     Windows(AccountId, Vec<Window>),
     Block {
@@ -111,6 +113,11 @@ impl Books {
         let due = self.unfolded.due || self.unfolded.ended.len() >= MOST;
         let fold = due || (folding == Folding::Now && self.is_unfolded());
         Notes { rows, fold: fold.then(|| self.fold()) }
+    }
+
+    /// Notes a changed row.
+    pub(in super::super) fn note(&mut self, note: Note) {
+        self.rows.push(note);
     }
 
     pub(in super::super) fn has_notes(&self) -> bool {

@@ -44,6 +44,8 @@ pub(in super::super) struct People {
     pub(in super::super) counters: BTreeMap<Counter, i64>,
     /// How often each key of the ring has sealed.
     pub(in super::super) seals: BTreeMap<Box<str>, u64>,
+    /// The number and the MAC of the audit log's last row.
+    pub(in super::super) audited: (i64, String),
 }
 
 impl People {
