@@ -142,8 +142,8 @@ fn first_boundary(bytes: &[u8]) -> usize {
 fn read(block: &[u8], place: Range<usize>) -> Event<'_> {
     if let Some(rest) = block.strip_prefix(b"data: ")
         && let Some(line) = memchr(b'\n', rest)
-        && line + 2 == rest.len()
-        && !rest[..line].ends_with(b"\r")
+        && rest[line + 1..] == *b"\n"
+        && memchr(b'\r', &rest[..line]).is_none()
     {
         return Event { place, data: Cow::Borrowed(&rest[..line]), is_plain: true };
     }
@@ -151,7 +151,8 @@ fn read(block: &[u8], place: Range<usize>) -> Event<'_> {
 }
 
 /// The data lines of a block, joined by spaces: to JSON a line's end is one, and what is made of
-/// it is written as one line.
+/// it is written as one line. A carriage return within a line is a blank to JSON too, and would
+/// end the line for the caller.
 fn data_of(block: &[u8]) -> Cow<'_, [u8]> {
     let mut data: Option<Cow<'_, [u8]>> = None;
     let bare = block.trim_ascii_start().starts_with(b"{");
@@ -159,20 +160,27 @@ fn data_of(block: &[u8]) -> Cow<'_, [u8]> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let value = match line.strip_prefix(b"data:") {
             Some(value) => value.strip_prefix(b" ").unwrap_or(value),
-            None if bare => line,
+            // An empty line before it belongs to it or not, as the bytes were cut.
+            None if bare && !line.is_empty() => line,
             None => continue,
         };
         data = Some(match data {
-            None => Cow::Borrowed(value),
+            None if memchr(b'\r', value).is_none() => Cow::Borrowed(value),
+            None => Cow::Owned(blank(value).collect()),
             Some(before) => {
                 let mut joined = before.into_owned();
                 joined.push(b' ');
-                joined.extend_from_slice(value);
+                joined.extend(blank(value));
                 Cow::Owned(joined)
             }
         });
     }
     data.unwrap_or_default()
+}
+
+/// A line's bytes, a blank for each carriage return.
+fn blank(line: &[u8]) -> impl Iterator<Item = u8> {
+    line.iter().map(|byte| if *byte == b'\r' { b' ' } else { *byte })
 }
 
 #[cfg(test)]
@@ -193,6 +201,7 @@ mod tests {
         assert_eq!(data(b": hello\n\nid: 1\nevent: x\ndata: a\ndata: b\n\n"), ["", "a b"]);
         assert_eq!(data(b"{\"error\":1}"), ["{\"error\":1}"]);
         assert_eq!(data(b"<html>\n"), [""]);
+        assert_eq!(data(b"data: {\r}\n\n"), ["{ }"]);
     }
 
     #[test]
@@ -203,6 +212,8 @@ mod tests {
             ("data: a\r\n\r\n", false),
             ("data: a\n", false),
             ("data: a\ndata: b\n\n", false),
+            ("data: {\r}\n\n", false),
+            ("data: a\n\u{b}", false),
         ] {
             assert_eq!(events(run.as_bytes()).next().unwrap().is_plain, plain, "{run:?}");
         }

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::{CallStep, Delta, Sink};
+use super::{CallStep, Delta, Sink, answer_model};
 use crate::front::UsageReport;
 use crate::front::object::write_text;
 use crate::front::sse::DONE_EVENT;
@@ -67,7 +67,7 @@ impl Sink for Chunks {
         self.head.push_str(",\"object\":\"chat.completion.chunk\",\"created\":");
         self.head.push_str(&created.to_string());
         self.head.push_str(",\"model\":");
-        write_text(&mut self.head, model);
+        write_text(&mut self.head, answer_model(model));
         self.head.push_str(",\"choices\":[");
     }
 

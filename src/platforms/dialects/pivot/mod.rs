@@ -25,7 +25,7 @@ pub(crate) use format::{JSON_OBJECT_TEXT, schema_text};
 pub(crate) use history::{
     THINKING_BLOCKS, content, has_thinking_blocks, read_history, thinking_blocks, wrong_content,
 };
-pub(crate) use id::answer_id;
+pub(crate) use id::{answer_id, answer_model, beginning};
 pub(crate) use lacks::check;
 pub(crate) use legacy::{in_callers_words, messages_to_tools, to_tools};
 pub(crate) use messages::{part_text, read_messages};

@@ -24,6 +24,9 @@ use crate::platforms::{ErrorClass, Fed, PlatformError, StreamEnd};
 /// More calls than any model makes in one turn.
 const MOST_CALLS: usize = 1024;
 
+/// More arguments than ever come with the beginnings of calls.
+const MOST_EARLY: usize = 1 << 20;
+
 /// A stream on its way.
 pub(in super::super) struct Stream {
     splitter: Splitter,
@@ -37,6 +40,8 @@ pub(in super::super) struct Stream {
     counted: bool,
     produced: Produced,
     calls: Vec<Call>,
+    /// Bytes of arguments that came with the beginnings of calls.
+    early: usize,
     thoughts: Thoughts,
     stop_reason: Option<String>,
 }
@@ -83,6 +88,7 @@ impl Stream {
             counted: false,
             produced: Produced::default(),
             calls: Vec::new(),
+            early: 0,
             thoughts: Thoughts::default(),
             stop_reason: None,
         }
@@ -232,6 +238,8 @@ impl Stream {
                 let name = block.get("name").filter(|name| name.starts_with('"'));
                 let (Some(id), Some(name)) = (id, name) else { return };
                 let early = block.given("input").map(compact);
+                self.early += early.as_ref().map_or(0, String::len);
+                let early = early.filter(|_| self.early <= MOST_EARLY);
                 let call = CallStep {
                     index: self.calls.len(),
                     opens: Some((id.into_owned(), name)),
@@ -276,7 +284,8 @@ impl Stream {
         let Some(at) = at else { return };
         let call = &mut self.calls[at];
         call.wrote = true;
-        let input = quoted(call.early.as_deref().unwrap_or("{}"));
+        let early = call.early.take();
+        let input = quoted(early.as_deref().unwrap_or("{}"));
         self.arguments(at, &input, context);
     }
 

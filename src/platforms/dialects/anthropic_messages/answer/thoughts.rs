@@ -29,7 +29,9 @@ impl Thoughts {
     /// A block came as a whole.
     pub(super) fn whole(&mut self, json: &str) {
         self.bytes += json.len();
-        self.blocks.push(compact(json));
+        if self.bytes <= MOST_BYTES {
+            self.blocks.push(compact(json));
+        }
     }
 
     /// A block begins, perhaps with some of it.

@@ -7,15 +7,26 @@
 use std::borrow::Cow;
 
 use super::chunk::CallDelta;
-use crate::platforms::dialects::pivot::{CallStep, inside};
+use crate::platforms::dialects::pivot::{CallStep, beginning, inside};
 
 /// More calls than any model makes in one turn.
 const MOST_CALLS: usize = 1024;
+
+/// More arguments than ever come before their names.
+const MOST_EARLY: usize = 64 << 10;
+
+/// Longer than any id.
+const LONGEST_ID: usize = 1024;
+
+/// As much of an answer's id as stands in an id of ours.
+const LONGEST_PART: usize = 128;
 
 /// The calls of one choice so far.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     calls: Vec<Known>,
+    /// Bytes of arguments that came before their names.
+    early: usize,
 }
 
 #[derive(Debug)]
@@ -38,9 +49,10 @@ impl Calls {
     /// for calls that come without.
     pub(super) fn take<'a>(
         &mut self,
-        delta: CallDelta<'a>,
+        mut delta: CallDelta<'a>,
         answer_id: &str,
     ) -> Option<CallStep<'a>> {
+        delta.id = delta.id.filter(|id| id.len() <= LONGEST_ID);
         let at = match self.find(&delta) {
             Some(at) => at,
             None if self.calls.len() < MOST_CALLS
@@ -67,13 +79,17 @@ impl Calls {
             return Some(CallStep { index: at, opens: None, arguments });
         }
         let Some(name) = delta.name else {
-            call.early.push_str(inside(delta.arguments.as_deref().unwrap_or_default()));
+            let arguments = inside(delta.arguments.as_deref().unwrap_or_default());
+            self.early += arguments.len();
+            if self.early <= MOST_EARLY {
+                call.early.push_str(arguments);
+            }
             return None;
         };
         call.opened = true;
         let id = match &call.id {
             Some(id) => id.clone(),
-            None => format!("call_{answer_id}_{opened}"),
+            None => format!("call_{}_{opened}", beginning(answer_id, LONGEST_PART)),
         };
         let arguments = delta.arguments.unwrap_or(Cow::Borrowed("\"\""));
         let arguments = if call.early.is_empty() {

@@ -31,7 +31,9 @@ impl Kept {
         let known = item.iter().filter(|(name, json)| RETURNS.contains(name) && *json != "null");
         let json = compact(&known.collect::<Object<'_>>().to_json());
         self.bytes += json.len();
-        self.items.push(json);
+        if self.bytes <= MOST_BYTES {
+            self.items.push(json);
+        }
     }
 
     /// All of it as a JSON list, if there is any.

@@ -13,21 +13,30 @@ use crate::platforms::failure::Said;
 const LAST: &str = "2";
 
 /// Frames one after the other, the last one perhaps cut.
-pub(super) struct Frames<'a>(StreamDeserializer<'a, SliceRead<'a>, Frame<'a>>);
+pub(super) struct Frames<'a> {
+    frames: StreamDeserializer<'a, SliceRead<'a>, Frame<'a>>,
+    /// The bytes end within a number, which the reader takes for a mistake and not for a cut.
+    ends_in_number: bool,
+}
 
 impl<'a> Frames<'a> {
     pub(super) fn of(bytes: &'a [u8]) -> Frames<'a> {
-        Frames(serde_json::Deserializer::from_slice(bytes).into_iter())
+        Frames {
+            frames: serde_json::Deserializer::from_slice(bytes).into_iter(),
+            ends_in_number: matches!(bytes.last(), Some(b'-' | b'+' | b'.' | b'e' | b'E')),
+        }
     }
 
     /// The next frame; nothing where what is left is none yet.
     pub(super) fn next(&mut self) -> Option<Result<Frame<'a>, serde_json::Error>> {
-        self.0.next().filter(|frame| !frame.as_ref().is_err_and(|error| error.is_eof()))
+        let ends_in_number = self.ends_in_number;
+        let cut = |error: &serde_json::Error| error.is_eof() || ends_in_number;
+        self.frames.next().filter(|frame| !frame.as_ref().is_err_and(cut))
     }
 
     /// How many bytes were frames.
     pub(super) fn read(&self) -> usize {
-        self.0.byte_offset()
+        self.frames.byte_offset()
     }
 }
 
