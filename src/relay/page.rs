@@ -202,7 +202,7 @@ mod tests {
             Ok(())
         };
         let batch: Vec<u32> = vec![3, 4, 5, 6, 7, 1, 9, 2];
-        insist(&Metrics::new(), batch.clone(), |_| {}, |batch| give(batch)).await;
+        insist(&Metrics::new(), batch.clone(), |_| {}, give).await;
         assert_eq!(taken.into_inner(), batch);
     }
 
@@ -217,7 +217,7 @@ mod tests {
             Ok(())
         };
         let lighten = |entry: &mut u32| *entry = 0;
-        insist(&Metrics::new(), vec![1, 99, 2], lighten, |batch| give(batch)).await;
+        insist(&Metrics::new(), vec![1, 99, 2], lighten, give).await;
         assert_eq!(taken.into_inner(), [1, 0, 2]);
     }
 
@@ -235,7 +235,7 @@ mod tests {
         let lightened = Cell::new(0);
         let lighten = |_: &mut u32| lightened.set(lightened.get() + 1);
         let batch: Vec<u32> = (0..100).collect();
-        insist(&Metrics::new(), batch.clone(), lighten, |batch| give(batch)).await;
+        insist(&Metrics::new(), batch.clone(), lighten, give).await;
         assert_eq!(taken.into_inner(), batch);
         assert_eq!(lightened.get(), 1, "an outage costs no more than one its burden");
     }
