@@ -204,7 +204,7 @@ async fn token(store: &dyn Store, vault: &Vault, user: &User) -> String {
     let grant = TokenGrant {
         id: store.reserve_token_id().await.unwrap(),
         user: user.id,
-        pools: vec![user.pool],
+        personal: user.pool,
         scopes: vec![Scope::Chat],
         models: Vec::new(),
         platforms: Vec::new(),
@@ -213,6 +213,7 @@ async fn token(store: &dyn Store, vault: &Vault, user: &User) -> String {
         requests_per_minute: None,
         tokens_per_day: None,
         keep_bodies: false,
+        only_pools: None,
     };
     let index = vault.token_index(&token).to_string();
     let mac = vault.mac(MacPurpose::Row, &token_mac_parts(&index, &grant));

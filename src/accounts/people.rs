@@ -60,8 +60,9 @@ pub struct TokenGrant {
     pub id: TokenId,
     /// Whose it is.
     pub user: UserId,
-    /// The pools that it draws from, in order.
-    pub pools: Vec<PoolId>,
+    /// Its user's personal pool. It is written as a list of one, which it was.
+    #[serde(rename = "pools", with = "list_of_one")]
+    pub personal: PoolId,
     /// What it may do.
     pub scopes: Vec<Scope>,
     /// The model names that it may call; empty: every one.
@@ -82,6 +83,25 @@ pub struct TokenGrant {
     /// Whether requests and answers are kept with its records, sealed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub keep_bodies: bool,
+    /// The pools that it draws from, in order, and no others. `None`: from the personal one,
+    /// then from its user's teams in the order of joining. Of a team that its user is not in
+    /// it has nothing, whatever this says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only_pools: Option<Vec<PoolId>>,
+}
+
+mod list_of_one {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::PoolId;
+
+    pub(super) fn serialize<S: Serializer>(pool: &PoolId, to: S) -> Result<S::Ok, S::Error> {
+        [pool].serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PoolId, D::Error> {
+        <[PoolId; 1]>::deserialize(from).map(|[pool]| pool)
+    }
 }
 
 /// A gateway token as it lies in the store: by its keyed index, never its secret.
@@ -140,11 +160,11 @@ mod tests {
             requests_per_minute: NonZeroU32::new(1),
             tokens_per_day: Some(Tokens(2)),
             keep_bodies: true,
+            only_pools: Some(vec![PoolId(4), PoolId(3)]),
             ..grant
         };
         let text = serde_json::to_string(&limited).unwrap();
-        let limits =
-            r#","points":"never","requests_per_minute":1,"tokens_per_day":2,"keep_bodies":true}"#;
+        let limits = r#","points":"never","requests_per_minute":1,"tokens_per_day":2,"keep_bodies":true,"only_pools":[4,3]}"#;
         assert!(text.ends_with(limits), "{text}");
     }
 }

@@ -17,12 +17,13 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
 use crate::accounts::{
-    AccountId, AccountState, AuditHead, AuditRow, ChargeRow, GatewayTokenRow, Health, NewAccount,
-    Origin, PlatformId, Points, PointsEntry, Policy, PoolId, Priority, Purse, PurseState, Record,
-    Resets, TokenId, Tokens, Total, User, UserId,
+    AccountId, AccountState, AuditHead, AuditRow, ChargeRow, Closing, GatewayTokenRow, Health,
+    Membership, NewAccount, Origin, PlatformId, Points, PointsEntry, Policy, PoolId, Priority,
+    Purse, PurseState, Record, Resets, Seating, Team, TokenId, Tokens, Total, User, UserId,
 };
 use crate::store::{
-    Answer, AuditLog, Directory, Errand, Reply, StoreError, Treasury, Verb, errand_proof,
+    Answer, AuditLog, Directory, Errand, Reply, StoreError, TeamVerb, Teams, Treasury, Verb,
+    errand_proof,
 };
 use crate::telemetry::clock;
 use crate::vault::{MacPurpose, Vault};
@@ -49,6 +50,7 @@ impl Beside {
             Reply::Done(value) => serde_json::from_value(value)
                 .map_err(|error| self.unreachable(&format!("its answer can't be read: {error}"))),
             Reply::Taken(what) => Err(StoreError::Taken(what)),
+            Reply::Gone(what) => Err(StoreError::Gone(what)),
             Reply::Failed(why) => Err(StoreError::Unavailable(why)),
         }
     }
@@ -261,6 +263,60 @@ impl Treasury for Beside {
         limit: usize,
     ) -> Answer<Vec<PointsEntry>> {
         self.ask(Verb::PointsLedger { user, before: before.map(Into::into), limit }).await
+    }
+}
+
+#[async_trait]
+impl Teams for Beside {
+    async fn reserve_pool_id(&self) -> Answer<PoolId> {
+        self.ask(Verb::OfTeams(TeamVerb::ReservePoolId)).await
+    }
+
+    async fn found_team(&self, team: Team, founder: Membership) -> Answer<Seating> {
+        self.ask(Verb::OfTeams(TeamVerb::FoundTeam { team, founder })).await
+    }
+
+    async fn teams(&self) -> Answer<Vec<Team>> {
+        self.ask(Verb::OfTeams(TeamVerb::Teams)).await
+    }
+
+    async fn teams_among(&self, pools: &[PoolId]) -> Answer<Vec<Team>> {
+        self.ask(Verb::OfTeams(TeamVerb::TeamsAmong { pools: pools.to_vec() })).await
+    }
+
+    async fn rename_team(&self, pool: PoolId, name: &str) -> Answer<Option<()>> {
+        let verb = TeamVerb::RenameTeam { pool, name: name.into() };
+        let found: bool = self.ask(Verb::OfTeams(verb)).await?;
+        Ok(found.then_some(()))
+    }
+
+    async fn close_team(&self, pool: PoolId) -> Answer<Closing> {
+        self.ask(Verb::OfTeams(TeamVerb::CloseTeam { pool })).await
+    }
+
+    async fn members_of(&self, pool: PoolId) -> Answer<Vec<Membership>> {
+        self.ask(Verb::OfTeams(TeamVerb::MembersOf { pool })).await
+    }
+
+    async fn ever_members_of(&self, pool: PoolId) -> Answer<Vec<UserId>> {
+        self.ask(Verb::OfTeams(TeamVerb::EverMembersOf { pool })).await
+    }
+
+    async fn memberships_of(&self, user: UserId) -> Answer<Vec<Membership>> {
+        self.ask(Verb::OfTeams(TeamVerb::MembershipsOf { user })).await
+    }
+
+    async fn seat(&self, before: Option<&Membership>, membership: Membership) -> Answer<Seating> {
+        let verb = TeamVerb::Seat { before: before.cloned(), membership };
+        self.ask(Verb::OfTeams(verb)).await
+    }
+
+    async fn unseat(&self, pool: PoolId, user: UserId) -> Answer<Seating> {
+        self.ask(Verb::OfTeams(TeamVerb::Unseat { pool, user })).await
+    }
+
+    async fn users_among(&self, users: &[UserId]) -> Answer<Vec<User>> {
+        self.ask(Verb::OfTeams(TeamVerb::UsersAmong { users: users.to_vec() })).await
     }
 }
 

@@ -231,7 +231,7 @@ async fn new_token(
     let grant = TokenGrant {
         id: directory.reserve_token_id().await?,
         user: user.id,
-        pools: vec![user.pool],
+        personal: user.pool,
         scopes: vec![Scope::Chat, Scope::AccountsRead],
         models: Vec::new(),
         platforms: Vec::new(),
@@ -240,6 +240,7 @@ async fn new_token(
         requests_per_minute: None,
         keep_bodies: false,
         tokens_per_day: None,
+        only_pools: None,
     };
     let (token, _) = token::create(directory, vault, grant, USER.into()).await?;
     Ok(token.expose_secret().to_owned())

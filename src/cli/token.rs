@@ -6,10 +6,11 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::desk::{user_named, users};
+use super::pool::joined;
 use super::table::table;
 use super::{Desk, Failure, print};
 use crate::accounts::{
-    Deed, Doer, GatewayTokenRow, Scope, Spending, TokenGrant, TokenId, Tokens, User,
+    Deed, Doer, GatewayTokenRow, PoolId, Scope, Spending, TokenGrant, TokenId, Tokens, User,
 };
 use crate::relay::token_mac_parts;
 use crate::store::{Directory, write_down};
@@ -19,7 +20,7 @@ use crate::vault::{GatewayToken, MacPurpose, Vault};
 /// What callers send as their API key.
 #[derive(Debug, Subcommand)]
 pub(super) enum Token {
-    Create(Create),
+    Create(Box<Create>),
     List(List),
     Revoke(Revoke),
 }
@@ -42,6 +43,11 @@ pub(super) struct Create {
     /// The only platforms that it may reach; several with commas [default: all].
     #[arg(long, value_delimiter = ',', value_name = "PLATFORMS")]
     platforms: Vec<String>,
+    /// The only pools that it draws from, in order: a team's name, the user's own for its
+    /// personal one, or an id; several with commas [default: the personal one, then its
+    /// user's teams in the order of joining].
+    #[arg(long, value_delimiter = ',', value_name = "POOLS")]
+    pools: Vec<String>,
     /// How long it is good, as `30d` or `12h` [default: until it is revoked].
     #[arg(long, value_name = "TIME")]
     expires: Option<jiff::Span>,
@@ -110,10 +116,14 @@ impl Create {
         let expires_at = self.expires.map(end_of).transpose()?;
         let (directory, vault) = desk.sealing().await?;
         let user = user_named(&*directory, &self.user).await?;
+        let only_pools = match &self.pools[..] {
+            [] => None,
+            pools => Some(only(&*directory, &user, pools).await?),
+        };
         let grant = TokenGrant {
             id: directory.reserve_token_id().await?,
             user: user.id,
-            pools: vec![user.pool],
+            personal: user.pool,
             scopes: self.scopes.into_iter().map(Scope::from).collect(),
             models: self.models,
             platforms: self.platforms,
@@ -122,6 +132,7 @@ impl Create {
             requests_per_minute: self.rpm,
             tokens_per_day: self.tokens_per_day.map(Tokens),
             keep_bodies: self.keep_bodies,
+            only_pools,
         };
         let (token, row) = create(&*directory, &vault, grant, self.name).await?;
         if !desk.json {
@@ -132,6 +143,22 @@ impl Create {
         facts["token"] = token.expose_secret().into();
         print::json(&facts)
     }
+}
+
+/// Pools that a user's token may be limited to.
+async fn only(
+    directory: &dyn Directory,
+    user: &User,
+    names: &[String],
+) -> Result<Vec<PoolId>, Failure> {
+    let mut pools = Vec::new();
+    for name in names {
+        let pool = joined(directory, user, name).await?;
+        if !pools.contains(&pool) {
+            pools.push(pool);
+        }
+    }
+    Ok(pools)
 }
 
 /// Creates a token with this grant.
@@ -216,6 +243,7 @@ fn facts(row: &GatewayTokenRow, user: &User) -> serde_json::Value {
         "scopes": row.grant.scopes,
         "models": row.grant.models,
         "platforms": row.grant.platforms,
+        "pools": row.grant.only_pools,
         "created_at": row.created_at,
         "expires_at": row.grant.expires_at,
         "points": row.grant.points,

@@ -67,7 +67,8 @@ impl Gateway {
         let prompt = lane.learned.prompt(census);
         let resets = parts.zones.resets();
         let caller = talk.caller;
-        for &pool in caller.pools() {
+        let pools = parts.callers.pools(caller).await;
+        for &pool in pools.inspect_err(|error| self.store_failed(error))?.iter() {
             let policy = parts.store.policy(pool).await;
             let policy = policy.inspect_err(|error| self.store_failed(error))?;
             let is_sticky = policy == Policy::Sticky && pin.is_none();

@@ -1,17 +1,19 @@
 //! Who calls: a gateway token found by its keyed hash.
 //!
 //! What was found is kept for seconds, so a revoked token stops working within them
-//! on every replica.
+//! on every replica, and so does what its user left.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
 
+use super::membership::{pools, proved};
 use crate::accounts::{
-    AccountState, Doer, GatewayTokenRow, PoolId, Purse, Scope, Spending, TokenGrant, TokenId,
-    Tokens, UserId,
+    AccountState, Doer, GatewayTokenRow, Membership, PoolId, Purse, Scope, Spending, TeamRole,
+    TokenGrant, TokenId, Tokens, UserId,
 };
 use crate::platforms::Reader;
 use crate::store::{Store, StoreError};
@@ -24,6 +26,10 @@ pub struct Caller {
     index: Arc<str>,
     grant: TokenGrant,
     label: Label,
+    /// As they were when it was found.
+    memberships: Vec<Membership>,
+    pools: Vec<PoolId>,
+    found_ms: i64,
 }
 
 /// What people know a token by.
@@ -55,9 +61,21 @@ impl Caller {
         Doer::token(self.grant.user, self.grant.id)
     }
 
-    /// The pools that it draws from, in order.
+    /// The pools that it draws from, in order: of those that its token is for its user's own
+    /// and its teams'.
     pub fn pools(&self) -> &[PoolId] {
-        &self.grant.pools
+        &self.pools
+    }
+
+    /// What it may do in a pool that it draws from: it owns its personal one.
+    pub fn role_in(&self, pool: PoolId) -> Option<TeamRole> {
+        if !self.pools.contains(&pool) {
+            return None;
+        }
+        if pool == self.grant.personal {
+            return Some(TeamRole::Owner);
+        }
+        self.memberships.iter().find(|member| member.pool == pool).map(|member| member.role)
     }
 
     /// The keyed hash that its token's rate and day are counted under.
@@ -154,7 +172,7 @@ impl Callers {
         if let Some(caller) = self.known(&index, now_ms) {
             return Ok(Some(caller));
         }
-        let Some(caller) = self.look_up(&token).await? else { return Ok(None) };
+        let Some(caller) = self.look_up(&token, now_ms).await? else { return Ok(None) };
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST_CALLERS {
             known.retain(|_, known| known.until_ms > now_ms);
@@ -172,14 +190,43 @@ impl Callers {
         (known.until_ms > now_ms && !has_ended(&known.caller.grant)).then(|| known.caller.clone())
     }
 
-    async fn look_up(&self, token: &GatewayToken) -> Result<Option<Arc<Caller>>, StoreError> {
+    /// The pools that a caller draws from now, however long its call has been under way.
+    pub(super) async fn pools<'c>(
+        &self,
+        caller: &'c Caller,
+    ) -> Result<Cow<'c, [PoolId]>, StoreError> {
+        if clock::now_ms() - caller.found_ms <= self.keep_ms {
+            return Ok(Cow::Borrowed(&caller.pools));
+        }
+        let memberships = self.memberships(&caller.grant).await?;
+        Ok(Cow::Owned(pools(&caller.grant, &memberships)))
+    }
+
+    async fn memberships(&self, grant: &TokenGrant) -> Result<Vec<Membership>, StoreError> {
+        let rows = self.store.memberships_of(grant.user).await?;
+        Ok(proved(&self.vault, grant.user, rows))
+    }
+
+    async fn look_up(
+        &self,
+        token: &GatewayToken,
+        found_ms: i64,
+    ) -> Result<Option<Arc<Caller>>, StoreError> {
         for (number, index) in self.vault.token_indexes(token).enumerate() {
             let Some(row) = self.store.token(index.as_str()).await? else { continue };
-            let Some(caller) = self.admit(&row) else { return Ok(None) };
+            let Some(label) = self.admit(&row) else { return Ok(None) };
             if number > 0 {
                 self.index_anew(token, &row).await;
             }
-            return Ok(Some(Arc::new(caller)));
+            let memberships = self.memberships(&row.grant).await?;
+            return Ok(Some(Arc::new(Caller {
+                index: row.counting_index().into(),
+                pools: pools(&row.grant, &memberships),
+                grant: row.grant.clone(),
+                label,
+                memberships,
+                found_ms,
+            })));
         }
         Ok(None)
     }
@@ -197,7 +244,7 @@ impl Callers {
         }
     }
 
-    fn admit(&self, row: &GatewayTokenRow) -> Option<Caller> {
+    fn admit(&self, row: &GatewayTokenRow) -> Option<Label> {
         // First: revoking ruins the MAC too, so that nobody brings the row back.
         if row.revoked_at.is_some() || has_ended(&row.grant) {
             return None;
@@ -207,13 +254,12 @@ impl Callers {
             tracing::error!(token = row.grant.id.0, %error, "a token's row does not carry our MAC");
             return None;
         }
-        let label = Label {
+        Some(Label {
             name: row.name.clone(),
             prefix: row.prefix.clone(),
             last_four: row.last_four.clone(),
             created_at: row.created_at,
-        };
-        Some(Caller { index: row.counting_index().into(), grant: row.grant.clone(), label })
+        })
     }
 }
 

@@ -17,6 +17,9 @@ pub enum StoreError {
     /// A name is in use.
     #[error("there is already {0}")]
     Taken(String),
+    /// It was there and is no more.
+    #[error("{0} is gone")]
+    Gone(String),
     /// The store's URL or file can't be used.
     #[error("{0}")]
     Unusable(String),

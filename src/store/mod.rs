@@ -2,8 +2,8 @@
 //!
 //! [`Directory`] is what people change: users, tokens, accounts, records.
 //! [`Ledger`] is what requests move: leases, settlements, health. [`Treasury`] and
-//! [`Purses`] are their parts for points, budgets and rates, [`AuditLog`] is the directory's
-//! for who did what. A command that runs
+//! [`Purses`] are their parts for points, budgets and rates; [`Teams`] and [`AuditLog`] are the
+//! directory's for pools that are shared, and for who did what. A command that runs
 //! beside a gateway has a directory alone, carried to that gateway.
 
 mod audit;
@@ -14,6 +14,7 @@ mod rate;
 pub mod redis;
 mod settings;
 pub mod sqlite;
+mod teams;
 mod verb;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub use error::StoreError;
 pub use open::{holder, holds_password, open};
 pub use purses::{Purses, Treasury};
 pub use settings::{Clock, Keep, Settings};
+pub use teams::{TeamVerb, Teams};
 pub use verb::{Errand, PROOF_LIFE_MS, Reply, Verb, errand_proof};
 
 /// What a verb answers.
@@ -41,7 +43,7 @@ pub type Answer<T> = Result<T, StoreError>;
 
 /// Users, tokens, accounts and records.
 #[async_trait]
-pub trait Directory: Treasury + AuditLog {
+pub trait Directory: Treasury + Teams + AuditLog {
     /// Adds a user with a personal pool. `StoreError::Taken` when the name is.
     async fn add_user(&self, name: &str) -> Answer<User>;
     /// Finds a user by name.
@@ -60,7 +62,8 @@ pub trait Directory: Treasury + AuditLog {
 
     /// An account id that nobody else gets; the seal is bound to it.
     async fn reserve_account_id(&self) -> Answer<AccountId>;
-    /// Adds an account. `StoreError::Taken` when pool and platform have one of that name.
+    /// Adds an account. `StoreError::Taken` when pool and platform have one of that name;
+    /// `StoreError::Gone` when the pool is closed.
     async fn add_account(&self, account: NewAccount) -> Answer<()>;
     /// The accounts of some pools, by id, their windows rolled.
     async fn accounts_in(&self, pools: &[PoolId], resets: &Resets) -> Answer<Vec<AccountState>>;

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Answer, Directory, StoreError};
+use super::{Answer, Directory, StoreError, TeamVerb};
 use crate::accounts::{
     AccountId, AuditRow, GatewayTokenRow, Health, NewAccount, Origin, PlatformId, Points, Policy,
     PoolId, Priority, Purse, Resets, TokenId, Tokens, UserId,
@@ -45,6 +45,7 @@ pub enum Verb {
     GrantPoints { user: UserId, points: Points, note: String },
     Purse { purse: Purse },
     PointsLedger { user: UserId, before: Option<String>, limit: usize },
+    OfTeams(TeamVerb),
     AuditHead,
     AddAudit { row: Box<AuditRow> },
     AuditOf { reader: Option<UserId>, before: Option<i64>, limit: usize },
@@ -59,6 +60,8 @@ pub enum Reply {
     Done(Value),
     /// [`StoreError::Taken`].
     Taken(String),
+    /// [`StoreError::Gone`].
+    Gone(String),
     /// Any other failure, in words.
     Failed(String),
 }
@@ -83,6 +86,7 @@ impl Verb {
         match self.answer(directory, resets).await {
             Ok(value) => Reply::Done(value),
             Err(StoreError::Taken(what)) => Reply::Taken(what),
+            Err(StoreError::Gone(what)) => Reply::Gone(what),
             Err(error) => Reply::Failed(error.to_string()),
         }
     }
@@ -141,6 +145,7 @@ impl Verb {
             Self::PointsLedger { user, before, limit } => {
                 to_json(directory.points_ledger(user, before.as_deref(), limit).await?)
             }
+            Self::OfTeams(verb) => verb.answer(directory).await,
             Self::AuditHead => to_json(directory.audit_head().await?),
             Self::AddAudit { row } => to_json(directory.add_audit(*row).await?),
             Self::AuditOf { reader, before, limit } => {
@@ -165,7 +170,7 @@ pub fn errand_proof(text: &str) -> MacParts {
     MacParts::new("operator_errand").text(text)
 }
 
-fn to_json(answer: impl Serialize) -> Answer<Value> {
+pub(super) fn to_json(answer: impl Serialize) -> Answer<Value> {
     serde_json::to_value(answer)
         .map_err(|error| StoreError::Corrupt { what: "answer", why: error.to_string() })
 }

@@ -12,4 +12,5 @@ mod removal;
 mod rig;
 mod ring;
 mod spark;
+mod teams;
 mod walk;

@@ -22,7 +22,8 @@ async fn a_pool_gets_a_policy_and_an_account_a_priority() {
     assert_eq!(run!(rig, refused).code, 64);
     let token = run!(rig, ["token", "create", "--user", "me"]).ok().out.trim().to_owned();
     let pools = run!(rig, ["pool", "list", "--json"]).json();
-    let usual = json!({"id": 1, "user": "me", "policy": "round_robin", "default": true});
+    let usual = json!({"id": 1, "kind": "personal", "name": "me", "user": "me", "members": [],
+        "policy": "round_robin", "default": true});
     assert_eq!(pools, json!([usual]));
 
     let (gateway, base_url) = serve(&rig);

@@ -139,7 +139,7 @@ both! {
 
         // Another member of the pool is told the state, not the platform's words.
         let (member, _) = rig.stranger().await;
-        let grants = Grants { pools: vec![rig.user.pool], ..all_scopes() };
+        let grants = Grants { pools: vec![rig.let_in(&member).await], ..all_scopes() };
         let member = Surface { rig: &rig, token: rig.token(&member, grants).await.1 };
         let shown = member.get(&format!("{ACCOUNTS}/{id}")).await;
         assert_eq!((&shown["status"], &shown["reason"]), (&json!("banned"), &Value::Null));
@@ -393,7 +393,7 @@ both! {
         assert_eq!(row["response"].as_str().unwrap().as_bytes(), chat.body);
         assert_eq!(row["is_cut"], false);
         let (member, _) = rig.stranger().await;
-        let grants = Grants { pools: vec![rig.user.pool], ..all_scopes() };
+        let grants = Grants { pools: vec![rig.let_in(&member).await], ..all_scopes() };
         let member = Surface { rig: &rig, token: rig.token(&member, grants).await.1 };
         assert_eq!(member.get(&path).await["data"], json!([]));
         let plain = Surface::of(&rig).await;

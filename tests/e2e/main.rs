@@ -41,5 +41,6 @@ mod schemes;
 mod server;
 mod spark_ws;
 mod stall;
+mod teams;
 mod token_limits;
 mod trail;

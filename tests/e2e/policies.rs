@@ -134,7 +134,7 @@ both! {
         let home = say(&rig, &body).await.account();
         // A member of the same pool.
         let stranger = rig.store.add_user("member").await.unwrap();
-        let grants = Grants { pools: vec![rig.user.pool], ..Grants::default() };
+        let grants = Grants { pools: vec![rig.let_in(&stranger).await], ..Grants::default() };
         let (_, token) = rig.token(&stranger, grants).await;
         let answer = rig.chat_as(&token, body.clone()).await;
         assert_eq!(answer.status, 200, "{answer:?}");

@@ -256,10 +256,11 @@ both! {
         let (stranger, _) = rig.stranger().await;
         let account = rig.account("qwen", 0).await.account.id;
         let chat_only = || Grants { scopes: vec![Scope::Chat], ..Grants::default() };
-        let widen: [fn(&mut TokenGrant, &Rig); 4] = [
+        let widen: [fn(&mut TokenGrant, &Rig); 5] = [
             |grant, _| grant.scopes.push(Scope::AccountsWrite),
             |grant, _| grant.scopes = vec![Scope::AccountsRead],
-            |grant, rig| grant.pools = vec![rig.user.pool],
+            |grant, rig| grant.personal = rig.user.pool,
+            |grant, rig| grant.only_pools = Some(vec![rig.user.pool]),
             |grant, rig| grant.user = rig.user.id,
         ];
         for (number, change) in widen.into_iter().enumerate() {

@@ -31,5 +31,6 @@ mod redis_server;
 mod refusals;
 mod renewal;
 mod sqlite_file;
+mod teams;
 mod totals;
 mod windows;

@@ -23,7 +23,7 @@ pub async fn token_for(rig: &Rig, user: &User, index: &str, pool: PoolId) -> Gat
         grant: TokenGrant {
             id: rig.store.reserve_token_id().await.unwrap(),
             user: user.id,
-            pools: vec![pool],
+            personal: pool,
             scopes: vec![Scope::Chat, Scope::AccountsRead],
             models: vec![],
             platforms: vec!["qwen".into()],
@@ -32,6 +32,7 @@ pub async fn token_for(rig: &Rig, user: &User, index: &str, pool: PoolId) -> Gat
             requests_per_minute: NonZeroU32::new(60),
             tokens_per_day: Some(Tokens(1_000_000)),
             keep_bodies: true,
+            only_pools: Some(vec![pool]),
         },
         mac: "mac".into(),
         name: "laptop".into(),

@@ -9,6 +9,7 @@ use super::key_file;
 use crate::accounts::{Doer, Priority, Tokens};
 use crate::authorize::Wanted;
 use crate::cli::desk::user_named;
+use crate::cli::pool::joined;
 use crate::cli::{Desk, Failure, print};
 
 /// Bind an account by a key. Nothing is asked of the platform.
@@ -17,6 +18,9 @@ pub(in crate::cli) struct Add {
     /// Whose account.
     #[arg(long, value_name = "NAME")]
     user: String,
+    /// The pool it joins: a team's name or a pool's id [default: the user's own].
+    #[arg(long)]
+    pool: Option<String>,
     /// Where it lives, as `qwen`.
     #[arg(long)]
     platform: String,
@@ -58,8 +62,11 @@ impl Add {
         let (directory, vault) = desk.sealing().await?;
         let user = user_named(&*directory, &self.user).await?;
         let (platform, dialect) = (ready.platform().name.clone(), ready.dialect());
-        let (id, worn) =
-            ready.bind(&*directory, &vault, Doer::OPERATOR, user.id, user.pool).await?;
+        let pool = match &self.pool {
+            Some(pool) => joined(&*directory, &user, pool).await?,
+            None => user.pool,
+        };
+        let (id, worn) = ready.bind(&*directory, &vault, Doer::OPERATOR, user.id, pool).await?;
         if let Some(worn) = worn {
             eprintln!("warning: {worn}");
         }
@@ -69,6 +76,7 @@ impl Add {
                 "platform": self.platform,
                 "name": self.name,
                 "user": user.name,
+                "pool": pool,
                 "dialect": dialect,
                 "status": "active",
             }));

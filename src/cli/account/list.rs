@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::accounts::{AccountState, Health, Origin, User, Window};
 use crate::api::AccountView;
 use crate::cli::desk::users;
+use crate::cli::pool::pools_of;
 use crate::cli::table::table;
 use crate::cli::{Desk, Failure, print};
 use crate::platforms::Reader;
@@ -23,8 +24,10 @@ pub(in crate::cli) struct List {
 impl List {
     pub(in crate::cli) async fn run(self, desk: &Desk) -> Result<(), Failure> {
         let directory = desk.directory().await?;
-        let users = users(&*directory, self.user.as_deref()).await?;
-        let states = states(desk, &*directory, &users).await?;
+        let listed = users(&*directory, self.user.as_deref()).await?;
+        let states = states(desk, &*directory, &listed).await?;
+        // Who brought an account to a team may be somebody else.
+        let users = users(&*directory, None).await?;
         if desk.json {
             return print::json(
                 &states.iter().map(|state| facts(state, &users)).collect::<Vec<_>>(),
@@ -38,13 +41,13 @@ impl List {
     }
 }
 
-/// The accounts of these users' pools, by id.
+/// The accounts of these users' pools, their teams' included, by id.
 pub(super) async fn states(
     desk: &Desk,
     directory: &dyn Directory,
     users: &[User],
 ) -> Result<Vec<AccountState>, Failure> {
-    let pools: Vec<_> = users.iter().map(|user| user.pool).collect();
+    let pools = pools_of(directory, users).await?;
     let mut states = directory.accounts_in(&pools, &desk.resets()).await?;
     states.sort_by_key(|state| state.account.id);
     Ok(states)
@@ -52,6 +55,7 @@ pub(super) async fn states(
 
 fn facts(state: &AccountState, users: &[User]) -> Value {
     let mut facts = serde_json::to_value(AccountView::of(state, Reader::Owner)).unwrap_or_default();
+    facts["pool"] = serde_json::json!(state.account.pool);
     facts["user"] = owner(state, users).into();
     facts
 }

@@ -121,9 +121,10 @@ impl Directory for RedisStore {
         for (kind, period, limit, origin) in windows {
             call.arg(kind).arg(period).arg(limit).arg(origin);
         }
-        match self.scripts.add_account.run_once::<bool>(&self.link, &call).await? {
-            true => Ok(()),
-            false => Err(StoreError::Taken(format!("an account named {name}"))),
+        match self.scripts.add_account.run_once::<u8>(&self.link, &call).await? {
+            1 => Ok(()),
+            2 => Err(StoreError::Gone(format!("pool {}", family.pool))),
+            _ => Err(StoreError::Taken(format!("an account named {name}"))),
         }
     }
 

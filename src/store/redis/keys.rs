@@ -100,6 +100,34 @@ pub(super) const USERS: [&str; 3] = ["{us}:names", "{us}:users", "{us}:counters"
 pub(super) const FORMAT: &str = "format";
 /// The policy of pools without one of their own, and since when it is that.
 pub(super) const USUAL_POLICY: &str = "usual-policy";
+/// Teams by their pools' ids, in the users' slot.
+pub(super) const TEAMS: &str = "{us}:teams";
+
+/// A team's members: user to membership.
+pub(super) fn members_of(pool: PoolId) -> String {
+    format!("{{us}}:members:{pool}")
+}
+
+/// A user's teams: pool to membership.
+pub(super) fn teams_of(user: UserId) -> String {
+    format!("{{us}}:teams_of:{user}")
+}
+
+/// Who ever was a member of a team.
+pub(super) fn ever_in(pool: PoolId) -> String {
+    format!("{{us}}:ever_in:{pool}")
+}
+
+/// The teams that a user ever was in: where it may have been charged.
+pub(super) fn ever_of(user: UserId) -> String {
+    format!("{{us}}:ever_of:{user}")
+}
+
+/// What a change of one membership touches.
+pub(super) fn member(pool: PoolId, user: UserId) -> [String; 5] {
+    [TEAMS.into(), members_of(pool), teams_of(user), ever_in(pool), ever_of(user)]
+}
+
 /// The canaries, in the order they came.
 pub(super) const CANARIES: &str = "canaries";
 /// The audit log.

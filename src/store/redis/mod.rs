@@ -26,6 +26,7 @@ mod renewal;
 mod replay;
 mod roster;
 mod scripts;
+mod teams;
 mod tokens;
 mod totals;
 mod view;

@@ -64,6 +64,10 @@ scripts! {
     audit_forget: "audit_forget.lua";
     claim: "claim.lua";
     swap_fixed: "swap_fixed.lua";
+    found_team: "found_team.lua";
+    rename_team: "rename_team.lua";
+    close_team: "close_team.lua";
+    seat: "seat.lua";
 }
 
 /// A script and its hash.

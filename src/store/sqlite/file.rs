@@ -40,8 +40,9 @@ pub(super) fn open(path: &Path) -> Answer<Connection> {
             )));
         }
     }
-    conn.execute_batch(include_str!("policies.sql"))
-        .map_err(|error| unusable(error.to_string()))?;
+    for added in [include_str!("policies.sql"), include_str!("teams.sql")] {
+        conn.execute_batch(added).map_err(|error| unusable(error.to_string()))?;
+    }
     Ok(conn)
 }
 

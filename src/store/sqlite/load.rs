@@ -22,6 +22,7 @@ use super::rows;
 pub(super) fn load(conn: &Connection, now: Timestamp, usual: Policy) -> Answer<Books> {
     let mut books = Books::new(usual);
     people(conn, &mut books)?;
+    super::teams::load(conn, &mut books)?;
     policies(conn, &mut books, now)?;
     accounts(conn, &mut books, now)?;
     charges(conn, &mut books, now)?;

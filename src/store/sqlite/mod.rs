@@ -21,6 +21,7 @@ mod removal;
 mod retention;
 mod rows;
 mod statements;
+mod teams;
 mod totals;
 mod waiters;
 

@@ -14,6 +14,7 @@ use super::purses;
 use super::removal;
 use super::retention::Retention;
 use super::rows;
+use super::teams;
 use super::totals::Sums;
 
 /// Prepared statements, kept as long as the connection.
@@ -265,6 +266,7 @@ impl<'conn> Statements<'conn> {
                 params![format!("{}{kid}", rows::SEALS), Tokens(*seals).signed()],
             ),
             Note::Purse(note) => purses::write(self.conn, note),
+            Note::Team(note) => teams::write(self.conn, note),
             Note::Account(account) => self.account(account),
             Note::Changed(account) => self.once(
                 "UPDATE accounts SET name = ?, row = ? WHERE id = ?",

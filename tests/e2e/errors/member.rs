@@ -13,7 +13,8 @@ const OURS: &str = "own words are for";
 /// A token of somebody else's for the user's pool.
 async fn member(rig: &Rig) -> String {
     let (stranger, _) = rig.stranger().await;
-    rig.token(&stranger, Grants { pools: vec![rig.user.pool], ..Grants::default() }).await.1
+    let pools = vec![rig.let_in(&stranger).await];
+    rig.token(&stranger, Grants { pools, ..Grants::default() }).await.1
 }
 
 both! {

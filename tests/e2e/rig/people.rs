@@ -6,11 +6,11 @@ use std::sync::LazyLock;
 use jiff::Timestamp;
 use tributary::accounts::{
     AccountId, AccountState, ChargeRow, GatewayTokenRow, NewAccount, Origin, Period, PlatformId,
-    PoolId, Priority, Purse, PurseState, Record, Resets, Scope, Spending, TokenGrant, TokenId,
-    Tokens, User, WindowSpec,
+    PoolId, Priority, Purse, PurseState, Record, Resets, Scope, Seating, Spending, Team, TeamRole,
+    TokenGrant, TokenId, Tokens, User, WindowSpec,
 };
 use tributary::platforms::{Credential, DialectName};
-use tributary::relay::{CREDENTIAL_FIELD, token_mac_parts};
+use tributary::relay::{CREDENTIAL_FIELD, membership, token_mac_parts};
 use tributary::telemetry::clock;
 use tributary::vault::{GatewayToken, MacPurpose, Place, Plain};
 
@@ -26,7 +26,7 @@ pub struct Grants {
     pub requests_per_minute: Option<NonZeroU32>,
     pub tokens_per_day: Option<Tokens>,
     pub keep_bodies: bool,
-    /// None: the user's own.
+    /// The only ones; none: the user's own and its teams'.
     pub pools: Vec<PoolId>,
 }
 
@@ -70,7 +70,7 @@ impl Rig {
         let grant = TokenGrant {
             id: self.store.reserve_token_id().await.unwrap(),
             user: user.id,
-            pools: if grants.pools.is_empty() { vec![user.pool] } else { grants.pools },
+            personal: user.pool,
             scopes: grants.scopes,
             models: grants.models,
             platforms: grants.platforms,
@@ -79,6 +79,7 @@ impl Rig {
             requests_per_minute: grants.requests_per_minute,
             tokens_per_day: grants.tokens_per_day,
             keep_bodies: grants.keep_bodies,
+            only_pools: Some(grants.pools).filter(|pools| !pools.is_empty()),
         };
         let id = grant.id;
         let index = self.vault.token_index(&token).to_string();
@@ -113,6 +114,36 @@ impl Rig {
         (stranger, token)
     }
 
+    /// A team's pool that a user owns.
+    pub async fn team(&self, owner: &User) -> PoolId {
+        let id = self.store.reserve_pool_id().await.unwrap();
+        self.found(id, owner).await;
+        id
+    }
+
+    async fn found(&self, id: PoolId, owner: &User) {
+        let now = clock::now();
+        let team = Team { id, name: format!("team {id}"), created_at: now };
+        let founder = membership(&self.vault, id, owner.id, TeamRole::Owner, now);
+        assert_eq!(self.store.found_team(team, founder).await.unwrap(), Seating::Done);
+    }
+
+    pub async fn join(&self, pool: PoolId, user: &User, role: TeamRole) {
+        let seat = membership(&self.vault, pool, user.id, role, clock::now());
+        assert_eq!(self.store.seat(None, seat).await.unwrap(), Seating::Done);
+    }
+
+    /// Lets somebody into the pool of the rig's user and its accounts, as if that were a
+    /// team's.
+    pub async fn let_in(&self, user: &User) -> PoolId {
+        let pool = self.user.pool;
+        if self.store.teams_among(&[pool]).await.unwrap().is_empty() {
+            self.found(pool, &self.user).await;
+        }
+        self.join(pool, user, TeamRole::Member).await;
+        pool
+    }
+
     pub async fn bind(
         &self,
         user: &User,
@@ -122,6 +153,16 @@ impl Rig {
         limit: u64,
     ) -> AccountId {
         self.bind_in(calm_zone(), user, platform, name, key, limit).await
+    }
+
+    /// As [`Rig::bind`], in a team's pool.
+    pub async fn bring(&self, pool: PoolId, user: &User, platform: &str, key: &str) -> AccountId {
+        let face = self.catalogue.platform(platform).unwrap().face(None).unwrap();
+        let credential = Credential::parse(face, key).unwrap();
+        let name = format!("of {}", user.name);
+        let (zone, limit) = (calm_zone(), 1_000_000);
+        self.bind_credential(None, zone, user, platform, &name, &credential, limit, None, pool)
+            .await
     }
 
     /// As [`Rig::bind`], on a face of the platform's that is not its usual one.
@@ -163,7 +204,9 @@ impl Rig {
         let entry = self.catalogue.platform(platform).unwrap();
         let face = entry.face(dialect.and_then(DialectName::named)).unwrap();
         let credential = Credential::parse(face, key).unwrap();
-        self.bind_credential(dialect, zone, user, platform, name, &credential, limit, None).await
+        let pool = user.pool;
+        self.bind_credential(dialect, zone, user, platform, name, &credential, limit, None, pool)
+            .await
     }
 
     /// Binds what an authorization brought, through the store's interface.
@@ -175,7 +218,9 @@ impl Rig {
         expires_at: Option<Timestamp>,
     ) -> AccountId {
         let (zone, user) = (calm_zone(), &self.user);
-        self.bind_credential(None, zone, user, platform, name, login, 1_000_000, expires_at).await
+        let pool = user.pool;
+        self.bind_credential(None, zone, user, platform, name, login, 1_000_000, expires_at, pool)
+            .await
     }
 
     #[expect(clippy::too_many_arguments, reason = "an account has as many parts")]
@@ -189,19 +234,15 @@ impl Rig {
         credential: &Credential,
         limit: u64,
         expires_at: Option<Timestamp>,
+        pool: PoolId,
     ) -> AccountId {
         let id = self.store.reserve_account_id().await.unwrap();
-        let place = Place {
-            pool: user.pool.0,
-            account: id.0,
-            platform,
-            field: CREDENTIAL_FIELD,
-            generation: 1,
-        };
+        let place =
+            Place { pool: pool.0, account: id.0, platform, field: CREDENTIAL_FIELD, generation: 1 };
         let plain = Plain::from(credential.to_sealed().to_vec());
         let account = NewAccount {
             id,
-            pool: user.pool,
+            pool,
             owner: user.id,
             platform: PlatformId::from(platform),
             name: name.into(),

@@ -1,4 +1,4 @@
--- Adds an account. Answers 0 when the name or the id is taken.
+-- Adds an account. Answers 0 when the name or the id is taken, 2 when the pool is closed.
 --
 -- Arguments: id, platform, name, the fixed part as JSON, its priority; then for each window `day` and
 -- its zone or `use` and its seconds, the limit (-1: none) and where that comes from.
@@ -12,6 +12,7 @@ for i = base + 6, #ARGV, 4 do
   s[#s + 1] = 0
   s[#s + 1] = number(ARGV[i + 3])
 end
+if tonumber(call('HGET', POLICY, 'shut') or 0) > now then return 2 end
 if call('HEXISTS', A, id) == 1 or call('HSETNX', NAMES, name, id) == 0 then return 0 end
 s.id = id
 s.was = { timer = 0, place = '' }

@@ -25,6 +25,7 @@ mod purses;
 mod renewal;
 mod settle;
 mod sweep;
+mod teams;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,6 +49,8 @@ use purses::Purses;
 pub(super) use purses::{Entry as PointsEntry, Held, HoldState, PurseId, PurseNote};
 use settle::Estimate;
 pub(super) use settle::{Charged, LATE, Usage};
+use teams::TeamBook;
+pub(super) use teams::TeamNote;
 
 /// Milliseconds since the Unix epoch.
 pub(super) type Ms = i64;
@@ -69,6 +72,7 @@ pub(super) struct Books {
     /// The row of the last lease: also the order in which accounts were used.
     last_lease: i64,
     pub(super) people: People,
+    pub(super) teams: TeamBook,
     pub(super) purses: Purses,
     /// Who makes an account's next short-lived key, and until when nobody else may.
     renewals: IdMap<AccountId, (LeaseId, Timestamp)>,
@@ -91,6 +95,9 @@ impl Books {
         }
         if self.accounts.contains_key(&new.id) {
             return Err(StoreError::Taken(format!("an account {}", new.id)));
+        }
+        if self.teams.is_closed(new.pool) {
+            return Err(StoreError::Gone(format!("pool {}", new.pool)));
         }
         let entry = Entry::bound(new, now);
         self.rows.push(Note::Account(entry.fixed.clone()));

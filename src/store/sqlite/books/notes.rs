@@ -14,7 +14,7 @@ use crate::accounts::{
     Record, User, Window,
 };
 
-use super::{Books, Charged, Counter, Entry, Ms, OpenLease, PurseNote};
+use super::{Books, Charged, Counter, Entry, Ms, OpenLease, PurseNote, TeamNote};
 
 /// One changed row.
 pub(in super::super) enum Note {
@@ -58,6 +58,7 @@ pub(in super::super) enum Note {
     /// A call's record, and which of its accounts are gone.
     Record(Record, Vec<AccountId>),
     Purse(PurseNote),
+    Team(TeamNote),
     /// It is time to delete what is too old.
     Forget {
         now: Ms,
