@@ -52,8 +52,8 @@ pub struct RecordView {
     latency_ms: u64,
     /// From the request's arrival to the answer's first byte.
     first_byte_ms: Option<u64>,
-    /// The request's body, where the token that made it keeps that, and the key that it was
-    /// sealed under is in the ring.
+    /// The request's body, where the token that made it asks and keeps that, and the key that
+    /// it was sealed under is in the ring.
     request: Option<String>,
     /// The answer's body; a stream's events.
     response: Option<String>,
@@ -74,14 +74,21 @@ pub async fn account_usage(
     let (user, before) = (caller.user(), ask.before.as_deref());
     let found = store.records_on(user, account.id(), before, ask.look()).await;
     let page = ask.page(found.map_err(ApiError::store)?, |record| &record.id);
-    Ok(typed(StatusCode::OK, &page.map(|record| RecordView::of(record, account.id(), vault))))
+    Ok(typed(
+        StatusCode::OK,
+        &page.map(|record| {
+            // Another token of the same user may lie with somebody else's program.
+            let is_own = record.token == caller.token();
+            RecordView::of(record, account.id(), is_own.then_some(vault))
+        }),
+    ))
 }
 
 impl RecordView {
-    /// A record of the caller's own: what was said is for nobody else.
-    fn of(record: Record, account: AccountId, vault: &Vault) -> Self {
+    /// A record of the caller's own; with the vault what was said, too.
+    fn of(record: Record, account: AccountId, vault: Option<&Vault>) -> Self {
         let said = |said, sealed: &str| {
-            let plain = vault.open_words(record.user.0, &record.id, said, sealed).ok()?;
+            let plain = vault?.open_words(record.user.0, &record.id, said, sealed).ok()?;
             // What is cut may end within a letter.
             Some(String::from_utf8_lossy(plain.expose_secret()).into_owned())
         };

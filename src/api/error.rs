@@ -61,6 +61,8 @@ pub enum ApiError {
     NoAccount,
     /// No such authorization among the caller's.
     NoSession,
+    /// No such notice among the caller's.
+    NoNotice,
     /// Another account of the pool has the name.
     NameTaken,
     /// A platform's accounts are bound by a key alone.
@@ -181,13 +183,24 @@ impl ApiError {
                 "session_not_found",
                 "There is no such authorization among yours.".into(),
             ),
-            Self::NameTaken => refuse(
-                StatusCode::CONFLICT,
+            Self::NoNotice => refuse(
+                StatusCode::NOT_FOUND,
                 INVALID,
-                Some("account_name"),
-                "name_taken",
-                "You have another account of that name on the platform.".into(),
+                Some("notice_id"),
+                "notice_not_found",
+                "There is no such notice among yours.".into(),
             ),
+            Self::NameTaken => Refusal {
+                // An SDK tries again where there is a conflict: this one stays.
+                never_retry: true,
+                ..refuse(
+                    StatusCode::CONFLICT,
+                    INVALID,
+                    Some("account_name"),
+                    "name_taken",
+                    "You have another account of that name on the platform.".into(),
+                )
+            },
             Self::MethodNotOffered { platform, name, help } => refuse(
                 StatusCode::BAD_REQUEST,
                 INVALID,
@@ -443,6 +456,7 @@ mod tests {
             ApiError::NoAccount,
             ApiError::UnderscoredHeader,
             ApiError::NoSession,
+            ApiError::NoNotice,
             ApiError::NameTaken,
             ApiError::MethodNotOffered {
                 platform: String::new(),

@@ -61,6 +61,12 @@ impl<T> Page<T> {
         Self { object: "list", data, has_more: false, next: None }
     }
 
+    /// Without the rows that are not shown.
+    pub(super) fn retain(mut self, is_shown: impl FnMut(&T) -> bool) -> Self {
+        self.data.retain(is_shown);
+        self
+    }
+
     /// Each row as it is shown.
     pub(super) fn map<U>(self, show: impl FnMut(T) -> U) -> Page<U> {
         let Self { object, data, has_more, next } = self;

@@ -50,6 +50,8 @@ pub struct Finding {
     /// The verdict.
     pub verdict: Verdict,
     saw: String,
+    /// What was tried says nothing of a ban, or of quota.
+    key_alone: bool,
     /// The platform's own words: for the account's owner.
     said: Option<String>,
     /// What to do; empty where nothing is.
@@ -76,13 +78,15 @@ pub async fn check(
     client: &Client,
     state: &AccountState,
 ) -> Answer<Checked> {
-    let finding = examine(vault, catalogue, client, state).await;
-    let moved = moved(&state.health, &finding);
-    let finding = finding.with_windows(&state.windows);
-    if let Some(health) = moved.clone() {
-        directory.set_health(state.account.id, health).await?;
+    let finding = examine(vault, catalogue, client, state).await.about(&state.health);
+    let mut health = state.health.clone();
+    if let Some(moved) = moved(&health, &finding)
+        // Somebody may have switched it off meanwhile: that stays.
+        && directory.amend_health(state.account.id, &health, moved.clone()).await?
+    {
+        health = moved;
     }
-    Ok(Checked { finding, health: moved.unwrap_or_else(|| state.health.clone()) })
+    Ok(Checked { finding: finding.with_windows(&state.windows), health })
 }
 
 async fn examine(
@@ -183,10 +187,9 @@ async fn ask(
     if status.is_success() {
         let told = LimitsTold::read(face, &headers);
         let saw = format!("{} answers {status}", platform.name);
-        return Finding::of(
-            if told.spent.is_some() { Verdict::Exhausted } else { Verdict::Valid },
-            saw,
-        );
+        let verdict = if told.spent.is_some() { Verdict::Exhausted } else { Verdict::Valid };
+        let key_alone = face.dialect == DialectName::SparkWs;
+        return Finding { key_alone, ..Finding::of(verdict, saw) };
     }
     let said = mask(std::str::from_utf8(&body).unwrap_or_default(), &proof.secrets());
     let error = understand(platform, face, status, &headers, said.as_bytes());
@@ -227,7 +230,7 @@ impl Finding {
             Verdict::Unknown => "It has no list of models to try: send it a request.",
             Verdict::Locked => "Put the key back into the ring, or bind the account anew.",
         };
-        Self { verdict, saw, said: None, fix }
+        Self { verdict, saw, key_alone: false, said: None, fix }
     }
 
     fn fixed_by(self, fix: &'static str) -> Self {
@@ -244,6 +247,20 @@ impl Finding {
             (Some(said), Reader::Owner) => format!("{}: {said}", self.saw),
             _ => self.saw.clone(),
         }
+    }
+
+    /// A handshake names no account: it can't say that a ban is over, or that quota is back.
+    fn about(self, health: &Health) -> Self {
+        let is_said = match health {
+            Health::Banned { .. } => true,
+            Health::Cooling { out_of_quota, .. } => *out_of_quota,
+            _ => false,
+        };
+        if !self.key_alone || !is_said || self.verdict != Verdict::Valid {
+            return self;
+        }
+        let saw = format!("{}; that it is {} only a request shows", self.saw, health.status());
+        Self::of(Verdict::Unknown, saw).fixed_by("Enable the account and send it a request.")
     }
 
     /// The platform takes the credential, and our own count says that nothing is left.
@@ -310,6 +327,8 @@ mod tests {
     #[test]
     fn a_check_moves_what_it_proved_and_no_person_s_word() {
         let finding = |verdict| Finding::of(verdict, "401".into());
+        let handshake =
+            |health: &Health| Finding { key_alone: true, ..finding(Verdict::Valid) }.about(health);
         let expired = Health::Expired { reason: "401".into() };
         let disabled = Health::disabled_by_hand();
         let failed = Health::Disabled { reason: "the seal is broken".into() };
@@ -332,6 +351,11 @@ mod tests {
             assert_eq!(moved(&Health::Active, &finding(no_word)), None);
         }
         let banned = Health::Banned { reason: "401".into() };
+        for stays in [&banned, &cooling] {
+            assert_eq!(handshake(stays).verdict, Verdict::Unknown);
+            assert_eq!(moved(stays, &handshake(stays)), None);
+        }
+        assert_eq!(moved(&expired, &handshake(&expired)), Some(Health::Active));
         assert_eq!(moved(&expired, &finding(Verdict::Banned)), Some(banned));
     }
 }

@@ -11,7 +11,7 @@ use crate::platforms::{
     Credential, ErrorClass, Face, Issued, Issuer, Platform, PlatformError, understand,
 };
 use crate::telemetry::clock;
-use crate::upstream::{Client, USER_AGENT};
+use crate::upstream::{Client, SendFailure, USER_AGENT};
 use crate::vault::mask;
 
 /// How long an issuer may take.
@@ -25,10 +25,19 @@ pub enum KeyError {
     /// The platform makes none, and says why.
     #[error("{}", .0.message)]
     Refused(Box<PlatformError>),
-    /// It can't be asked, does not answer, or sends no key.
+    /// It can't be reached: no account is to blame.
+    #[error("{0}")]
+    Unreachable(String),
+    /// It does not answer, or sends no key.
     #[error("{0}")]
     Failed(String),
-    /// We can't keep it, or another gateway's can't be had.
+    /// Another gateway has not made it yet.
+    #[error("another gateway has not made the short-lived key yet")]
+    Awaited,
+    /// The store does not keep it, or can't be asked for it.
+    #[error("the store does not answer: {0}")]
+    Store(String),
+    /// We can't keep it.
     #[error("{0}")]
     Unkept(String),
 }
@@ -36,7 +45,7 @@ pub enum KeyError {
 /// Asks an issuer for a key of a credential.
 ///
 /// # Errors
-/// [`KeyError::Refused`], [`KeyError::Failed`].
+/// [`KeyError::Refused`], [`KeyError::Unreachable`], [`KeyError::Failed`].
 pub async fn fetch(
     client: &Client,
     platform: &Platform,
@@ -58,10 +67,17 @@ pub async fn fetch(
     let answer = tokio::time::timeout(WITHIN, async {
         let reply = client.open_stream(request).await?;
         let body = client.glance(reply.body).await;
-        Ok::<_, crate::upstream::SendFailure>((reply.status, reply.headers, body))
+        Ok::<_, SendFailure>((reply.status, reply.headers, body))
     });
     let (status, headers, body) = match answer.await {
-        Ok(answer) => answer.map_err(|error| failed(&error))?,
+        Ok(Ok(answer)) => answer,
+        Ok(Err(SendFailure::NotConnected(why))) => {
+            let issuer = &platform.id;
+            return Err(KeyError::Unreachable(format!(
+                "{issuer}'s issuer of short-lived keys: {why}"
+            )));
+        }
+        Ok(Err(error)) => return Err(failed(&error)),
         Err(_) => return Err(failed(&format!("no answer within {} s", WITHIN.as_secs()))),
     };
     if status.is_success()

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::fetch::{KeyError, fetch};
 use super::open::open;
-use super::seals::count_seal;
+use super::seals::{NoSeal, count_seal};
 use crate::accounts::{Account, AccountId, LeaseId, PlatformId, ShortKey};
 use crate::platforms::{Credential, Face, Issued, Platform, Secret};
 use crate::store::{Store, StoreError};
@@ -32,6 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(25);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// Who comes so soon after a failure is told of it: it would fail the same way.
 const FAILED_LATELY: Duration = Duration::from_secs(2);
+/// An early renewal that failed is tried again after this.
+const EARLY_AGAIN: Duration = Duration::from_secs(15);
 /// A key that ends sooner is not sent: it would end on its way.
 const MARGIN: SignedDuration = SignedDuration::from_secs(10);
 
@@ -86,20 +88,13 @@ impl ShortKeys {
             Some((key, short)) if now < short.renew_at => Ok((key, short.ends_at)),
             Some((key, short)) => {
                 // It still lives: nobody waits for the next one.
-                let (keys, asking) = (self.clone(), asking.clone());
-                let tasks = asking.tasks.clone();
-                tasks.spawn(async move {
-                    if let Err(error) = keys.make(&asking, true).await {
-                        let (account, platform) = (asking.account.id.0, &asking.platform.id);
-                        tracing::warn!(account, %platform, %error, "no new short-lived key");
-                    }
-                });
+                self.renew_early(asking);
                 Ok((key, short.ends_at))
             }
             None => {
                 let (keys, own) = (self.clone(), asking.clone());
-                let made = asking.tasks.spawn(async move { keys.make(&own, false).await }).await;
-                let lost = |_| KeyError::Unkept("the gateway is shutting down".into());
+                let made = asking.tasks.spawn(async move { keys.make(&own).await }).await;
+                let lost = |_| KeyError::Store("the gateway is shutting down".into());
                 let (account, short) = made.map_err(lost)??;
                 let key = self.open(&account, &short);
                 let key = key.ok_or_else(|| unkept("a key that was just sealed does not open"))?;
@@ -129,29 +124,40 @@ impl ShortKeys {
         Some(Zeroizing::new(text.to_owned()))
     }
 
-    /// Makes the next key, or waits for whoever does. `early`: the last one still lives, so
-    /// whoever makes it already is left to it.
-    async fn make(
-        &self,
-        asking: &Asking,
-        early: bool,
-    ) -> Result<(Arc<Account>, ShortKey), KeyError> {
-        let turn = self.turn(&asking.account);
-        let mut turn = match turn.try_lock() {
-            Ok(turn) => turn,
-            Err(_) if early => return Err(unkept("it is being made")),
-            Err(_) => turn.lock().await,
-        };
+    /// Makes the next key behind the request, unless somebody does, or failed at it lately.
+    fn renew_early(self: &Arc<Self>, asking: &Asking) {
+        let Ok(mut turn) = self.turn(&asking.account).try_lock_owned() else { return };
+        if turn.as_ref().is_some_and(|(since, _)| since.elapsed() < EARLY_AGAIN) {
+            return;
+        }
+        let (keys, own) = (self.clone(), asking.clone());
+        asking.tasks.spawn(async move {
+            let made = keys.make_or_wait(&own, true).await;
+            *turn = failed(&made);
+            match made {
+                Ok(_) | Err(KeyError::Awaited) => {}
+                Err(error) => {
+                    let (account, platform) = (own.account.id.0, &own.platform.id);
+                    tracing::warn!(account, %platform, %error, "no new short-lived key");
+                }
+            }
+        });
+    }
+
+    /// Makes the next key, or waits for whoever does.
+    async fn make(&self, asking: &Asking) -> Result<(Arc<Account>, ShortKey), KeyError> {
+        let mut turn = self.turn(&asking.account).lock_owned().await;
         if let Some((since, error)) = &*turn
             && since.elapsed() < FAILED_LATELY
         {
             return Err(error.clone());
         }
-        let made = self.make_or_wait(asking, early).await;
-        *turn = made.as_ref().err().map(|error| (Stopwatch::start(), error.clone()));
+        let made = self.make_or_wait(asking, false).await;
+        *turn = failed(&made);
         made
     }
 
+    /// `early`: the last one still lives, so whoever makes it already is left to it.
     async fn make_or_wait(
         &self,
         asking: &Asking,
@@ -182,7 +188,7 @@ impl ShortKeys {
                 return made;
             }
             if early || since.elapsed() >= PATIENCE {
-                return Err(unkept("another gateway has not made it yet"));
+                return Err(KeyError::Awaited);
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
@@ -224,7 +230,11 @@ impl ShortKeys {
         asked_at: Timestamp,
     ) -> Result<ShortKey, KeyError> {
         let counted = count_seal(&*self.store, &self.vault).await;
-        if let Some(worn) = counted.map_err(|error| KeyError::Unkept(error.to_string()))? {
+        let counted = counted.map_err(|error| match error {
+            NoSeal::Store(error) => store(error),
+            NoSeal::Seal(error) => KeyError::Unkept(error.to_string()),
+        });
+        if let Some(worn) = counted? {
             tracing::warn!("{worn}");
         }
         let plain = Plain::from(issued.key.as_bytes().to_vec());
@@ -257,7 +267,20 @@ fn random() -> Result<u64, KeyError> {
 }
 
 fn store(error: StoreError) -> KeyError {
-    KeyError::Unkept(error.to_string())
+    match error {
+        StoreError::Unavailable(why) => KeyError::Store(why),
+        error => KeyError::Unkept(error.to_string()),
+    }
+}
+
+/// A failure of the issuer's: whoever asks soon would hear the same.
+fn failed<T>(made: &Result<T, KeyError>) -> Option<(Stopwatch, KeyError)> {
+    match made {
+        Err(error @ (KeyError::Refused(_) | KeyError::Unreachable(_) | KeyError::Failed(_))) => {
+            Some((Stopwatch::start(), error.clone()))
+        }
+        Ok(_) | Err(KeyError::Awaited | KeyError::Store(_) | KeyError::Unkept(_)) => None,
+    }
 }
 
 fn unkept(why: &str) -> KeyError {

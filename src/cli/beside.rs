@@ -160,6 +160,15 @@ impl Directory for Beside {
         Ok(found.then_some(()))
     }
 
+    async fn amend_health(
+        &self,
+        account: AccountId,
+        seen: &Health,
+        health: Health,
+    ) -> Answer<bool> {
+        self.ask(Verb::AmendHealth { account, seen: seen.clone(), health }).await
+    }
+
     async fn set_priority(&self, account: AccountId, priority: Priority) -> Answer<Option<()>> {
         let found: bool = self.ask(Verb::SetPriority { account, priority }).await?;
         Ok(found.then_some(()))

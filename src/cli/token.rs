@@ -60,7 +60,7 @@ pub(super) struct Create {
     /// The most tokens a day, which begins at 00:00 UTC [default: any number].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     tokens_per_day: Option<u64>,
-    /// Keep its requests and answers with its records, sealed, for their owner alone to see.
+    /// Keep its requests and answers with its records, sealed, for this token alone to see.
     #[arg(long)]
     keep_bodies: bool,
 }

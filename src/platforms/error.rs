@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::End;
-use crate::front::ErrorBody;
+use crate::front::{ErrorBody, Usage};
 
 /// What a failure means for the account and for fail-over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -110,6 +110,8 @@ pub struct PlatformError {
     pub of_our_clock: bool,
     /// The code that the caller sees instead of the class's own.
     pub front_code: Option<Cow<'static, str>>,
+    /// What it counted all the same, where its refusal tells: its last word on that.
+    pub billed: Option<Box<Usage>>,
 }
 
 impl PlatformError {
@@ -127,6 +129,7 @@ impl PlatformError {
             this_model_only: false,
             of_our_clock: false,
             front_code: None,
+            billed: None,
         }
     }
 

@@ -97,6 +97,7 @@ fn understand(
         code: said.code,
         param,
         front_code: front_code.map(Cow::Owned),
+        billed: None,
     }
 }
 

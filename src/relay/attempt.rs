@@ -144,6 +144,7 @@ impl Gateway {
                 if !short_key.is_refused() {
                     return Err(Failure::Platform(error));
                 }
+                call.was_refused();
                 self.attempt_with(ask, hop, account, &mut short_key, call).await
             }
             first => first,
@@ -172,6 +173,7 @@ impl Gateway {
             call.heard(self.parts.hearing.news(account.id, told, clock::now()));
         }
         let begun = if !reply.status.is_success() {
+            call.was_refused();
             Err(self.refusal(&exchange, &proof, reply).await)
         } else if !streams {
             self.whole(&mut exchange, reply).await.map(FirstOutput::Whole)
@@ -294,7 +296,8 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// is none.
 fn verdict_or_broken(error: PlatformError, exchange: &mut Exchange) -> Failure {
     let said = error.class != ErrorClass::UpstreamFault || error.code.is_some();
-    if said && exchange.produced() == ByteCensus::NOTHING {
+    let is_free = exchange.produced() == ByteCensus::NOTHING && exchange.usage().is_none();
+    if said && (is_free || error.billed.is_some()) {
         return Failure::Platform(error);
     }
     broken(error, exchange)

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, mpsc};
 use super::counter::Counter;
 use super::hearing::News;
 use super::kept::Waiting;
+use super::notices::Touched;
 use super::page::Page;
 use super::uncounted::ToCount;
 use super::words::Words;
@@ -66,6 +67,7 @@ pub struct Books {
     /// What calls said that waits in the queues.
     bodies: Waiting,
     counter: Counter,
+    touched: Arc<Touched>,
 }
 
 /// The store's side: run it with [`Bookkeeper::keep`].
@@ -88,6 +90,7 @@ impl Books {
             settled: Arc::new(Notify::new()),
             bodies: Waiting::default(),
             counter: Counter::start(),
+            touched: Arc::default(),
         };
         // The keeper must not hold a sender, or the queue would never end.
         let keeper = Bookkeeper { queue: receiver, days, books: books.clone() };
@@ -130,6 +133,11 @@ impl Books {
         &self.bodies
     }
 
+    /// The accounts that settlements were about.
+    pub(super) fn touched(&self) -> &Arc<Touched> {
+        &self.touched
+    }
+
     /// What runs tokenizers.
     pub(super) fn counter(&self) -> &Counter {
         &self.counter
@@ -155,9 +163,10 @@ impl Bookkeeper {
     pub async fn keep(self, store: Arc<dyn Store>, zones: Arc<Zones>, metrics: Arc<Metrics>) {
         let Bookkeeper { queue, days, books } = self;
         let (settled, bodies) = (books.settled.clone(), books.bodies.clone());
-        let counter = books.counter.clone();
+        let (counter, touched) = (books.counter.clone(), books.touched.clone());
+        // Not taken apart: what is left of it would hold the queues' senders to the end.
         drop(books);
-        let carrier = Carrier { store, zones, metrics, settled, bodies, counter };
+        let carrier = Carrier { store, zones, metrics, settled, bodies, counter, touched };
         tokio::join!(carrier.carry(queue), carrier.carry(days));
     }
 }
@@ -170,6 +179,7 @@ pub(super) struct Carrier {
     pub(super) settled: Arc<Notify>,
     pub(super) bodies: Waiting,
     counter: Counter,
+    touched: Arc<Touched>,
 }
 
 impl Carrier {
@@ -197,7 +207,9 @@ impl Carrier {
                     }
                 }
             }
+            let accounts = known.accounts();
             known.carry(self).await;
+            self.touched.add(accounts);
             if uncounted.is_empty() {
                 continue;
             }
@@ -206,7 +218,9 @@ impl Carrier {
                 let (end, record, news) = entry.counted(counts);
                 counted.add(end, Some(record), news);
             }
+            let accounts = counted.accounts();
             counted.carry(self).await;
+            self.touched.add(accounts);
         }
     }
 }

@@ -60,14 +60,14 @@ pub(super) struct Call {
 
 /// How an answer ended.
 pub(super) enum Ending {
-    /// As the platform meant it to.
+    /// With the platform's last word.
     Complete {
         /// Its own figure, if it gave one.
         usage: Option<Usage>,
         /// The text that it produced.
         produced: Produced,
     },
-    /// Before its end.
+    /// Before that.
     Broken {
         /// What it had counted so far, if it told.
         usage: Option<Usage>,
@@ -164,6 +164,13 @@ impl Call {
         }
     }
 
+    /// The platform gave its verdict on what was sent: it bills nothing.
+    pub(super) fn was_refused(&mut self) {
+        if let Some(running) = &mut self.running {
+            running.lease.mark_refused();
+        }
+    }
+
     /// What the answer told of the account's limits.
     pub(super) fn heard(&mut self, news: Option<Box<News>>) {
         if let Some(running) = &mut self.running {
@@ -179,6 +186,9 @@ impl Call {
     /// What a failed attempt comes to. Should the caller hang up meanwhile, it is charged
     /// as any that is on its way.
     pub(super) async fn use_of(&mut self, failure: &mut Failure) -> Used {
+        if let Some(billed) = failure.billed() {
+            return Used::exact(billed);
+        }
         let (Some(running), Some((told, produced))) = (&self.running, failure.unpaid()) else {
             return Used::NOTHING;
         };

@@ -10,6 +10,7 @@ use super::error::CallError;
 use crate::accounts::{AccountId, EARLY_TRY, Harm, Health, PlatformId, Resets, Rest, Scale, later};
 use crate::front::{BadRequest, Produced, Usage};
 use crate::platforms::{ErrorClass, Hop, PlatformError, Proof, Reader, Reset};
+use crate::store::StoreError;
 use crate::upstream::SendFailure;
 use crate::vault::mask;
 
@@ -35,6 +36,10 @@ pub(super) enum Failure {
     },
     /// Us: this configuration or build can't use the account. Another gateway may.
     Unusable(String),
+    /// The short-lived key that is sent for the account is still being made.
+    KeyAwaited,
+    /// The store.
+    Store(StoreError),
 }
 
 /// What may be tried after a failure.
@@ -62,12 +67,13 @@ impl Failure {
             // Another account may be reached by another face, which can.
             Self::Request(_) if hop.model.reach.len() > 1 => Next::Account,
             Self::Request(_) => Next::Platform,
-            Self::Credential(_) | Self::Send(_) | Self::Broken { .. } | Self::Unusable(_) => {
+            Self::Credential(_) | Self::Send(_) | Self::Unusable(_) | Self::KeyAwaited => {
                 Next::Account
             }
+            Self::Store(_) => Next::Never,
             // Its other accounts would be refused as this one is.
             Self::Platform(error) if error.of_our_clock => Next::Platform,
-            Self::Platform(error) => match error.class {
+            Self::Platform(error) | Self::Broken { error, .. } => match error.class {
                 ErrorClass::InvalidRequest | ErrorClass::ContentFiltered => Next::Never,
                 ErrorClass::NotFound => Next::Platform,
                 _ => Next::Account,
@@ -75,8 +81,17 @@ impl Failure {
         }
     }
 
-    /// What the lease comes to: a verdict costs nothing (`None`); a request that was sent
-    /// whole and got none is charged its prompt and what was produced.
+    /// What the platform counted all the same, by its last word.
+    pub(super) fn billed(&self) -> Option<Usage> {
+        match self {
+            Self::Platform(error) | Self::Broken { error, .. } => error.billed.as_deref().copied(),
+            _ => None,
+        }
+    }
+
+    /// What the lease comes to where the platform's last word is missing: a verdict costs
+    /// nothing (`None`); a request that was sent whole and got none is charged its prompt and
+    /// what was produced.
     pub(super) fn unpaid(&mut self) -> Option<(Option<Usage>, Produced)> {
         match self {
             Self::Send(failure) if failure.was_sent() => Some((None, Produced::NOTHING)),
@@ -92,9 +107,10 @@ impl Failure {
             Self::Credential(_) => "credential",
             Self::Send(SendFailure::TimedOut { .. }) => "timed_out",
             Self::Send(_) => "network",
-            Self::Broken { .. } => "upstream_fault",
             Self::Unusable(_) => "unusable",
-            Self::Platform(error) => match error.class {
+            Self::KeyAwaited => "key_awaited",
+            Self::Store(_) => "store",
+            Self::Platform(error) | Self::Broken { error, .. } => match error.class {
                 ErrorClass::InvalidRequest => "invalid_request",
                 ErrorClass::ContentFiltered => "content_filtered",
                 ErrorClass::NotFound => "not_found",
@@ -131,11 +147,14 @@ impl Failure {
             Self::Request(_) | Self::Unusable(_) => return Consequence::None,
             Self::Credential(health) => return Consequence::Harm(Harm::Stuck(health.clone())),
             // Our own name server or cable, or a platform that is down: not the account's.
-            Self::Send(SendFailure::NotConnected(_)) => return Consequence::None,
+            Self::Send(SendFailure::NotConnected(_)) | Self::KeyAwaited | Self::Store(_) => {
+                return Consequence::None;
+            }
             Self::Send(failure) => return Consequence::Harm(fault(&failure.to_string())),
-            Self::Broken { error, .. } => return Consequence::Harm(fault(&error.message)),
-            Self::Platform(error) if error.of_our_clock => return Consequence::None,
-            Self::Platform(error) => error,
+            Self::Platform(error) | Self::Broken { error, .. } if error.of_our_clock => {
+                return Consequence::None;
+            }
+            Self::Platform(error) | Self::Broken { error, .. } => error,
         };
         let reason = error.message.clone();
         let spent = error.class == ErrorClass::QuotaExhausted;
@@ -172,17 +191,22 @@ impl Failure {
             Self::Credential(health) => {
                 CallError::Unauthorized { platform, account, status: health.status() }
             }
-            Self::Platform(mut error) => {
+            Self::Platform(mut error) | Self::Broken { mut error, .. } => {
                 if matches!(error.class, ErrorClass::QuotaExhausted | ErrorClass::RateLimited) {
                     let wait = until(&error, now).duration_since(now);
                     error.retry_after = wait.try_into().ok();
                 }
                 CallError::Platform { platform, account, error, reader }
             }
-            Self::Broken { error, .. } => CallError::Platform { platform, account, error, reader },
             Self::Unusable(_) => {
                 CallError::Unauthorized { platform, account, status: "not usable by this gateway" }
             }
+            Self::KeyAwaited => CallError::Limited {
+                platform,
+                why: "waits for a short-lived key",
+                retry_after: KEY_RETRY,
+            },
+            Self::Store(error) => CallError::Store(error),
             Self::Send(SendFailure::TimedOut { seconds }) => {
                 CallError::TimedOut { platform, seconds }
             }
@@ -224,6 +248,8 @@ const SLOW_DOWN: Scale =
     Scale { forgiven: 0, first: Duration::from_secs(10), longest: Duration::from_secs(600) };
 /// A used-up quota whose reset nobody told is tried after this.
 const TRY_AGAIN: Scale = Scale { forgiven: 0, first: EARLY_TRY, longest: EARLY_TRY };
+/// Whoever makes a short-lived key has it, or gives up, within seconds.
+const KEY_RETRY: Duration = Duration::from_secs(5);
 /// No hint to come back later than this is believed, nor a reset after the other.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 const LATEST_RESET: Duration = Duration::from_secs(40 * 24 * 3600);

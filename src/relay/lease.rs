@@ -122,6 +122,11 @@ impl OpenLease {
         self.sent = true;
     }
 
+    /// The request was refused: the platform does not bill it.
+    pub(super) fn mark_refused(&mut self) {
+        self.sent = false;
+    }
+
     /// What the answer told of the account's limits; it goes with the settlement.
     pub(super) fn heard(&mut self, news: Option<Box<News>>) {
         // An attempt may be answered twice, and what the first answer told is told no more.

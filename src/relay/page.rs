@@ -11,7 +11,7 @@ use super::hearing::News;
 use super::kept::bytes_of;
 use super::payer::End;
 use super::zones::Zones;
-use crate::accounts::{HoldEnd, LeaseKey, Record, Settlement, Told};
+use crate::accounts::{AccountId, HoldEnd, LeaseKey, PoolId, Record, Settlement, Told};
 use crate::store::{Answer, Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::{BodiesDropped, HealthMoved, StoreFailed};
@@ -48,6 +48,11 @@ impl Page {
         self.settlements.extend(settlement);
         self.holds.extend(hold.map(|hold| *hold));
         self.records.extend(record.map(|record| *record));
+    }
+
+    /// The accounts that it settles leases of.
+    pub(super) fn accounts(&self) -> Vec<(PoolId, AccountId)> {
+        self.settlements.iter().map(|one| (one.lease.pool, one.lease.account)).collect()
     }
 
     pub(super) async fn carry(self, to: &Carrier) {

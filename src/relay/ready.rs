@@ -9,7 +9,9 @@ use super::gateway::Gateway;
 use crate::accounts::{Account, Health};
 use crate::authorize::{Asking, KeyError, Unopened, open};
 use crate::platforms::{Credential, DialectName, Face, Hop, PlatformError};
+use crate::store::StoreError;
 use crate::telemetry::clock;
+use crate::upstream::SendFailure;
 use crate::vault::OpenError;
 
 /// The short-lived keys of one attempt.
@@ -84,7 +86,10 @@ fn unopened(error: Unopened) -> Failure {
 fn no_key(error: KeyError) -> Failure {
     match error {
         KeyError::Refused(error) => Failure::Platform(*error),
+        KeyError::Unreachable(why) => Failure::Send(SendFailure::NotConnected(why)),
         KeyError::Failed(why) => Failure::Platform(PlatformError::fault(why)),
+        KeyError::Awaited => Failure::KeyAwaited,
+        KeyError::Store(why) => Failure::Store(StoreError::Unavailable(why)),
         KeyError::Unkept(why) => Failure::Unusable(why),
     }
 }

@@ -21,6 +21,7 @@ use super::call::{Call, Ending};
 use super::drain::{Draining, Limits};
 use super::failure::cleanse;
 use super::words::PIECE;
+use crate::front::Usage;
 use crate::platforms::{Exchange, Fed, PlatformError, Proof, Reader, StreamEnd};
 use crate::telemetry::clock::Stopwatch;
 use crate::upstream::{self, SendFailure};
@@ -79,7 +80,11 @@ impl Live {
 
     /// The answer is complete.
     fn complete(&mut self, outcome: &'static str) {
-        let usage = self.exchange.usage();
+        self.ended(outcome, self.exchange.usage());
+    }
+
+    /// The platform has said its last word on what it used, or gives none.
+    fn ended(&mut self, outcome: &'static str, usage: Option<Usage>) {
         let produced = std::mem::take(self.exchange.words());
         self.call.close(outcome, Ending::Complete { usage, produced });
     }
@@ -171,7 +176,10 @@ impl RelayStream {
             StreamEnd::Failed(mut error) => {
                 cleanse(&mut error.message, &live.proof);
                 self.out.push(error.refusal(live.reader).body.event());
-                live.broke_off("upstream_error");
+                match error.billed {
+                    Some(usage) => live.ended("upstream_error", Some(*usage)),
+                    None => live.broke_off("upstream_error"),
+                }
             }
         }
     }

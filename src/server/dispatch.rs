@@ -128,6 +128,8 @@ async fn for_caller(
         To::EndSession => api::end_session(),
         To::ShowUsage => api::show_usage(app, caller, request).await,
         To::ShowPoints => api::show_points(app, caller, request).await,
+        To::ShowNotices => api::show_notices(app, caller, request).await,
+        To::ReadNotice => api::read_notice(app, caller, named).await,
         To::ShowAudit => api::show_audit(app, caller, request).await,
     }
 }

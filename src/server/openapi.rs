@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 
 use super::routes::{CallerHandler, Handler, OpenHandler, ROUTES, Role, Route};
 use crate::api::schema::{
-    AccountView, AuditView, AuthorizeAsk, BindAsk, ChangeAsk, CheckView, Me, Page, PlatformView,
-    PointsView, RecordView, UsageView,
+    AccountView, AuditView, AuthorizeAsk, BindAsk, ChangeAsk, CheckView, Me, NoticeView, Page,
+    PlatformView, PointsView, RecordView, UsageView,
 };
 
 /// What a route's row in the document says, beside its path and its role.
@@ -59,6 +59,10 @@ fn form() -> Value {
     json!({"type": "string", "enum": ["json", "csv"], "default": "json"})
 }
 
+fn truth() -> Value {
+    json!({"type": "boolean", "default": false})
+}
+
 fn by() -> Value {
     let words = "(day|token|account|platform|model)";
     json!({"type": "string", "pattern": format!("^{words}(,{words})*$"),
@@ -67,6 +71,8 @@ fn by() -> Value {
 
 const PAGE: &[Param] =
     &[("before", "The `next` of the page before", text), ("limit", "How many rows at most", count)];
+const UNREAD_PAGE: &[Param] =
+    &[PAGE[0], PAGE[1], ("unread", "Those alone that the caller has not read", truth)];
 const PLATFORM: &[Param] = &[("platform", "On this platform alone", text)];
 const REPORT: &[Param] = &[
     ("from", "The first day, in UTC; 30 days before the last", date),
@@ -133,6 +139,18 @@ pub(super) fn described(handler: Handler, types: &mut SchemaGenerator) -> Option
             refuses: &[400],
             ..row("The caller's balance of points, and its ledger", 200, of.one::<PointsView>())
         },
+        To::ShowNotices => Described {
+            query: UNREAD_PAGE,
+            refuses: &[400],
+            ..row(
+                "What the caller should know of its accounts, newest first",
+                200,
+                of.one::<Page<NoticeView>>(),
+            )
+        },
+        To::ReadNotice => {
+            Described { refuses: &[404], ..row("Marks a notice as read by the caller", 204, None) }
+        }
         To::ShowAudit => Described {
             query: PAGE,
             refuses: &[400],
@@ -152,7 +170,7 @@ pub(super) fn described(handler: Handler, types: &mut SchemaGenerator) -> Option
         },
         To::BindAccount => Described {
             body: of.one::<BindAsk<'static>>(),
-            refuses: &[400, 409, 413, 500],
+            refuses: &[400, 404, 409, 413, 500],
             ..row("Binds an account by a documented key", 201, of.one::<AccountView>())
         },
         To::AuthorizeAccount => Described {
@@ -207,7 +225,7 @@ fn chat(required: &[&str]) -> Value {
             "model": {"type": "string"},
             "messages": {"type": "array", "minItems": 1, "items": {"type": "object"}},
             "stream": {"type": "boolean"},
-            "account_id": {"type": "integer", "description": "This account or none"},
+            "account_id": {"type": "integer", "description": "This account or none; the header `X-Account-Id` says the same"},
         },
     })
 }

@@ -60,6 +60,8 @@ pub enum CallerHandler {
     ShowUsage,
     ShowPoints,
     ShowAudit,
+    ShowNotices,
+    ReadNotice,
 }
 
 /// What answers the operator.
@@ -138,6 +140,8 @@ pub static ROUTES: &[Route] = &[
     to(Method::GET, "/api/v1/usage", READ, CallerHandler::ShowUsage),
     to(Method::GET, "/api/v1/points", READ, CallerHandler::ShowPoints),
     to(Method::GET, "/api/v1/audit", READ, CallerHandler::ShowAudit),
+    to(Method::GET, "/api/v1/notices", READ, CallerHandler::ShowNotices),
+    to(Method::POST, "/api/v1/notices/{notice}/read", READ, CallerHandler::ReadNotice),
     to(Method::GET, "/api/v1/oauth/platforms", None, CallerHandler::ListPlatforms),
     to(Method::POST, "/api/v1/oauth/chat/completions", CHAT, CallerHandler::OauthChatCompletions),
     to(Method::GET, "/api/v1/oauth/accounts", READ, CallerHandler::ListAccounts),

@@ -105,7 +105,10 @@ pub fn start(
     };
     let Parts { store, zones, metrics, books, .. } = parts.clone();
     office.spawn(keeper.keep(store.clone(), zones.clone(), metrics.clone()));
-    until_shut(Box::pin(relay::sweep(store.clone(), zones, metrics.clone())) as Task);
+    let sweep = relay::sweep(store.clone(), zones.clone(), metrics.clone());
+    until_shut(Box::pin(sweep) as Task);
+    let watch = relay::watch(books.clone(), store.clone(), zones, metrics.clone(), Vec::new());
+    until_shut(Box::pin(watch));
     until_shut(Box::pin(relay::renew(books, store, metrics)));
     let drains = Drains { tasks: office.clone(), late: shut_office.clone() };
     let app = Arc::new(app(parts, drains)?);

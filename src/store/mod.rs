@@ -8,6 +8,7 @@
 
 mod audit;
 mod error;
+mod notices;
 mod open;
 mod purses;
 mod rate;
@@ -32,6 +33,7 @@ use crate::accounts::{
 
 pub use audit::{AuditLog, Chain, ChainFault, check_chain, write_down};
 pub use error::StoreError;
+pub use notices::{NoticeBoard, Reading};
 pub use open::{holder, holds_password, open};
 pub use purses::{Purses, Treasury};
 pub use settings::{Clock, Keep, Settings};
@@ -80,6 +82,10 @@ pub trait Directory: Treasury + Teams + AuditLog {
     async fn remove_account(&self, account: AccountId) -> Answer<bool>;
     /// Moves an account's health. `None`: no such account.
     async fn set_health(&self, account: AccountId, health: Health) -> Answer<Option<()>>;
+    /// The same, if its status and reason are still what somebody saw. `false`: they are not,
+    /// or there is no such account.
+    async fn amend_health(&self, account: AccountId, seen: &Health, health: Health)
+    -> Answer<bool>;
 
     /// Moves an account in pools that go by priority. `None`: no such account.
     async fn set_priority(&self, account: AccountId, priority: Priority) -> Answer<Option<()>>;
@@ -145,7 +151,7 @@ pub trait Directory: Treasury + Teams + AuditLog {
 
 /// Leases and what they come to.
 #[async_trait]
-pub trait Ledger: Purses {
+pub trait Ledger: Purses + NoticeBoard {
     /// The row of a token by its keyed index, revoked ones too.
     async fn token(&self, index: &str) -> Answer<Option<Arc<GatewayTokenRow>>>;
     /// Gives a token another row, under an index and a MAC of another key; `false` when `old`

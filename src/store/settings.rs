@@ -37,7 +37,7 @@ pub struct Settings {
     pub keep_days: u32,
     /// And so many records of an account at most; the oldest go first.
     pub keep_records: usize,
-    /// The audit log is kept for so many days.
+    /// The audit log and notices are kept for so many days.
     pub keep_audit_days: u32,
 }
 

@@ -29,6 +29,7 @@ pub enum Verb {
     AccountsIn { pools: Vec<PoolId> },
     AccountIn { pools: Vec<PoolId>, account: AccountId },
     SetHealth { account: AccountId, health: Health },
+    AmendHealth { account: AccountId, seen: Health, health: Health },
     SetPriority { account: AccountId, priority: Priority },
     RenameAccount { account: AccountId, name: String },
     SetLimit { account: AccountId, limit: Option<Tokens>, origin: Origin },
@@ -108,6 +109,9 @@ impl Verb {
             }
             Self::SetHealth { account, health } => {
                 to_json(directory.set_health(account, health).await?.is_some())
+            }
+            Self::AmendHealth { account, seen, health } => {
+                to_json(directory.amend_health(account, &seen, health).await?)
             }
             Self::SetPriority { account, priority } => {
                 to_json(directory.set_priority(account, priority).await?.is_some())

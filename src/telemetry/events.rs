@@ -270,6 +270,24 @@ impl BodiesDropped<'_> {
     }
 }
 
+/// A notice was posted.
+pub struct NoticePosted<'a> {
+    /// Where it is counted.
+    pub metrics: &'a Metrics,
+    /// The account's id.
+    pub account: i64,
+    /// `quota`, `credential_ends` or `stopped`.
+    pub kind: &'static str,
+}
+
+impl NoticePosted<'_> {
+    /// Logs and counts.
+    pub fn emit(self) {
+        self.metrics.notices.with_label_values(&[self.kind]).inc();
+        tracing::info!(account = self.account, kind = self.kind, "notice posted");
+    }
+}
+
 /// A call of the store failed.
 pub struct StoreFailed<'a> {
     /// Where it is counted.

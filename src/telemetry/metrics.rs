@@ -52,6 +52,7 @@ pub struct Metrics {
     pub(super) requests: IntCounterVec,
     pub(super) store_failures: IntCounter,
     pub(super) bodies_dropped: IntCounter,
+    pub(super) notices: IntCounterVec,
     pub(super) clock_skew: IntGaugeVec,
     open_streams: IntGauge,
     meters: RwLock<HashMap<(String, String), Arc<Meter>>>,
@@ -175,6 +176,7 @@ impl Metrics {
                      much waited for the store or it did not take them.",
                 ),
             ),
+            notices: counter("tributary_notices_total", "Notices posted, by kind.", &["kind"]),
             clock_skew: register(
                 &registry,
                 IntGaugeVec::new(
@@ -277,6 +279,7 @@ catalogue's; any other model's name counts as `other`.
         metrics.requests.with_label_values(&["200"]);
         metrics.points_asked.with_label_values(&["held"]);
         metrics.callers_limited.with_label_values(&["rate"]);
+        metrics.notices.with_label_values(&["quota"]);
         metrics.clock_skew.with_label_values(&["spark"]);
         let mut text = HEAD.to_owned();
         for family in metrics.registry.gather() {

@@ -73,7 +73,7 @@ both! {
         assert_eq!(ids.len(), 3, "{list}");
         assert!(ids.contains(&id));
         assert_eq!(surface.post(ACCOUNTS, wish).await.row(),
-            "409 invalid_request_error name_taken param=account_name");
+            "409 invalid_request_error name_taken param=account_name x-should-retry=false");
 
         // No model named: the platform's usual one answers, on this account.
         let chat = surface.post("/api/v1/oauth/chat/completions", json!({"account_id": id,
@@ -107,7 +107,7 @@ both! {
         assert_eq!(usual["windows"][0]["limit_from"], "catalogue");
         assert_eq!((&usual["status"], &usual["name"]), (&json!("active"), &json!("other")));
         let taken = surface.patch(id, json!({"account_name": "qwen-1", "priority": 1})).await;
-        assert_eq!(taken.row(), "409 invalid_request_error name_taken param=account_name");
+        assert_eq!(taken.row(), "409 invalid_request_error name_taken param=account_name x-should-retry=false");
         assert_eq!(surface.get(&path).await["priority"], 7, "nothing of a refused change is made");
 
         let check = surface.post(&format!("{path}/check"), Value::Null).await.json();

@@ -1,5 +1,6 @@
 //! What a call said is kept with its record where its token asks for that, sealed.
 
+use http::Request;
 use serde_json::json;
 use tributary::accounts::Record;
 use tributary::vault::Said;
@@ -81,5 +82,22 @@ both! {
         let account = tributary::accounts::AccountId(answer.account());
         assert!(rig.store.remove_account(account).await.unwrap());
         assert!(rig.records().await.iter().all(|record| record.bodies.is_none()));
+    }
+}
+
+both! {
+    async fn what_was_said_is_shown_to_the_token_that_said_it_alone(rig: Rig) {
+        let token = keeping(&rig).await;
+        let answer = rig.chat_as(&token, ask(MODEL, "say 7 words")).await;
+        rig.record(&answer).await;
+        let seen_by = async |token: &str| {
+            let path = format!("/api/v1/oauth/accounts/{}/usage", answer.account());
+            let request = Request::get(path).header("authorization", format!("Bearer {token}"));
+            rig.send(request, "").await.json()["data"][0].clone()
+        };
+        let (own, others) = (seen_by(&token).await, seen_by(&rig.token).await);
+        assert_eq!(own["response"], std::str::from_utf8(&answer.body).unwrap());
+        assert_eq!(others["id"], own["id"]);
+        assert_eq!([&others["request"], &others["response"]], [&json!(null), &json!(null)]);
     }
 }

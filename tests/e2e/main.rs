@@ -29,6 +29,7 @@ mod lacks;
 mod limits;
 mod line;
 mod models;
+mod notices;
 mod points;
 mod policies;
 mod redis_faults;

@@ -62,6 +62,8 @@ fn rows() -> Vec<Row> {
         row(Method::GET, "/api/v1/usage", none, 200, 200),
         row(Method::GET, "/api/v1/points", none, 200, 200),
         row(Method::GET, "/api/v1/audit", none, 200, 200),
+        row(Method::GET, "/api/v1/notices", none, 200, 200),
+        row(Method::POST, "/api/v1/notices/{notice}/read", none, 404, 404),
         row(Method::GET, "/api/v1/oauth/platforms", none, 200, 200),
         row(Method::POST, "/api/v1/oauth/chat/completions", pinned, 200, 404),
         row(Method::GET, "/api/v1/oauth/accounts", none, 200, 200),
@@ -113,6 +115,7 @@ impl Row {
             .replace("{*id}", &model)
             .replace("{id}", &id.to_string())
             .replace("{sid}", "aaaaaaaaaaaaaaaaaaaaaaaaaa")
+            .replace("{notice}", "1")
     }
 
     fn text(&self, id: AccountId) -> String {

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tributary::accounts::{AccountId, Health, LeaseId, ShortKey, Tokens};
+use tributary::accounts::{AccountId, ChargeKind, Health, LeaseId, ShortKey, Tokens};
 use tributary::platforms::{Credential, Secret, UpstreamRequest};
 use tributary::telemetry::clock::{self, Stopwatch};
 
@@ -312,6 +312,50 @@ both! {
         assert_eq!(answer.status, 200, "{answer:?}");
         assert!(since.elapsed() > Duration::from_millis(700), "{:?}", since.elapsed());
         assert_eq!(rig.keys_made("ernie").await, 1);
+    }
+}
+
+both! {
+    async fn who_hangs_up_while_a_refused_key_is_made_anew_pays_nothing(rig: Rig) {
+        let account = rig.bind(&rig.user, "ernie", "pair", PAIR, 1_000_000_000).await;
+        let body = on("ernie-5.1", account, "hello");
+        assert_eq!(rig.chat(body.clone()).await.status, 200);
+        rig.end_keys("ernie").await;
+        let made = rig.keys_made("ernie").await;
+        rig.fault("ernie", json!({"kind": "delay", "ms": 1500, "on": "keys", "times": 0})).await;
+        let refused = || async { rig.sent("ernie").await.len() };
+        let before = refused().await;
+        let asked = async {
+            rig.until(async || refused().await > before).await;
+            // The refusal is on its way back, or the next key is being made.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        };
+        tokio::select! {
+            answer = rig.chat(body) => panic!("{answer:?}"),
+            () = asked => {}
+        }
+        rig.until(async || rig.charges("ernie").await.len() == 2).await;
+        let kinds: Vec<ChargeKind> = rig.charges("ernie").await.iter().map(|row| row.kind).collect();
+        assert_eq!(kinds, [ChargeKind::Exact, ChargeKind::Released]);
+        rig.until(async || rig.keys_made("ernie").await > made).await;
+    }
+}
+
+both! {
+    #[wish(crate::rig::Wish {
+        toml: "[[platforms.ernie.credential.also]]\nname = \"baidu_iam\"\n\
+               issuer = { url = \"http://127.0.0.1:1/v1/token\" }\n",
+        ..crate::rig::Wish::default()
+    })]
+    async fn an_issuer_that_nobody_reaches_blames_no_account(rig: Rig) {
+        let account = rig.bind(&rig.user, "ernie", "pair", PAIR, 1_000_000_000).await;
+        for _ in 0..5 {
+            let answer = rig.chat(on("ernie-5.1", account, "hello")).await;
+            assert_eq!(answer.row(), "502 server_error upstream_error");
+        }
+        let accounts = rig.accounts("ernie").await;
+        let found = accounts.iter().find(|state| state.account.id == account).unwrap();
+        assert_eq!(found.health, Health::Active);
     }
 }
 

@@ -83,6 +83,32 @@ contract! {
 }
 
 contract! {
+    async fn what_was_seen_is_amended_and_nothing_else(rig: Rig) {
+        let ann = rig.user().await;
+        let one = rig.account(&ann, 100).await;
+        let banned = Health::Banned { reason: "said so".into() };
+        let off = Health::disabled_by_hand();
+        let amend = |seen: &Health, health: &Health| {
+            let (store, seen, health) = (rig.store.clone(), seen.clone(), health.clone());
+            async move { store.amend_health(one, &seen, health).await.unwrap() }
+        };
+        assert!(amend(&Health::Active, &banned).await);
+        assert!(!amend(&Health::Active, &off).await);
+        assert!(!amend(&Health::Banned { reason: "another".into() }, &Health::Active).await);
+        assert_eq!(rig.shown(&ann, one).await.health, banned);
+        assert!(amend(&banned, &cooling(&rig, 60, true)).await);
+        assert!(amend(&cooling(&rig, 60, true), &off).await);
+        assert!(!amend(&banned, &Health::Active).await);
+        assert_eq!(rig.shown(&ann, one).await.health, off);
+        // A pause that is over is seen as none.
+        rig.store.set_health(one, cooling(&rig, 5, false)).await.unwrap().unwrap();
+        rig.pass_secs(5);
+        assert!(amend(&Health::Active, &banned).await);
+        assert!(!rig.store.amend_health(AccountId(4711), &banned, off).await.unwrap());
+    }
+}
+
+contract! {
     async fn a_pause_that_is_over_gives_way_to_any(rig: Rig) {
         let ann = rig.user().await;
         let one = rig.account(&ann, 100).await;

@@ -169,13 +169,47 @@ export interface Points extends Page<{ at: string; kind: string; points: string;
   points: Balance;
 }
 
+/** What should be known of an account; which of the figures it has is by its `kind`. */
+export interface Notice {
+  id: number;
+  at: string;
+  kind: 'quota' | 'credential_ends' | 'stopped';
+  account_id: number;
+  account_name: string;
+  platform: string;
+  message: string;
+  percent: number | null;
+  period: string | null;
+  used: number | null;
+  limit: number | null;
+  resets_at: string | null;
+  stage: '7d' | '3d' | '1d' | 'half' | null;
+  expires_at: string | null;
+  status: string | null;
+  read: boolean;
+}
+
+/** One row of the audit log: who did what, with what, on what. */
+export interface Deed {
+  seq: number;
+  at: string;
+  who: string;
+  by: string;
+  action: string;
+  target: { kind: string; id: string };
+  details: Record<string, string>;
+}
+
 type On<T> = Omit<T, 'model'> & { accountId: number; model?: string };
 
 /** What `client.oauth` does. Every failure is OpenAI's `APIError`. */
 export class OAuth {
   /** A completion on one account; without `model`, by its platform's default. */
-  chatCompletion(body: On<ChatCompletionCreateParamsNonStreaming>): APIPromise<ChatCompletion>;
-  chatCompletion(body: On<ChatCompletionCreateParamsStreaming>): APIPromise<Stream<ChatCompletionChunk>>;
+  chatCompletion(body: On<ChatCompletionCreateParamsNonStreaming>, options?: OpenAI.RequestOptions): APIPromise<ChatCompletion>;
+  chatCompletion(
+    body: On<ChatCompletionCreateParamsStreaming>,
+    options?: OpenAI.RequestOptions,
+  ): APIPromise<Stream<ChatCompletionChunk>>;
   listPlatforms(): Promise<Platform[]>;
   listAccounts(query?: { platform?: string }): Promise<Account[]>;
   getAccount(accountId: number): APIPromise<Account>;
@@ -186,9 +220,10 @@ export class OAuth {
       | { credentials: Record<string, string> }
     ),
   ): APIPromise<Account>;
+  /** Renames, enables, disables, limits an account; `limit: null`: its platform's limit again. */
   updateAccount(
     accountId: number,
-    change: { accountName?: string; enabled?: boolean; limit?: number; priority?: number },
+    change: { accountName?: string; enabled?: boolean; limit?: number | null; priority?: number },
   ): APIPromise<Account>;
   /** Deletes an account with all its records. */
   deleteAccount(accountId: number): Promise<void>;
@@ -205,4 +240,10 @@ export class OAuth {
     by?: ('day' | 'model' | 'platform' | 'account' | 'token')[];
   }): APIPromise<Usage>;
   points(page?: { before?: string; limit?: number }): APIPromise<Points>;
+  /** What should be known of the caller's accounts, newest first. */
+  notices(page?: { unread?: boolean; before?: string; limit?: number }): APIPromise<Page<Notice>>;
+  /** Marks a notice as read, for the caller alone. */
+  readNotice(noticeId: number): Promise<void>;
+  /** Who did what to the caller's things, newest first. */
+  audit(page?: { before?: string; limit?: number }): APIPromise<Page<Deed>>;
 }

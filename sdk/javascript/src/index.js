@@ -25,9 +25,10 @@ export class OAuth {
     this.#client = client;
   }
 
-  chatCompletion({ accountId, ...body }) {
+  chatCompletion({ accountId, ...body }, options = {}) {
     const stream = body.stream ?? false;
-    return this.#client.post('/oauth/chat/completions', { body: { ...body, account_id: accountId, stream }, stream });
+    const asked = { ...body, account_id: accountId, stream };
+    return this.#client.post('/oauth/chat/completions', { ...options, body: asked, stream });
   }
 
   async listPlatforms() {
@@ -43,7 +44,9 @@ export class OAuth {
   }
 
   addAccount({ platform, accountName, ...more }) {
-    return this.#client.post('/oauth/accounts', { body: { platform, account_name: accountName, ...more } });
+    // Sent again after an answer that got lost, it would find its own name taken.
+    const body = { platform, account_name: accountName, ...more };
+    return this.#client.post('/oauth/accounts', { body, maxRetries: 0 });
   }
 
   updateAccount(accountId, { accountName, ...more }) {
@@ -81,6 +84,19 @@ export class OAuth {
 
   usage({ from, to, by } = {}) {
     return this.#client.get('/usage', { query: { from, to, by: by?.join(',') } });
+  }
+
+  notices({ unread, before, limit } = {}) {
+    return this.#client.get('/notices', { query: { unread, before, limit } });
+  }
+
+  async readNotice(noticeId) {
+    const path = `/notices/${encodeURIComponent(noticeId)}/read`;
+    await this.#client.post(path, { headers: { Accept: '*/*' } });
+  }
+
+  audit({ before, limit } = {}) {
+    return this.#client.get('/audit', { query: { before, limit } });
   }
 
   points({ before, limit } = {}) {

@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, Literal, overload
 
-from openai import AsyncOpenAI, AsyncStream
+from openai import AsyncOpenAI, AsyncStream, Omit, omit
 from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessageParam
 
 from . import types
-from .calls import NOTHING, account, given, query, secret
+from .calls import NOTHING, ONCE, account, given, named, options, query, secret
 
 
 class AsyncOAuth:
@@ -62,13 +62,16 @@ class AsyncOAuth:
     ) -> ChatCompletion | AsyncStream[ChatCompletionChunk]:
         """A completion on one account; without ``model``, by its platform's default.
 
-        ``more`` is what OpenAI's chat completions take: ``tools``, ``temperature`` and so on.
+        ``more`` is what OpenAI's chat completions take: ``tools``, ``temperature``,
+        ``extra_body``, ``timeout`` and so on.
         """
+        own = options(more)
         asked = given(account_id=account_id, messages=list(messages), model=model)
         return await self._client.post(
             "/oauth/chat/completions",
             body={**asked, **more, "stream": stream},
             cast_to=ChatCompletion,
+            options=own,
             stream=stream,
             stream_cls=AsyncStream[ChatCompletionChunk],
         )
@@ -102,7 +105,10 @@ class AsyncOAuth:
         """Binds an account by a documented key, or by the fields that its platform wants."""
         asked = given(platform=platform, account_name=account_name, dialect=dialect, limit=limit, priority=priority)
         return await self._client.post(
-            "/oauth/accounts", body={**asked, **secret(key, credentials)}, cast_to=types.Account
+            "/oauth/accounts",
+            body={**asked, **secret(key, credentials)},
+            cast_to=types.Account,
+            options=ONCE,
         )
 
     async def update_account(
@@ -111,11 +117,11 @@ class AsyncOAuth:
         *,
         account_name: str | None = None,
         enabled: bool | None = None,
-        limit: int | None = None,
+        limit: int | None | Omit = omit,
         priority: int | None = None,
     ) -> types.Account:
-        """Renames, enables, disables, limits an account."""
-        asked = given(account_name=account_name, enabled=enabled, limit=limit, priority=priority)
+        """Renames, enables, disables, limits an account; ``limit=None``: its platform's limit again."""
+        asked = {**given(account_name=account_name, enabled=enabled, priority=priority), **named(limit=limit)}
         return await self._client.patch(account(account_id), body=asked, cast_to=types.Account)
 
     async def delete_account(self, account_id: int) -> None:
@@ -171,3 +177,18 @@ class AsyncOAuth:
     async def points(self, *, before: str | None = None, limit: int | None = None) -> types.Points:
         """The caller's balance of points, and a page of its ledger."""
         return await self._client.get("/points", cast_to=types.Points, options=query(before=before, limit=limit))
+
+    async def notices(
+        self, *, unread: bool = False, before: str | None = None, limit: int | None = None
+    ) -> types.Notices:
+        """A page of what should be known of the caller's accounts, newest first."""
+        options = query(unread="true" if unread else None, before=before, limit=limit)
+        return await self._client.get("/notices", cast_to=types.Notices, options=options)
+
+    async def read_notice(self, notice_id: int) -> None:
+        """Marks a notice as read, for the caller alone."""
+        await self._client.post(f"/notices/{notice_id}/read", cast_to=NOTHING)
+
+    async def audit(self, *, before: str | None = None, limit: int | None = None) -> types.Audit:
+        """A page of who did what to the caller's things, newest first."""
+        return await self._client.get("/audit", cast_to=types.Audit, options=query(before=before, limit=limit))

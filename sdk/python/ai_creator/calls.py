@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from openai import Omit
+from openai._base_client import make_request_options
 from openai._types import RequestOptions
 
 NOTHING: type[None] = type(None)
@@ -11,6 +13,21 @@ NOTHING: type[None] = type(None)
 def given(**fields: Any) -> dict[str, Any]:
     """The fields that were given."""
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def named(**fields: Any) -> dict[str, Any]:
+    """The fields that were named; ``None`` is a value."""
+    return {name: value for name, value in fields.items() if not isinstance(value, Omit)}
+
+
+def options(more: dict[str, Any]) -> RequestOptions:
+    """Takes a request's own options out of its fields, as OpenAI's methods have them."""
+    names = ("extra_headers", "extra_query", "extra_body", "timeout")
+    return make_request_options(**{name: more.pop(name) for name in names if name in more})
+
+
+# Sent again after an answer that got lost, it would find its own name taken.
+ONCE: RequestOptions = {"max_retries": 0}
 
 
 def query(**fields: Any) -> RequestOptions:

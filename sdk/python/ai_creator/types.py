@@ -202,3 +202,57 @@ class Points(BaseModel):
     data: list[Entry]
     has_more: bool
     next: str | None = None
+
+
+class Notice(BaseModel):
+    """What should be known of an account; which of the figures it has is by its ``kind``."""
+
+    id: int
+    at: str
+    kind: str
+    account_id: int
+    account_name: str
+    platform: str
+    message: str
+    percent: int | None = None
+    period: str | None = None
+    used: int | None = None
+    limit: int | None = None
+    resets_at: str | None = None
+    stage: str | None = None
+    expires_at: str | None = None
+    status: str | None = None
+    read: bool
+
+
+class Notices(BaseModel):
+    """A page of notices; ``next`` is the ``before`` of the next one."""
+
+    data: list[Notice]
+    has_more: bool
+    next: str | None = None
+
+
+class Target(BaseModel):
+    kind: str
+    id: str
+
+
+class Deed(BaseModel):
+    """One row of the audit log: who did what, with what, on what."""
+
+    seq: int
+    at: str
+    who: str
+    by: str
+    action: str
+    target: Target
+    details: dict[str, str]
+
+
+class Audit(BaseModel):
+    """A page of the audit log; ``next`` is the ``before`` of the next one."""
+
+    data: list[Deed]
+    has_more: bool
+    next: str | None = None

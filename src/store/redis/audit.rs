@@ -85,11 +85,17 @@ impl RedisStore {
         }
         let age = jiff::SignedDuration::try_from(self.options.keep.audit);
         let age = age.unwrap_or(jiff::SignedDuration::MAX);
-        let oldest = self.now().await?.saturating_sub(age).map_or(0, Timestamp::as_millisecond);
+        let oldest = self.now().await?.saturating_sub(age).unwrap_or(Timestamp::UNIX_EPOCH);
+        self.forget_front(keys::AUDIT, oldest.as_millisecond()).await?;
+        self.forget_old_notices(oldest).await
+    }
+
+    /// Lets rows of a log go that are older than this.
+    pub(super) async fn forget_front(&self, log: &str, oldest_ms: i64) -> Answer<()> {
         loop {
-            let mut call = self.scripts.audit_forget.call(&[keys::AUDIT]);
-            call.arg(oldest).arg(A_BATCH);
-            let gone: usize = self.scripts.audit_forget.run(&self.link, &call).await?;
+            let mut call = self.scripts.forget_front.call(&[log]);
+            call.arg(oldest_ms).arg(A_BATCH);
+            let gone: usize = self.scripts.forget_front.run(&self.link, &call).await?;
             if gone < A_BATCH {
                 return Ok(());
             }

@@ -150,6 +150,7 @@ impl Directory for RedisStore {
         self.scripts.remove_account.run::<()>(&self.link, &call).await?;
         self.forget_charges(&family, id).await?;
         self.forget_sums(&family, id).await?;
+        self.forget_notices(id).await?;
         let users: Vec<UserId> = self.users().await?.into_iter().map(|user| user.id).collect();
         self.forget(id, &users).await?;
         // Last: until then whoever tries again finds what is left.
@@ -160,8 +161,17 @@ impl Directory for RedisStore {
     }
 
     async fn set_health(&self, account: AccountId, health: Health) -> Answer<Option<()>> {
-        let moved = self.move_health(account, &health).await?;
+        let moved = self.move_health(account, None, &health).await?;
         Ok(moved.then_some(()))
+    }
+
+    async fn amend_health(
+        &self,
+        account: AccountId,
+        seen: &Health,
+        health: Health,
+    ) -> Answer<bool> {
+        self.move_health(account, Some(seen), &health).await
     }
 
     async fn set_priority(&self, account: AccountId, priority: Priority) -> Answer<Option<()>> {

@@ -13,12 +13,22 @@ use super::{RedisStore, corrupt, instant};
 pub(super) type Parts = (i64, i64, u8, i64, String);
 
 impl RedisStore {
-    /// Moves an account's health; `false` when there is no such account.
-    pub(super) async fn move_health(&self, account: AccountId, health: &Health) -> Answer<bool> {
+    /// Moves an account's health; `false` when there is no such account, or it is no longer
+    /// as it was seen.
+    pub(super) async fn move_health(
+        &self,
+        account: AccountId,
+        seen: Option<&Health>,
+        health: &Health,
+    ) -> Answer<bool> {
         let Some(family) = self.family_of(account).await? else { return Ok(false) };
         let (status, until, quota, tries_at, reason) = parts(health);
         let mut call = self.call(&self.scripts.set_health, &family, &Resets::default());
         call.arg(account.0).arg(status).arg(until).arg(quota).arg(tries_at).arg(reason);
+        if let Some(seen) = seen {
+            let (status, _, _, _, reason) = parts(seen);
+            call.arg(status).arg(reason);
+        }
         self.scripts.set_health.run(&self.link, &call).await
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::civil::Date;
 
-use crate::accounts::{AccountId, LeaseKey, PlatformId, PoolId, Purse, TokenId, UserId};
+use crate::accounts::{AccountId, Channel, LeaseKey, PlatformId, PoolId, Purse, TokenId, UserId};
 
 /// One pool on one platform.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -132,6 +132,9 @@ pub(super) fn member(pool: PoolId, user: UserId) -> [String; 5] {
 pub(super) const CANARIES: &str = "canaries";
 /// The audit log.
 pub(super) const AUDIT: &str = "{au}:log";
+/// Notices by their numbers, and what these are counted by.
+pub(super) const NOTICES: &str = "{no}:log";
+pub(super) const NOTICE_IDS: &str = "{no}:ids";
 /// How often each key of the ring has sealed.
 pub(super) const SEALS: &str = "seals";
 pub(super) const TOKEN_IDS: &str = "ids:token";
@@ -170,6 +173,36 @@ pub(super) fn rate(index: &str) -> String {
 /// The numbers of the audit log's rows that show in a user's.
 pub(super) fn audit_of(user: UserId) -> String {
     format!("{{au}}:of:{user}")
+}
+
+/// A thing that was said.
+pub(super) fn notice_key(key: &str) -> String {
+    format!("{{no}}:k:{key}")
+}
+
+/// The numbers of notices about a pool's accounts.
+pub(super) fn notices_in(pool: PoolId) -> String {
+    format!("{{no}}:p:{pool}")
+}
+
+/// The numbers of notices about an account.
+pub(super) fn notices_on(account: AccountId) -> String {
+    format!("{{no}}:a:{account}")
+}
+
+/// The numbers of notices that a user has read.
+pub(super) fn notices_read(user: UserId) -> String {
+    format!("{{no}}:r:{user}")
+}
+
+/// The numbers of notices that are to be sent, by when.
+pub(super) fn notices_to_send(channel: Channel) -> String {
+    format!("{{no}}:q:{}", channel.name())
+}
+
+/// How often each of them was tried.
+pub(super) fn notices_tried(channel: Channel) -> String {
+    format!("{{no}}:n:{}", channel.name())
 }
 
 /// Where a token's id lies.

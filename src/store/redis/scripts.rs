@@ -61,7 +61,12 @@ scripts! {
     reindex_token: "reindex_token.lua";
     audit_add: "audit_add.lua";
     audit_of: "audit_of.lua";
-    audit_forget: "audit_forget.lua";
+    forget_front: "forget_front.lua";
+    notice_post: "notice_post.lua";
+    notice_read: "notice_read.lua";
+    notices: "notices.lua";
+    notices_claim: "notices_claim.lua";
+    notices_forget: "notices_forget.lua";
     claim: "claim.lua";
     swap_fixed: "swap_fixed.lua";
     found_team: "found_team.lua";

@@ -75,6 +75,16 @@ impl Directory for SqliteStore {
         self.desk.write(|books, now| books.set_health(account, health, now)).await
     }
 
+    async fn amend_health(
+        &self,
+        account: AccountId,
+        seen: &Health,
+        health: Health,
+    ) -> Answer<bool> {
+        let seen = seen.clone();
+        self.desk.write(move |books, now| books.amend_health(account, &seen, health, now)).await
+    }
+
     async fn set_priority(&self, account: AccountId, priority: Priority) -> Answer<Option<()>> {
         self.desk.write(|books, now| books.set_priority(account, priority, now)).await
     }

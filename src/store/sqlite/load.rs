@@ -29,6 +29,7 @@ pub(super) fn load(conn: &Connection, now: Timestamp, usual: Policy) -> Answer<B
     leases(conn, &mut books, now)?;
     super::purses::load(conn, &mut books)?;
     super::audit::load(conn, &mut books)?;
+    super::notices::load(conn, &mut books)?;
     // Windows may have ended since: the first lease finds every account in its place.
     let resets = books.resets_after(now);
     books.wake_all(now, &resets);

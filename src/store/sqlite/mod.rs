@@ -16,6 +16,7 @@ mod history;
 mod ledger;
 mod load;
 mod lock;
+mod notices;
 mod purses;
 mod removal;
 mod retention;
@@ -75,6 +76,8 @@ pub struct SqliteStore {
     reader: Arc<Mutex<Connection>>,
     deadline: Duration,
     rates: Rates,
+    /// Held by the one who posts a notice.
+    posting: tokio::sync::Mutex<()>,
     // Last: the file is unlocked once all else is closed.
     lock: Lock,
 }
@@ -99,7 +102,15 @@ impl SqliteStore {
         let retention = Retention::new(options.keep);
         let writer = start_writer(desk.clone(), conn, retention)?;
         let deadline = options.deadline.max(SHORTEST_DEADLINE);
-        Ok(Self { desk, writer: Some(writer), reader, deadline, rates, lock })
+        Ok(Self {
+            desk,
+            writer: Some(writer),
+            reader,
+            deadline,
+            rates,
+            posting: Default::default(),
+            lock,
+        })
     }
 
     /// What the process that holds a file says of itself; `None` when nobody holds it.

@@ -17,6 +17,39 @@ CREATE INDEX IF NOT EXISTS readers_of_audit ON audit_of (seq);
 CREATE TRIGGER IF NOT EXISTS audit_goes AFTER DELETE ON audit
   BEGIN DELETE FROM audit_of WHERE seq = old.seq; END;
 
+-- Notices, what each user has read, the keys that are taken, what is to be sent on a channel.
+CREATE TABLE IF NOT EXISTS notices (
+  seq INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  pool INTEGER NOT NULL,
+  account INTEGER NOT NULL,
+  row TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS notices_of_pools ON notices (pool);
+CREATE INDEX IF NOT EXISTS notices_of_accounts ON notices (account);
+CREATE TABLE IF NOT EXISTS notices_read (
+  user INTEGER NOT NULL,
+  notice INTEGER NOT NULL,
+  PRIMARY KEY (user, notice)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS readers_of_notices ON notices_read (notice);
+CREATE TABLE IF NOT EXISTS notice_keys (
+  key TEXT PRIMARY KEY,
+  notice INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS keys_of_notices ON notice_keys (notice);
+CREATE TABLE IF NOT EXISTS notices_to_send (
+  channel TEXT NOT NULL,
+  notice INTEGER NOT NULL,
+  due INTEGER NOT NULL,
+  tries INTEGER NOT NULL,
+  PRIMARY KEY (channel, notice)
+) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS notices_go AFTER DELETE ON notices BEGIN
+  DELETE FROM notices_read WHERE notice = old.seq;
+  DELETE FROM notice_keys WHERE notice = old.seq;
+END;
+
 -- Sealed requests and answers of records, as JSON, where they are kept: gone with their record.
 CREATE TABLE IF NOT EXISTS bodies (record INTEGER PRIMARY KEY, bodies TEXT NOT NULL);
 CREATE TRIGGER IF NOT EXISTS bodies_go AFTER DELETE ON records

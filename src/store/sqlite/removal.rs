@@ -13,6 +13,7 @@ pub(super) fn remove(conn: &Connection, account: AccountId) -> Answer<()> {
     for sql in [
         "DELETE FROM accounts WHERE id = ?",
         "DELETE FROM health WHERE account = ?",
+        "DELETE FROM notices WHERE account = ?",
         "DELETE FROM uses WHERE account = ?",
         "DELETE FROM priorities WHERE account = ?",
         "DELETE FROM windows WHERE account = ?",

@@ -62,7 +62,8 @@ impl Retention {
             now.saturating_sub(age).map_or(0, Timestamp::as_millisecond)
         };
         let (oldest, audit) = (before(self.keep.age), before(self.keep.audit));
-        self.behind = vec![("records", oldest), ("charges", oldest), ("audit", audit)];
+        self.behind =
+            vec![("records", oldest), ("charges", oldest), ("audit", audit), ("notices", audit)];
     }
 
     /// Whether rows are waiting to go.

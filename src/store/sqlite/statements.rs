@@ -10,6 +10,7 @@ use super::super::{Answer, StoreError};
 use super::audit;
 use super::books::{Charged, Fold, Motion, Note, Notes, OpenLease};
 use super::file::failure;
+use super::notices;
 use super::purses;
 use super::removal;
 use super::retention::Retention;
@@ -288,6 +289,7 @@ impl<'conn> Statements<'conn> {
             Note::Policy(pool, None) => {
                 self.once("DELETE FROM policies WHERE pool = ?", params![pool.0])
             }
+            Note::Board(note) => notices::write(self.conn, note),
             Note::Audit(row) => audit::write(self.conn, row),
             Note::Block { account, model, until } => self.once(
                 "INSERT OR REPLACE INTO blocks VALUES (?, ?, ?)",

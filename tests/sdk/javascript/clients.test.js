@@ -80,6 +80,18 @@ for (const store of stores) {
       });
     });
 
+    test("notices and the audit log", async () => {
+      const { id } = await oauth.addAccount({ platform: "glm", accountName: "small", key, limit: 1 });
+      await oauth.chatCompletion({ accountId: id, messages });
+      const unread = async () => (await oauth.notices({ unread: true })).data.filter((one) => one.account_id === id);
+      const [notice] = await until(async () => ((await unread()).length ? unread() : undefined), "the notice");
+      assert.deepEqual([notice.kind, notice.percent], ["quota", 100]);
+      assert.equal(await oauth.readNotice(notice.id), undefined);
+      assert.deepEqual(await unread(), []);
+      const bound = (await oauth.audit({ limit: 200 })).data.find((deed) => deed.target.id === String(id));
+      assert.deepEqual([bound.action, bound.details.name], ["account.bind", "small"]);
+    });
+
     test("the token tells of itself, and refusals are OpenAI's errors", async () => {
       const me = await oauth.me();
       assert.equal(me.token.last_four, apiKey.slice(-4));

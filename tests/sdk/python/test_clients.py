@@ -94,6 +94,23 @@ def test_the_token_tells_of_itself(client: OAuthClient, token: str) -> None:
     assert client.oauth.points().points.balance == me.points.balance
 
 
+def test_notices_and_the_audit_log(client: OAuthClient) -> None:
+    oauth = client.oauth
+    account = oauth.add_account(platform="glm", account_name="small", key=KEY, limit=1)
+    oauth.chat_completion(account_id=account.id, messages=QUESTION)
+    while not (unread := oauth.notices(unread=True).data):
+        pass
+    assert (unread[0].kind, unread[0].percent, unread[0].account_id) == ("quota", 100, account.id)
+    oauth.read_notice(unread[0].id)
+    assert not oauth.notices(unread=True).data and oauth.notices(limit=5).data[0].read
+    with pytest.raises(openai.NotFoundError) as missing:
+        oauth.read_notice(999)
+    assert missing.value.code == "notice_not_found"
+    bound = oauth.audit(limit=1)
+    assert (bound.data[0].action, bound.data[0].target.id) == ("account.bind", str(account.id))
+    assert oauth.audit(before=bound.next).data[0].seq < bound.data[0].seq
+
+
 def test_refusals_are_openais_errors(fresh: Demo, client: OAuthClient) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
         client.oauth.authorize(platform="qwen", account_name="mine")
@@ -125,6 +142,9 @@ async def test_the_same_is_awaited(fresh: Demo, token: str) -> None:
         assert (await oauth.check_account(account.id)).verdict == "valid"
         assert (await oauth.update_account(account.id, priority=1)).priority == 1
         assert (await oauth.me()).user and (await oauth.points()).points
+        assert (await oauth.audit()).data and not (await oauth.notices(unread=True)).data
+        with pytest.raises(openai.NotFoundError):
+            await oauth.read_notice(999)
         with pytest.raises(openai.BadRequestError):
             await oauth.authorize(platform="qwen", account_name="mine")
         await oauth.delete_account(account.id)

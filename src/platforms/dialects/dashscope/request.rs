@@ -27,6 +27,37 @@ impl Endpoint {
     }
 }
 
+/// What `parameters` may hold (the vendor's reference and SDK 2.x) beside the form of answers.
+const PARAMETERS: [&str; 27] = [
+    "asr_options",
+    "enable_code_interpreter",
+    "enable_search",
+    "enable_thinking",
+    "logprobs",
+    "max_completion_tokens",
+    "max_input_tokens",
+    "max_tokens",
+    "n",
+    "ocr_options",
+    "parallel_tool_calls",
+    "presence_penalty",
+    "preserve_thinking",
+    "reasoning_effort",
+    "repetition_penalty",
+    "response_format",
+    "search_options",
+    "seed",
+    "stop",
+    "temperature",
+    "thinking_budget",
+    "tool_choice",
+    "tools",
+    "top_k",
+    "top_logprobs",
+    "top_p",
+    "vl_high_resolution_images",
+];
+
 /// Nests a chat request that was put right.
 ///
 /// # Errors
@@ -46,9 +77,7 @@ pub(super) fn nest(
         parameters.set("incremental_output", "true");
     }
     // A header asks for a stream, and usage always comes.
-    let is_said = ["stream", "stream_options", "result_format", "incremental_output"];
-    fields.retain(|name| !is_said.contains(&name));
-    for (name, json) in fields.iter() {
+    for (name, json) in fields.iter().filter(|(name, _)| PARAMETERS.contains(name)) {
         parameters.set(name, json);
     }
     let mut body = Object::default();

@@ -195,8 +195,10 @@ fn a_stream_without_its_end_is_broken_and_what_a_failed_one_used_is_believed() {
     let last = json!({"type": "response.failed", "response": {"status": "failed",
         "error": {"code": "server_error", "message": "m"}, "usage": {"input_tokens": 3, "output_tokens": 2}}});
     let (_, end, exchange) = streamed(json!({}), &[created(), text("x"), last]);
-    assert_eq!(failed(end).class, ErrorClass::UpstreamFault);
+    let failed = failed(end);
+    assert_eq!(failed.class, ErrorClass::UpstreamFault);
     assert_eq!(exchange.usage().unwrap().total(), 5);
+    assert_eq!(failed.billed.as_deref().copied(), exchange.usage());
 }
 
 #[test]
@@ -232,6 +234,9 @@ fn a_whole_answer_that_is_none_is_told_apart() {
     let error =
         r#"{"status":"failed","output":[],"error":{"code":"rate_limit_exceeded","message":"m"}}"#;
     assert_eq!(whole(error).unwrap_err(), ErrorClass::RateLimited);
+    let counted = error.replace("[],", r#"[],"usage":{"input_tokens":3,"output_tokens":2},"#);
+    let counted = exchange(json!({})).whole(&HeaderMap::new(), counted.into()).unwrap_err();
+    assert_eq!(counted.billed.map(|usage| usage.total()), Some(5));
     let filtered = r#"{"error":{"code":"invalid_prompt","message":"m"}}"#;
     assert_eq!(whole(filtered).unwrap_err(), ErrorClass::ContentFiltered);
     for broken in [

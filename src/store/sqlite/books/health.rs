@@ -23,6 +23,27 @@ impl Books {
         .map(drop)
     }
 
+    /// The same, if its status and reason are still what somebody saw.
+    pub(in super::super) fn amend_health(
+        &mut self,
+        id: AccountId,
+        seen: &Health,
+        health: Health,
+        now: Timestamp,
+    ) -> bool {
+        let mut moved = false;
+        self.alter(id, now, |condition| {
+            let roused = condition.rouse(now);
+            let is = &condition.health;
+            moved = is.status() == seen.status() && is.reason() == seen.reason();
+            if moved {
+                *condition = Condition::from(health);
+            }
+            roused || moved
+        });
+        moved
+    }
+
     /// Takes in a failed call; answers whether the account moved.
     pub(in super::super) fn worsen(
         &mut self,

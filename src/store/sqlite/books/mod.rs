@@ -135,6 +135,11 @@ impl Books {
         true
     }
 
+    /// The pools that have accounts, or had.
+    pub(super) fn pools_of_accounts(&self) -> Vec<PoolId> {
+        self.pools.keys().copied().collect()
+    }
+
     pub(super) fn account(&self, id: AccountId) -> Option<&Entry> {
         self.accounts.get(&id)
     }

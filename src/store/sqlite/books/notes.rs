@@ -14,6 +14,7 @@ use crate::accounts::{
     Record, User, Window,
 };
 
+use super::super::notices::BoardNote;
 use super::{Books, Charged, Counter, Entry, Ms, OpenLease, PurseNote, TeamNote};
 
 /// One changed row.
@@ -33,6 +34,8 @@ pub(in super::super) enum Note {
     Priority(AccountId, Priority),
     /// A pool's own policy; `None`: it has none any more.
     Policy(PoolId, Option<Policy>),
+    /// A change of the notices.
+    Board(BoardNote),
     /// A row of the audit log.
     Audit(Box<AuditRow>),
     Condition(AccountId, Condition),

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::accounts::{GatewayTokenRow, PoolId, Record, TokenId, User, UserId};
 
 use super::super::super::{Answer, StoreError};
+use super::super::notices::Waiting;
 use super::{Books, Note};
 
 /// What ids are counted for.
@@ -17,11 +18,12 @@ pub(in super::super) enum Counter {
     Pool,
     Token,
     Account,
+    Notice,
 }
 
 impl Counter {
-    pub(in super::super) const ALL: [Self; 4] =
-        [Self::User, Self::Pool, Self::Token, Self::Account];
+    pub(in super::super) const ALL: [Self; 5] =
+        [Self::User, Self::Pool, Self::Token, Self::Account, Self::Notice];
 
     /// Its name in the file.
     pub(in super::super) fn name(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Counter {
             Self::Pool => "pool",
             Self::Token => "token",
             Self::Account => "account",
+            Self::Notice => "notice",
         }
     }
 }
@@ -46,6 +49,8 @@ pub(in super::super) struct People {
     pub(in super::super) seals: BTreeMap<Box<str>, u64>,
     /// The number and the MAC of the audit log's last row.
     pub(in super::super) audited: (i64, String),
+    /// Notices that wait to be sent.
+    pub(in super::super) waiting: Waiting,
 }
 
 impl People {

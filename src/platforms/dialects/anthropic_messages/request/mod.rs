@@ -1,8 +1,8 @@
 //! The request, from the front's form to Messages.
 //!
 //! What the front knows and Messages doesn't is mapped, left out (where it only tunes) or
-//! refused; which of the two, and single fields' ranges, are the catalogue's to say. A
-//! field that the front doesn't know goes on as it came: it is the platform's to judge.
+//! refused; which of the two, and single fields' ranges, are the catalogue's to say. Of fields
+//! that the front doesn't know those go on that Messages has.
 
 mod blocks;
 mod calls;
@@ -21,6 +21,28 @@ use super::{Attempt, Shape};
 use crate::front::BadRequest;
 use crate::front::object::{Object, text_to_json};
 use crate::platforms::dialects::pivot;
+
+/// Fields of the front that are mapped further on.
+const MAPPED: [&str; 5] =
+    ["max_completion_tokens", "safety_identifier", "temperature", "top_p", "user"];
+
+/// Fields of Messages alone, as the vendor's SDK (1.x, beta ones too) names them.
+const OF_MESSAGES: [&str; 14] = [
+    "cache_control",
+    "compaction",
+    "container",
+    "context_management",
+    "diagnostics",
+    "fallbacks",
+    "inference_geo",
+    "mcp_servers",
+    "metadata",
+    "output_config",
+    "service_tier",
+    "speed",
+    "thinking",
+    "top_k",
+];
 
 /// A request as it goes upstream, and what its answer must then look like.
 pub(super) struct Built {
@@ -51,6 +73,7 @@ pub(super) fn build(attempt: &Attempt<'_>) -> Result<Built, BadRequest> {
     for name in &rules.drop {
         fields.remove(name);
     }
+    fields.retain(|name| MAPPED.contains(&name) || OF_MESSAGES.contains(&name));
     pivot::put_right(&mut fields, rules, traits, model.max_output);
     let thinking = thinking::plan(
         traits.thinking.as_ref(),

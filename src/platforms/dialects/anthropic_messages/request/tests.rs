@@ -103,16 +103,16 @@ fn what_messages_cannot_say_is_refused_with_its_name() {
 }
 
 #[test]
-fn what_only_tunes_is_left_out_and_what_nobody_knows_goes_on() {
+fn what_only_tunes_or_nobody_knows_is_left_out_and_what_messages_alone_has_goes_on() {
     let body = body(
         "claude-haiku-4-5",
         json!({"max_tokens": 5, "n": 1, "seed": 1, "logprobs": false, "frequency_penalty": 1,
             "presence_penalty": 1, "logit_bias": {}, "store": true, "metadata": {"a": "b"},
             "verbosity": "low", "stream": false, "stream_options": null, "prompt_cache_key": "k",
-            "parallel_tool_calls": false, "tool_choice": "auto", "x_new": {"a": [1.0]},
+            "parallel_tool_calls": false, "tool_choice": "auto", "x_new": {"a": [1.0]}, "top_k": 4,
             "account_id": 3, "tools": [], "response_format": {"type": "text"}, "top_logprobs": 0}),
     );
-    let wanted = json!({"model": "claude-haiku-4-5", "max_tokens": 5, "x_new": {"a": [1.0]},
+    let wanted = json!({"model": "claude-haiku-4-5", "max_tokens": 5, "top_k": 4,
         "messages": [{"role": "user", "content": "hi"}]});
     assert_eq!(body, wanted);
 }

@@ -233,7 +233,8 @@ impl Stream {
             "response.failed" => {
                 self.usage = event.response().report();
                 let said = event.response.and_then(|json| Said::read(json.get().as_bytes()));
-                return Err(context.said(said.unwrap_or_default()));
+                let billed = self.usage().map(Box::new);
+                return Err(PlatformError { billed, ..context.said(said.unwrap_or_default()) });
             }
             "error" => return Err(context.said(Said::read(data).unwrap_or_default())),
             _ => {

@@ -11,15 +11,21 @@ use crate::platforms::{Answer, PlatformError};
 
 /// Brings a whole answer into the front's form.
 pub(in super::super) fn whole(body: &[u8], context: &Context) -> Result<Answer, PlatformError> {
+    let response = Response::read(body);
+    let refused = |said: Said| {
+        let report = response.as_ref().and_then(Response::report);
+        let billed = report.map(|report| Box::new(report.usage()));
+        PlatformError { billed, ..context.said(said) }
+    };
     if let Some(said) = Said::find(body) {
-        return Err(context.said(said));
+        return Err(refused(said));
     }
-    let response = Response::read(body).ok_or_else(|| context.fault("sent what is no JSON"))?;
+    let response = response.as_ref().ok_or_else(|| context.fault("sent what is no JSON"))?;
     let Some(items) = response.items() else {
         return Err(context.fault("ended without an answer"));
     };
     match response.status().as_str() {
-        "failed" => return Err(context.said(Said::default())),
+        "failed" => return Err(refused(Said::default())),
         "cancelled" | "queued" | "in_progress" => {
             return Err(context.fault("ended the answer before its end"));
         }

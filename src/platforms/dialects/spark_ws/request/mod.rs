@@ -32,7 +32,6 @@ pub(super) fn build(attempt: &Attempt<'_>) -> Result<Built, BadRequest> {
     let mut fields: Object<'_> = ask.fields().map(|field| (field.name, field.json)).collect();
     let legacy = pivot::to_tools(&mut fields)?;
     let json = fields.remove("messages").unwrap_or_default();
-    fields.retain(|name| !is_ours(name));
     for name in &rules.drop {
         fields.remove(name);
     }
@@ -53,7 +52,7 @@ pub(super) fn build(attempt: &Attempt<'_>) -> Result<Built, BadRequest> {
     }
     let mut chat = Object::default();
     chat.set("domain", text_to_json(&model.upstream));
-    for (name, json) in fields.iter() {
+    for (name, json) in fields.iter().filter(|(name, _)| OF_CHAT.contains(name)) {
         chat.set(name.to_owned(), json.to_owned());
     }
     // The caller's own word for a search wins.
@@ -77,13 +76,21 @@ pub(super) fn build(attempt: &Attempt<'_>) -> Result<Built, BadRequest> {
     Ok(Built { body: body.into(), legacy })
 }
 
-/// Fields that are the gateway's own. Of `domain`, which names the model, no other may stand
-/// beside ours, in whichever case.
-fn is_ours(name: &str) -> bool {
-    ["model", "stream", "stream_options", "account_id", "domain"]
-        .iter()
-        .any(|ours| name.eq_ignore_ascii_case(ours))
-}
+/// What `parameter.chat` may hold beside the model and tools (the vendor's references of its
+/// WebSocket faces).
+const OF_CHAT: [&str; 11] = [
+    "auditing",
+    "chat_id",
+    "frequency_penalty",
+    "max_tokens",
+    "presence_penalty",
+    "search_disable",
+    "show_ref_label",
+    "temperature",
+    "thinking",
+    "top_k",
+    "top_p",
+];
 
 /// The caller's response format, which goes into the instructions.
 fn format_in_words(fields: &mut Object<'_>) -> Result<Option<String>, BadRequest> {

@@ -1,7 +1,7 @@
--- Lets rows of the audit log go that are too old, from the front, and never the newest,
--- which the next one follows; answers how many.
+-- Lets rows go that are too old, from the front, and never the newest, which the next one
+-- follows; answers how many. A row begins with a word and its time.
 --
--- KEYS: the log. Arguments: the oldest time that stays, how many at most.
+-- KEYS: the rows by number. Arguments: the oldest time that stays, how many at most.
 
 local rows = redis.call('ZRANGE', KEYS[1], 0, ARGV[2] - 1)
 local most = redis.call('ZCARD', KEYS[1]) - 1
