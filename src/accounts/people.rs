@@ -34,8 +34,8 @@ pub enum Scope {
     AccountsWrite,
 }
 
-/// Whether a token's calls may cost points.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Whether a token's calls may cost points; the stricter one comes later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Spending {
     /// When no bound account has quota left.
@@ -143,6 +143,17 @@ impl GatewayTokenRow {
         }
         self.mac = "revoked".into();
     }
+}
+
+/// That a token was used, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenUse {
+    /// Whose token.
+    pub user: UserId,
+    /// Which.
+    pub token: TokenId,
+    /// When.
+    pub at: Timestamp,
 }
 
 #[cfg(test)]

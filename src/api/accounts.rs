@@ -170,17 +170,12 @@ pub struct ChangeAsk {
     /// `false` keeps requests off it; `true` lets them on, whatever stopped it.
     enabled: Option<bool>,
     /// The token limit of its first window; null: its platform's.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "ask::given")]
     #[schemars(with = "Option<u64>")]
     limit: Option<Option<Tokens>>,
     /// Where it comes in a pool that goes by priority: 0 to 100.
     #[schemars(with = "Option<u8>", range(max = 100))]
     priority: Option<Priority>,
-}
-
-/// A field that is there, null or not.
-fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<Tokens>>, D::Error> {
-    Option::<Tokens>::deserialize(from).map(Some)
 }
 
 /// Renames, enables, disables, limits an account.

@@ -1,32 +1,27 @@
 //! The one place where errors become answers.
 //!
-//! Every failure is `{"error":{"message","type","param","code"}}`. A platform's 401
-//! or 403 never reaches the caller as such: the caller's own token was good.
+//! Every failure is `{"error":{"message","type","param","code"}}`.
+
+mod call;
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use http::StatusCode;
 use http::header::{ALLOW, HeaderValue, RETRY_AFTER};
-use jiff::Timestamp;
 
 use super::Response;
 use super::answer::{JSON, whole};
 use crate::accounts::Scope;
 use crate::front::ErrorBody;
-use crate::platforms::{ErrorClass, PlatformError, Reader, Refusal};
+use crate::platforms::Refusal;
 use crate::relay::CallError;
 use crate::store::StoreError;
-use crate::telemetry::clock;
 use crate::vault::SealError;
 
 const INVALID: &str = "invalid_request_error";
 const SERVER: &str = "server_error";
 const NO_RETRY: HeaderValue = HeaderValue::from_static("false");
-/// What other requests of the caller hold is back soon.
-const HELD_RETRY: Duration = Duration::from_secs(1);
-/// A store that is down is tried again after this.
-const STORE_RETRY: Duration = Duration::from_secs(2);
 
 /// Why a request got no answer.
 #[derive(Debug)]
@@ -65,6 +60,24 @@ pub enum ApiError {
     NoNotice,
     /// Another account of the pool has the name.
     NameTaken,
+    /// No such gateway token among the caller's; the id may not even be one.
+    NoSuchToken,
+    /// A token that would be allowed more than another one.
+    StrongerToken {
+        /// In which field.
+        field: &'static str,
+        /// Than which.
+        than: Stronger,
+    },
+    /// The caller has as many tokens as one may have.
+    TooManyTokens {
+        /// So many.
+        most: usize,
+    },
+    /// The system gives no random bytes.
+    NoRandom(getrandom::Error),
+    /// The token was changed by somebody else meanwhile.
+    TokenChanged,
     /// A platform's accounts are bound by a key alone.
     MethodNotOffered {
         /// The platform.
@@ -82,6 +95,15 @@ pub enum ApiError {
     BadErrand,
     /// The call failed.
     Call(CallError),
+}
+
+/// Than which token another one would be stronger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stronger {
+    /// The one that asks for it.
+    ThanItsMaker,
+    /// The one that it was.
+    ThanItWas,
 }
 
 impl From<CallError> for ApiError {
@@ -201,6 +223,48 @@ impl ApiError {
                     "You have another account of that name on the platform.".into(),
                 )
             },
+            Self::NoSuchToken => refuse(
+                StatusCode::NOT_FOUND,
+                INVALID,
+                Some("token_id"),
+                "token_not_found",
+                "There is no such token among yours.".into(),
+            ),
+            Self::StrongerToken { field, than } => {
+                let than = match than {
+                    Stronger::ThanItsMaker => "A token makes none that may do more than itself",
+                    Stronger::ThanItWas => "A token's limits can be tightened only",
+                };
+                let said = format!("{than}: `{field}` would allow more.");
+                refuse(StatusCode::FORBIDDEN, INVALID, Some(field), "stronger_token", said)
+            }
+            Self::TooManyTokens { most } => Refusal {
+                never_retry: true,
+                ..refuse(
+                    StatusCode::CONFLICT,
+                    INVALID,
+                    None,
+                    "too_many_tokens",
+                    format!("You have {most} tokens. Revoke those that you no longer need."),
+                )
+            },
+            Self::NoRandom(error) => {
+                tracing::error!(%error, "a token can't be made");
+                refuse(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    SERVER,
+                    None,
+                    "no_random_bytes",
+                    "The gateway's system gives no random bytes.".into(),
+                )
+            }
+            Self::TokenChanged => refuse(
+                StatusCode::CONFLICT,
+                INVALID,
+                Some("token_id"),
+                "token_changed",
+                "The token was changed or revoked meanwhile. Look at it, and try again.".into(),
+            ),
             Self::MethodNotOffered { platform, name, help } => refuse(
                 StatusCode::BAD_REQUEST,
                 INVALID,
@@ -232,118 +296,9 @@ impl ApiError {
                 StatusCode::BAD_REQUEST,
                 "The errand can't be read: the command is of another version.".into(),
             ),
-            Self::Call(error) => call(error),
+            Self::Call(error) => call::call(error),
         }
     }
-}
-
-fn call(error: CallError) -> Refusal {
-    let message = error.to_string();
-    match error {
-        CallError::Bad(bad) => Refusal {
-            status: StatusCode::BAD_REQUEST,
-            body: bad.into_body(),
-            retry_after: None,
-            never_retry: false,
-        },
-        CallError::AccountNotFound(_) => {
-            refuse(StatusCode::NOT_FOUND, INVALID, Some("account_id"), "account_not_found", message)
-        }
-        CallError::ModelNotFound { .. } => {
-            refuse(StatusCode::NOT_FOUND, INVALID, Some("model"), "model_not_found", message)
-        }
-        CallError::Exhausted { platform, resets_at } => exhausted(platform.as_str(), resets_at),
-        CallError::NothingLeft { quota, points } => {
-            let mut refusal = call(*quota);
-            refusal.body.message = format!("{} Also, {points}.", refusal.body.message);
-            refusal
-        }
-        CallError::Limited { retry_after, .. } | CallError::OverRate { retry_after, .. } => {
-            too_fast(message, retry_after)
-        }
-        CallError::PointsHeld => too_fast(message, HELD_RETRY),
-        CallError::OverBudget { resets_at: None, .. } => {
-            let held = format!("{message}: its other requests hold what is left");
-            too_fast(held, HELD_RETRY)
-        }
-        CallError::OverBudget { resets_at: Some(at), .. } => Refusal {
-            never_retry: true,
-            ..too_fast(format!("{message}: they are used up until {at}"), wait_for(at))
-        },
-        CallError::Unauthorized { .. } => Refusal {
-            never_retry: true,
-            ..refuse(StatusCode::BAD_GATEWAY, SERVER, None, "account_unauthorized", message)
-        },
-        CallError::Platform { platform, account, error, reader } => {
-            by_platform(&format!("account {account} on {platform}"), &error, reader)
-        }
-        CallError::Unreachable { .. } => {
-            refuse(StatusCode::BAD_GATEWAY, SERVER, None, "upstream_error", message)
-        }
-        CallError::TimedOut { .. } => {
-            refuse(StatusCode::GATEWAY_TIMEOUT, SERVER, None, "upstream_timeout", message)
-        }
-        CallError::Store(_) | CallError::ShuttingDown => Refusal {
-            retry_after: Some(STORE_RETRY),
-            ..refuse(
-                StatusCode::SERVICE_UNAVAILABLE,
-                SERVER,
-                None,
-                "store_unavailable",
-                // The store's own words are the operator's: they stand in the log.
-                "The gateway can't reach its store just now; nothing was sent or charged.".into(),
-            )
-        },
-    }
-}
-
-/// A platform's refusal, with the account and the remedy before it where it is about those.
-fn by_platform(account: &str, error: &PlatformError, reader: Reader) -> Refusal {
-    let mut refusal = error.refusal(reader);
-    let (what, link) = match error.class {
-        ErrorClass::AuthExpired => ("needs authorization: bind it anew", ". The platform said: "),
-        ErrorClass::Banned => ("needs authorization: its platform has shut it", ". It said: "),
-        ErrorClass::QuotaExhausted => ("is out of quota", ": "),
-        _ => return refusal,
-    };
-    refusal.body.message = match error.words_for(reader) {
-        Some(said) => format!("{account} {what}{link}{said}"),
-        None => format!("{account} {what}. The platform's own words are for its owner."),
-    };
-    refusal
-}
-
-fn exhausted(platform: &str, resets_at: Option<Timestamp>) -> Refusal {
-    let when = resets_at.map(|at| format!(" The first resets at {at}.")).unwrap_or_default();
-    Refusal {
-        // A reset that has just come still tells a client to come back.
-        retry_after: resets_at.map(wait_for),
-        never_retry: true,
-        ..refuse(
-            StatusCode::TOO_MANY_REQUESTS,
-            "insufficient_quota",
-            None,
-            "insufficient_quota",
-            format!("The quota of every {platform} account is used up.{when}"),
-        )
-    }
-}
-
-fn too_fast(message: String, retry_after: Duration) -> Refusal {
-    Refusal {
-        retry_after: Some(retry_after),
-        ..refuse(
-            StatusCode::TOO_MANY_REQUESTS,
-            "rate_limit_error",
-            None,
-            "rate_limit_exceeded",
-            message,
-        )
-    }
-}
-
-fn wait_for(at: Timestamp) -> Duration {
-    at.duration_since(clock::now()).try_into().unwrap_or_default()
 }
 
 fn unauthenticated(message: &str) -> Refusal {
@@ -378,106 +333,4 @@ fn whole_seconds(wait: Duration) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_tells_when_to_come_back_even_if_that_is_now() {
-        let ago = clock::now() - jiff::SignedDuration::from_secs(5);
-        let ahead = clock::now() + jiff::SignedDuration::from_secs(100);
-        for (resets_at, expected) in [(ago, 1..=1), (ahead, 99..=100)] {
-            let error =
-                CallError::Exhausted { platform: "qwen".into(), resets_at: Some(resets_at) };
-            let response = ApiError::from(error).into_response();
-            let wait: u64 = response.headers()[RETRY_AFTER].to_str().unwrap().parse().unwrap();
-            assert!(expected.contains(&wait), "{wait}");
-        }
-        assert_eq!(whole_seconds(Duration::from_millis(1001)), 2);
-    }
-
-    #[test]
-    fn the_reference_has_every_error() {
-        use std::fmt::Write;
-
-        use crate::platforms::ErrorClass::{
-            AuthExpired, Banned, ContentFiltered, InvalidRequest, NotFound, Overloaded,
-            QuotaExhausted, RateLimited, UpstreamFault,
-        };
-        let platform = || crate::accounts::PlatformId::from("qwen");
-        let account = crate::accounts::AccountId(1);
-        let calls = [
-            CallError::Bad(crate::front::BadRequest::field("model", "")),
-            CallError::AccountNotFound(account),
-            CallError::ModelNotFound { hint: String::new() },
-            CallError::Exhausted { platform: platform(), resets_at: None },
-            CallError::NothingLeft {
-                quota: Box::new(CallError::Exhausted { platform: platform(), resets_at: None }),
-                points: crate::relay::PointsSaid::Gone,
-            },
-            CallError::OverBudget {
-                limit: crate::accounts::Tokens(1),
-                resets_at: Some(clock::now()),
-            },
-            CallError::PointsHeld,
-            CallError::Limited {
-                platform: platform(),
-                why: "",
-                retry_after: Duration::from_secs(1),
-            },
-            CallError::Unauthorized { platform: platform(), account, status: "" },
-            CallError::TimedOut { platform: platform(), seconds: 1 },
-            CallError::ShuttingDown,
-        ];
-        let classes = [
-            InvalidRequest,
-            ContentFiltered,
-            NotFound,
-            AuthExpired,
-            Banned,
-            QuotaExhausted,
-            RateLimited,
-            Overloaded,
-            UpstreamFault,
-        ];
-        let by_class = classes.map(|class| {
-            let error = PlatformError::new(class, "no");
-            CallError::Platform { platform: platform(), account, error, reader: Reader::Owner }
-        });
-        let errors = [
-            ApiError::NoToken,
-            ApiError::UnknownToken,
-            ApiError::OutOfScope(Scope::Chat),
-            ApiError::NoRoute,
-            ApiError::WrongMethod { allowed: "GET".into() },
-            ApiError::BodyTooLong { limit: 1 },
-            ApiError::BodyTooSlow,
-            ApiError::BodyCut,
-            ApiError::BadAccountId,
-            ApiError::NoAccount,
-            ApiError::UnderscoredHeader,
-            ApiError::NoSession,
-            ApiError::NoNotice,
-            ApiError::NameTaken,
-            ApiError::MethodNotOffered {
-                platform: String::new(),
-                name: String::new(),
-                help: String::new(),
-            },
-            ApiError::Unsealed(SealError::TooLong { bytes: 0 }),
-            ApiError::UnprovedErrand,
-            ApiError::BadErrand,
-        ];
-        let calls = calls.into_iter().chain(by_class).map(ApiError::Call);
-        let file = include_str!("../../docs/errors.md");
-        let mut missing = String::new();
-        for error in errors.into_iter().chain(calls) {
-            let Refusal { status, body, .. } = error.refusal();
-            let (status, code) = (status.as_u16(), body.code.unwrap_or_default());
-            let row = format!("| {status} | `{}` | `{code}` |", body.kind);
-            if !file.contains(&row) {
-                writeln!(missing, "{row}").unwrap();
-            }
-        }
-        assert_eq!(missing, "", "docs/errors.md lacks these");
-    }
-}
+mod tests;

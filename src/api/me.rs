@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::answer::typed;
 use super::{ApiError, App, Response};
-use crate::accounts::{Points, Purse, Scope, Spending, TokenId, Tokens, UserId};
+use crate::accounts::{Points, PoolId, Purse, Scope, Spending, TokenId, Tokens, UserId};
 use crate::relay::Caller;
 use crate::telemetry::clock;
 
@@ -48,11 +48,16 @@ pub struct Limits {
     models: Vec<String>,
     /// The platforms that it may reach; empty: every one.
     platforms: Vec<String>,
+    /// The pools that it draws from, in order.
+    #[schemars(with = "Vec<i64>")]
+    pools: Vec<PoolId>,
     /// Null: any number.
     requests_per_minute: Option<u32>,
     /// Null: any number.
     #[schemars(with = "Option<u64>")]
     tokens_per_day: Option<Tokens>,
+    /// Whether requests and answers are kept with its records, sealed.
+    keep_bodies: bool,
 }
 
 /// The token's day, in UTC.
@@ -99,8 +104,10 @@ pub async fn show_me(app: &App, caller: &Caller) -> Result<Response, ApiError> {
         limits: Limits {
             models: grant.models.clone(),
             platforms: grant.platforms.clone(),
+            pools: caller.pools().to_vec(),
             requests_per_minute: grant.requests_per_minute.map(Into::into),
             tokens_per_day: grant.tokens_per_day,
+            keep_bodies: grant.keep_bodies,
         },
         day: day(app, caller).await?,
         points: balance(app, caller).await?,

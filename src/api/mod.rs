@@ -20,6 +20,8 @@ mod operator;
 mod page;
 mod platforms;
 mod points;
+mod token_ask;
+mod tokens;
 mod usage;
 mod view;
 
@@ -41,6 +43,7 @@ pub use notices::{read_notice, show_notices};
 pub use operator::{healthz, metrics, readyz};
 pub use platforms::list_platforms;
 pub use points::show_points;
+pub use tokens::{change_token, create_token, list_tokens, revoke_token, show_token};
 pub use usage::show_usage;
 pub use view::AccountView;
 
@@ -56,6 +59,8 @@ pub mod schema {
     pub use super::page::Page;
     pub use super::platforms::PlatformView;
     pub use super::points::PointsView;
+    pub use super::token_ask::TokenAsk;
+    pub use super::tokens::{GatewayTokenView, MintedView};
     pub use super::usage::UsageView;
     pub use super::view::AccountView;
 }

@@ -148,13 +148,17 @@ async fn short_lived(
 /// What a face is asked that costs nothing: the list of models, or the handshake of a
 /// WebSocket, which the request would follow.
 fn probe(platform: &Platform, face: &Face) -> Option<UpstreamRequest> {
+    let list = |face: &Face| {
+        let base = face.base_url.to_string();
+        format!("{}/models", base.trim_end_matches('/')).parse().ok()
+    };
     let url = match face.dialect {
         DialectName::OpenaiChat | DialectName::OpenaiResponses | DialectName::AnthropicMessages => {
-            let base = face.base_url.to_string();
-            format!("{}/models", base.trim_end_matches('/')).parse().ok()?
+            list(face)?
         }
+        // It has no list; the same key reads that of the compatible face.
+        DialectName::Dashscope => list(platform.face(Some(DialectName::OpenaiChat))?)?,
         DialectName::SparkWs => platform.models.first()?.reach(face.dialect)?.url.clone(),
-        _ => return None,
     };
     Some(UpstreamRequest { url, body: "{}".into(), streams: true, headers: face.headers.clone() })
 }

@@ -22,6 +22,6 @@ pub async fn count_seal(
     directory: &(impl Directory + ?Sized),
     vault: &Vault,
 ) -> Result<Option<Worn>, NoSeal> {
-    let seals = directory.count_seal(vault.sealing_kid().as_str()).await?;
+    let seals = directory.count_seals(vault.sealing_kid().as_str(), 1).await?;
     Ok(vault.may_seal(seals)?)
 }

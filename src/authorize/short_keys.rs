@@ -24,7 +24,7 @@ use crate::upstream::Client;
 use crate::vault::{Plain, Vault};
 
 /// The field that a short-lived key's seal is bound to.
-const FIELD: &str = "short_key";
+pub(super) const FIELD: &str = "short_key";
 /// A claim lasts longer than a request for a key.
 const CLAIM: Duration = Duration::from_secs(30);
 /// As long as another's key is waited for, and how often is looked.

@@ -1,6 +1,7 @@
 //! A directory that lies with a live gateway: each verb travels to its operator
 //! listener, with a proof under the key ring.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,18 +13,20 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
 use crate::accounts::{
     AccountId, AccountState, AuditHead, AuditRow, ChargeRow, Closing, GatewayTokenRow, Health,
-    Membership, NewAccount, Origin, PlatformId, Points, PointsEntry, Policy, PoolId, Priority,
-    Purse, PurseState, Record, Resets, Seating, Team, TokenId, Tokens, Total, User, UserId,
+    KeptPage, KeptRow, Membership, NewAccount, Origin, PlatformId, Points, PointsEntry, Policy,
+    PoolId, Priority, Purse, PurseState, Record, Resets, Rewrap, Seating, Team, TokenId, Tokens,
+    Total, User, UserId,
 };
 use crate::store::{
-    Answer, AuditLog, Directory, Errand, Reply, StoreError, TeamVerb, Teams, Treasury, Verb,
-    errand_proof,
+    Answer, AuditLog, Directory, Errand, Reply, Sealings, StoreError, TeamVerb, Teams, Treasury,
+    Verb, errand_proof,
 };
 use crate::telemetry::clock;
 use crate::vault::{MacPurpose, Vault};
@@ -133,6 +136,14 @@ impl Directory for Beside {
         self.ask(Verb::RevokeToken { token }).await
     }
 
+    async fn change_token(&self, old: &GatewayTokenRow, new: GatewayTokenRow) -> Answer<bool> {
+        self.ask(Verb::ChangeToken { old: Box::new(old.clone()), new: Box::new(new) }).await
+    }
+
+    async fn token_uses(&self, user: UserId) -> Answer<BTreeMap<TokenId, Timestamp>> {
+        self.ask(Verb::TokenUses { user }).await
+    }
+
     async fn reserve_account_id(&self) -> Answer<AccountId> {
         self.ask(Verb::ReserveAccountId).await
     }
@@ -236,18 +247,6 @@ impl Directory for Beside {
         let platform = platform.clone();
         self.ask(Verb::Charges { pool, platform, after: after.map(Into::into), limit }).await
     }
-
-    async fn canaries(&self) -> Answer<Vec<String>> {
-        self.ask(Verb::Canaries).await
-    }
-
-    async fn add_canary(&self, canary: &str) -> Answer<()> {
-        self.ask(Verb::AddCanary { canary: canary.into() }).await
-    }
-
-    async fn count_seal(&self, kid: &str) -> Answer<u64> {
-        self.ask(Verb::CountSeal { kid: kid.into() }).await
-    }
 }
 
 #[async_trait]
@@ -272,6 +271,51 @@ impl Treasury for Beside {
         limit: usize,
     ) -> Answer<Vec<PointsEntry>> {
         self.ask(Verb::PointsLedger { user, before: before.map(Into::into), limit }).await
+    }
+}
+
+#[async_trait]
+impl Sealings for Beside {
+    async fn accounts_after(
+        &self,
+        after: Option<AccountId>,
+        limit: usize,
+        _: &Resets,
+    ) -> Answer<Vec<AccountState>> {
+        self.ask(Verb::AccountsAfter { after, limit }).await
+    }
+
+    async fn rewrap(&self, batch: Vec<Rewrap>) -> Answer<Vec<bool>> {
+        self.ask(Verb::Rewrap { batch }).await
+    }
+
+    async fn kept_bodies(&self, besides: Option<&str>, after: Option<&str>) -> Answer<KeptPage> {
+        let [besides, after] = [besides, after].map(|text| text.map(Into::into));
+        self.ask(Verb::KeptBodies { besides, after }).await
+    }
+
+    async fn reseal_bodies(&self, kid: &str, batch: Vec<KeptRow>) -> Answer<()> {
+        self.ask(Verb::ResealBodies { kid: kid.into(), batch }).await
+    }
+
+    async fn count_seals(&self, kid: &str, seals: u64) -> Answer<u64> {
+        self.ask(Verb::CountSeals { kid: kid.into(), seals }).await
+    }
+
+    async fn seals(&self) -> Answer<BTreeMap<String, u64>> {
+        self.ask(Verb::Seals).await
+    }
+
+    async fn canaries(&self) -> Answer<Vec<String>> {
+        self.ask(Verb::Canaries).await
+    }
+
+    async fn add_canary(&self, canary: &str) -> Answer<()> {
+        self.ask(Verb::AddCanary { canary: canary.into() }).await
+    }
+
+    async fn remove_canary(&self, canary: &str) -> Answer<()> {
+        self.ask(Verb::RemoveCanary { canary: canary.into() }).await
     }
 }
 

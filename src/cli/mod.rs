@@ -131,8 +131,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Pool(pool) => pool.run(&Desk::open(common)?).await,
         Command::Points(points) => points.run(&Desk::open(common)?).await,
         Command::Usage(usage) => usage.run(&Desk::open(common)?).await,
+        Command::Keys(keys) => keys.run(common).await,
         Command::Audit(audit) => audit.run(&Desk::open(common)?).await,
-        Command::Keys(keys) => keys.run(common),
         Command::CheckConfig(check) => check.run(common).await,
     }
 }

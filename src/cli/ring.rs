@@ -14,8 +14,23 @@ pub(super) async fn prove(
     vault: &Vault,
 ) -> Result<Option<String>, Failure> {
     let stored = directory.canaries().await?;
+    let missing = fits(&stored, vault)?;
+    for canary in vault.canaries().filter(|canary| !stored.contains(canary)) {
+        directory.add_canary(&canary).await?;
+    }
+    let names = missing.join(", ");
+    let locked = "is not in the ring: what it sealed stays locked until it is back";
+    let how = "(`tributary keys status` tells whether there is anything)";
+    Ok((!missing.is_empty()).then(|| format!("this store's key {names} {locked} {how}")))
+}
+
+/// Checks every canary of the store; answers the names of those that the ring has not.
+///
+/// # Errors
+/// [`Failure::WrongKeys`] when a key is another one of that name, or all are missing.
+pub(super) fn fits(stored: &[String], vault: &Vault) -> Result<Vec<String>, Failure> {
     let mut missing = Vec::new();
-    for canary in &stored {
+    for canary in stored {
         match vault.check_canary(canary) {
             Ok(()) => {}
             Err(OpenError::UnknownKid { kid }) => missing.push(kid.to_string()),
@@ -26,14 +41,10 @@ pub(super) async fn prove(
             }
         }
     }
-    let names = missing.join(", ");
     if !stored.is_empty() && missing.len() == stored.len() {
+        let names = missing.join(", ");
         let what = format!("no key of the ring belongs to this store, which was made with {names}");
         return Err(Failure::WrongKeys { what });
     }
-    for canary in vault.canaries().filter(|canary| !stored.contains(canary)) {
-        directory.add_canary(&canary).await?;
-    }
-    let locked = "is not in the ring: what it sealed stays locked until it is back";
-    Ok((!missing.is_empty()).then(|| format!("this store's key {names} {locked}")))
+    Ok(missing)
 }

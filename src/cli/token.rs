@@ -12,10 +12,10 @@ use super::{Desk, Failure, print};
 use crate::accounts::{
     Deed, Doer, GatewayTokenRow, PoolId, Scope, Spending, TokenGrant, TokenId, Tokens, User,
 };
-use crate::relay::token_mac_parts;
+use crate::relay::mint;
 use crate::store::{Directory, write_down};
 use crate::telemetry::clock;
-use crate::vault::{GatewayToken, MacPurpose, Vault};
+use crate::vault::{GatewayToken, Vault};
 
 /// What callers send as their API key.
 #[derive(Debug, Subcommand)]
@@ -168,22 +168,9 @@ pub(super) async fn create(
     grant: TokenGrant,
     name: String,
 ) -> Result<(GatewayToken, GatewayTokenRow), Failure> {
-    let token = GatewayToken::generate()?;
     // The log before the grant.
     write_down(directory, vault, deed(&grant, "token.create").with("name", &name)).await?;
-    let index = vault.token_index(&token).to_string();
-    let mac = vault.mac(MacPurpose::Row, &token_mac_parts(&index, &grant));
-    let row = GatewayTokenRow {
-        index,
-        grant,
-        mac,
-        name,
-        prefix: token.prefix().to_owned(),
-        last_four: token.last_four().to_owned(),
-        created_at: clock::now(),
-        revoked_at: None,
-        first_index: None,
-    };
+    let (token, row) = mint(vault, grant, name)?;
     directory.add_token(row.clone()).await?;
     Ok((token, row))
 }
@@ -208,15 +195,24 @@ impl List {
         let directory = desk.directory().await?;
         let mut tokens = Vec::new();
         for user in users(&*directory, self.user.as_deref()).await? {
+            let uses = directory.token_uses(user.id).await?;
             for row in directory.tokens_of(user.id).await? {
-                tokens.push((row, user.clone()));
+                let used_at = uses.get(&row.grant.id).copied();
+                tokens.push((row, user.clone(), used_at));
             }
         }
         if desk.json {
-            let facts: Vec<_> = tokens.iter().map(|(row, user)| facts(row, user)).collect();
+            let facts: Vec<_> = tokens
+                .iter()
+                .map(|(row, user, used_at)| {
+                    let mut facts = facts(row, user);
+                    facts["last_used_at"] = json!(used_at);
+                    facts
+                })
+                .collect();
             return print::json(&facts);
         }
-        let row = |(row, user): (GatewayTokenRow, User)| {
+        let row = |(row, user, used_at): (GatewayTokenRow, User, Option<jiff::Timestamp>)| {
             [
                 row.grant.id.to_string(),
                 user.name,
@@ -225,10 +221,12 @@ impl List {
                 scopes(&row).join(" "),
                 limits(&row),
                 row.created_at.to_string(),
+                used_at.map_or_else(|| "never".to_owned(), |at| at.to_string()),
                 state(&row),
             ]
         };
-        let head = ["ID", "USER", "NAME", "TOKEN", "SCOPES", "LIMITS", "CREATED", "STATE"];
+        let head =
+            ["ID", "USER", "NAME", "TOKEN", "SCOPES", "LIMITS", "CREATED", "LAST USED", "STATE"];
         print::line(&table(head, tokens.into_iter().map(row).collect()))
     }
 }

@@ -11,6 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use jiff::Timestamp;
 
 use super::membership::{pools, proved};
+use super::uses::Uses;
 use crate::accounts::{
     AccountState, Doer, GatewayTokenRow, Membership, PoolId, Purse, Scope, Spending, TeamRole,
     TokenGrant, TokenId, Tokens, UserId,
@@ -150,6 +151,7 @@ pub struct Callers {
     vault: Arc<Vault>,
     keep_ms: i64,
     known: RwLock<HashMap<TokenIndex, Known>>,
+    uses: Uses,
 }
 
 struct Known {
@@ -160,7 +162,7 @@ struct Known {
 impl Callers {
     /// Nobody is known yet; a caller is kept for `keep_ms` milliseconds.
     pub fn new(store: Arc<dyn Store>, vault: Arc<Vault>, keep_ms: i64) -> Self {
-        Self { store, vault, keep_ms, known: RwLock::default() }
+        Self { store, vault, keep_ms, known: RwLock::default(), uses: Uses::default() }
     }
 
     /// The caller whose token this is; `None` for no or unknown, ended, revoked or
@@ -173,6 +175,7 @@ impl Callers {
             return Ok(Some(caller));
         }
         let Some(caller) = self.look_up(&token, now_ms).await? else { return Ok(None) };
+        self.uses.saw(&caller.grant);
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST_CALLERS {
             known.retain(|_, known| known.until_ms > now_ms);
@@ -182,6 +185,17 @@ impl Callers {
             known.insert(index, Known { caller: caller.clone(), until_ms });
         }
         Ok(Some(caller))
+    }
+
+    /// Looks a token up anew when it comes next: it was changed or revoked here.
+    pub fn forget(&self, token: TokenId) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, known| known.caller.token() != token);
+    }
+
+    /// Which tokens were used.
+    pub(super) fn uses(&self) -> &Uses {
+        &self.uses
     }
 
     fn known(&self, index: &TokenIndex, now_ms: i64) -> Option<Arc<Caller>> {

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
-use crate::accounts::{Membership, PoolId, TeamRole, TokenGrant, UserId};
-use crate::vault::{MacParts, MacPurpose, OpenError, Vault};
+use crate::accounts::{Membership, PoolId, Seating, TeamRole, TokenGrant, UserId};
+use crate::store::{Answer, Directory};
+use crate::vault::{MacParts, MacPurpose, OpenError, Vault, proof_kid};
 
 /// A membership with its proof.
 pub fn membership(
@@ -33,6 +34,29 @@ fn parts(membership: &Membership) -> MacParts {
         .number(user.0)
         .text(role.name())
         .text(&joined_at.to_string())
+}
+
+/// Proves anew, under the primary, what other keys of the ring have proved; answers how many
+/// memberships that was. One that carries no MAC of ours stays as it is.
+///
+/// # Errors
+/// What the store refuses; what was proved until then stays so.
+pub async fn prove_anew(directory: &dyn Directory, vault: &Vault) -> Answer<u64> {
+    let primary = vault.sealing_kid();
+    let mut done = 0;
+    for team in directory.teams().await? {
+        for old in directory.members_of(team.id).await? {
+            let is_due = proof_kid(&old.mac).is_some_and(|kid| kid != primary);
+            if !is_due || check_membership(vault, &old).is_err() {
+                continue;
+            }
+            let anew = membership(vault, old.pool, old.user, old.role, old.joined_at);
+            // Somebody who changes it meanwhile proves it under the primary, too.
+            let seated = directory.seat(Some(&old), anew).await?;
+            done += u64::from(seated == Seating::Done);
+        }
+    }
+    Ok(done)
 }
 
 /// Those of some rows that are a user's memberships indeed.

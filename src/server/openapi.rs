@@ -4,16 +4,21 @@
 //! A handler without its row in [`described`] does not compile. OpenAPI 3.1's schemas are
 //! JSON Schema 2020-12, which is what the types say of themselves.
 
-use std::sync::LazyLock;
+mod document;
+mod shapes;
 
-use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::routes::{CallerHandler, Handler, OpenHandler, ROUTES, Role, Route};
+pub(super) use document::document;
+#[cfg(test)]
+pub(super) use document::generator;
+use shapes::{chat, completion, model, models};
+
+use super::routes::{CallerHandler, Handler, OpenHandler};
 use crate::api::schema::{
-    AccountView, AuditView, AuthorizeAsk, BindAsk, ChangeAsk, CheckView, Me, NoticeView, Page,
-    PlatformView, PointsView, RecordView, UsageView,
+    AccountView, AuditView, AuthorizeAsk, BindAsk, ChangeAsk, CheckView, GatewayTokenView, Me,
+    MintedView, NoticeView, Page, PlatformView, PointsView, RecordView, TokenAsk, UsageView,
 };
 
 /// What a route's row in the document says, beside its path and its role.
@@ -199,6 +204,21 @@ pub(super) fn described(handler: Handler, types: &mut SchemaGenerator) -> Option
         To::ReauthorizeAccount => {
             row("Binds the same account anew by a login: none is offered here", 400, refusal())
         }
+        To::ListTokens => {
+            row("The caller's gateway tokens", 200, of.one::<Page<GatewayTokenView>>())
+        }
+        To::CreateToken => Described {
+            body: of.one::<TokenAsk>(),
+            refuses: &[400, 403, 409, 413, 500],
+            ..row("Makes a gateway token, shown once", 201, of.one::<MintedView>())
+        },
+        To::ShowToken => row("One gateway token", 200, of.one::<GatewayTokenView>()),
+        To::ChangeToken => Described {
+            body: of.one::<TokenAsk>(),
+            refuses: &[400, 403, 409, 413],
+            ..row("Renames a gateway token, or tightens it", 200, of.one::<GatewayTokenView>())
+        },
+        To::RevokeToken => row("Revokes a gateway token", 204, None),
         To::ShowSession => row("A login's state: there is none", 404, refusal()),
         To::EndSession => row("Gives a login up: there is none", 404, refusal()),
     })
@@ -215,227 +235,4 @@ impl Types<'_> {
 
 fn refusal() -> Option<Value> {
     Some(json!({"$ref": "#/components/schemas/Error"}))
-}
-
-fn chat(required: &[&str]) -> Value {
-    json!({
-        "type": "object",
-        "required": required,
-        "properties": {
-            "model": {"type": "string"},
-            "messages": {"type": "array", "minItems": 1, "items": {"type": "object"}},
-            "stream": {"type": "boolean"},
-            "account_id": {"type": "integer", "description": "This account or none; the header `X-Account-Id` says the same"},
-        },
-    })
-}
-
-fn completion() -> Value {
-    json!({
-        "type": "object",
-        "required": ["id", "object", "created", "model", "choices"],
-        "properties": {"object": {"const": "chat.completion"}, "choices": {"type": "array"}},
-    })
-}
-
-fn model() -> Value {
-    json!({
-        "type": "object",
-        "required": ["id", "object", "created", "owned_by"],
-        "properties": {
-            "id": {"type": "string"},
-            "object": {"const": "model"},
-            "created": {"type": "integer"},
-            "owned_by": {"type": "string", "description": "A platform, or `OAuth accounts`"},
-            "name": {"type": "string", "description": "For display, of an account's models"},
-            "context_length": {"type": "integer"},
-            "max_output_tokens": {"type": "integer"},
-        },
-    })
-}
-
-fn models() -> Value {
-    json!({
-        "type": "object",
-        "required": ["object", "data"],
-        "properties": {"object": {"const": "list"}, "data": {"type": "array", "items": model()}},
-    })
-}
-
-fn error() -> Value {
-    json!({
-        "type": "object",
-        "required": ["error"],
-        "properties": {"error": {
-            "type": "object",
-            "required": ["message", "type", "param", "code"],
-            "properties": {
-                "message": {"type": "string"},
-                "type": {"type": "string"},
-                "param": {"type": ["string", "null"]},
-                "code": {"type": ["string", "null"]},
-            },
-        }},
-    })
-}
-
-/// The document, as text.
-pub(super) fn document() -> &'static str {
-    static DOCUMENT: LazyLock<String> = LazyLock::new(|| written().to_string());
-    &DOCUMENT
-}
-
-/// A generator whose named schemas lie where OpenAPI has them.
-pub(super) fn generator() -> SchemaGenerator {
-    let settings = SchemaSettings::draft2020_12();
-    settings.with(|settings| settings.definitions_path = "/components/schemas".into()).into()
-}
-
-fn written() -> Value {
-    let mut types = generator();
-    let mut paths = Map::new();
-    for route in ROUTES {
-        let Some(row) = described(route.handler, &mut types) else { continue };
-        let path = route.path.replace("{*", "{");
-        let item = paths.entry(path).or_insert_with(|| json!({}));
-        item[route.method.as_str().to_lowercase()] = operation(route, &row);
-    }
-    let mut schemas = types.take_definitions(true);
-    schemas.insert("Error".into(), error());
-    let bearer = json!({"type": "http", "scheme": "bearer", "description": "A gateway token"});
-    let header = json!({"type": "apiKey", "in": "header", "name": "x-api-key"});
-    json!({
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Tributary",
-            "version": env!("CARGO_PKG_VERSION"),
-            "description": "One OpenAI endpoint over the AI accounts that you already have.",
-            "license": {"name": "MIT", "identifier": "MIT"},
-        },
-        "paths": paths,
-        "components": {
-            "schemas": schemas,
-            "securitySchemes": {"token": bearer, "key": header},
-        },
-    })
-}
-
-fn operation(route: &Route, row: &Described) -> Value {
-    let name = format!("{:?}", route.handler);
-    let name = name.trim_end_matches(')').rsplit(['(', ' ']).next().unwrap_or_default().to_owned();
-    let mut operation = json!({
-        "operationId": name,
-        "summary": row.does,
-        "responses": responses(route, row),
-    });
-    let parameters = parameters(route, row);
-    if !parameters.is_empty() {
-        operation["parameters"] = parameters.into();
-    }
-    if let Some(schema) = &row.body {
-        let content = json!({"application/json": {"schema": schema}});
-        operation["requestBody"] = json!({"required": true, "content": content});
-    }
-    if route.role() != Role::Anyone {
-        operation["security"] = json!([{"token": []}, {"key": []}]);
-    }
-    if let Role::Scoped(scope) = route.role() {
-        operation["x-scope"] = json!(scope);
-    }
-    operation
-}
-
-fn parameters(route: &Route, row: &Described) -> Vec<Value> {
-    let name = route.path.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
-    let in_path = name.map(|(name, _)| {
-        let is_account = route.path.contains("/accounts/");
-        let schema = match is_account {
-            true => json!({"type": "integer", "format": "int64", "minimum": 1}),
-            false => text(),
-        };
-        json!({"name": name.trim_start_matches('*'), "in": "path", "required": true,
-            "schema": schema})
-    });
-    let query = row.query.iter().map(|(name, about, schema)| {
-        json!({"name": name, "in": "query", "description": about, "schema": schema()})
-    });
-    in_path.into_iter().chain(query).collect()
-}
-
-fn responses(route: &Route, row: &Described) -> Map<String, Value> {
-    let mut statuses = row.refuses.to_vec();
-    if route.role() != Role::Anyone {
-        statuses.extend([401, 503]);
-    }
-    if let Role::Scoped(_) = route.role() {
-        statuses.push(403);
-    }
-    if route.path.contains("{id}") {
-        statuses.push(404);
-    }
-    // A header with an underscore in its name, a body that does not come.
-    if route.path.starts_with("/api/") {
-        statuses.push(400);
-    }
-    if row.body.is_some() {
-        statuses.extend([400, 408, 413]);
-    }
-    let (status, schema) = &row.answer;
-    statuses.retain(|refused| refused != status);
-    statuses.sort_unstable();
-    statuses.dedup();
-    let mut responses = Map::new();
-    let mut answer = json!({"description": if *status < 300 { "Done" } else { "Refused" }});
-    if let Some(schema) = schema {
-        answer["content"] = json!({"application/json": {"schema": schema}});
-        for kind in row.also {
-            answer["content"][*kind] = json!({"schema": text()});
-        }
-    }
-    responses.insert(status.to_string(), answer);
-    for status in statuses {
-        let content = json!({"application/json": {"schema": refusal()}});
-        responses.insert(status.to_string(), json!({"description": "Refused", "content": content}));
-    }
-    responses
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_route_of_callers_is_in_the_document_and_every_name_is_found() {
-        let document = written();
-        let mut names = Vec::new();
-        for route in ROUTES {
-            let path = route.path.replace("{*", "{");
-            let method = route.method.as_str().to_lowercase();
-            let operation = &document["paths"][path][method];
-            assert_eq!(operation.is_object(), route.role() != Role::Operator, "{}", route.path);
-            names.extend(operation["operationId"].as_str().map(str::to_owned));
-        }
-        let before = names.len();
-        names.sort();
-        names.dedup();
-        assert_eq!(names.len(), before);
-        let text = document.to_string();
-        let mut references = 0;
-        for (at, begin) in text.match_indices("\"#/") {
-            let pointer = &text[at + begin.len() - 1..];
-            let pointer = &pointer[..pointer.find('"').unwrap()];
-            assert!(document.pointer(pointer).is_some(), "{pointer}");
-            references += 1;
-        }
-        assert!(references > 50);
-    }
-
-    #[test]
-    fn an_account_has_the_fields_that_it_is_known_by() {
-        let document = written();
-        let account = &document["components"]["schemas"]["AccountView"]["properties"];
-        for field in ["id", "account_name", "status", "quota_used", "quota_total", "expires_at"] {
-            assert!(account[field].is_object(), "{field} in {account}");
-        }
-    }
 }

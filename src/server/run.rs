@@ -103,10 +103,11 @@ pub fn start(
         let shut = shut_office.clone();
         office.spawn(async move { shut.run_until_cancelled_owned(task).await });
     };
-    let Parts { store, zones, metrics, books, .. } = parts.clone();
+    let Parts { store, zones, metrics, books, callers, .. } = parts.clone();
     office.spawn(keeper.keep(store.clone(), zones.clone(), metrics.clone()));
     let sweep = relay::sweep(store.clone(), zones.clone(), metrics.clone());
     until_shut(Box::pin(sweep) as Task);
+    until_shut(Box::pin(relay::note_uses(callers, store.clone(), metrics.clone())));
     let watch = relay::watch(books.clone(), store.clone(), zones, metrics.clone(), Vec::new());
     until_shut(Box::pin(watch));
     until_shut(Box::pin(relay::renew(books, store, metrics)));

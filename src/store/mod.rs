@@ -2,8 +2,9 @@
 //!
 //! [`Directory`] is what people change: users, tokens, accounts, records.
 //! [`Ledger`] is what requests move: leases, settlements, health. [`Treasury`] and
-//! [`Purses`] are their parts for points, budgets and rates; [`Teams`] and [`AuditLog`] are the
-//! directory's for pools that are shared, and for who did what. A command that runs
+//! [`Purses`] are their parts for points, budgets and rates; [`Sealings`], [`Teams`] and
+//! [`AuditLog`] are the directory's for the key ring, for pools that are shared, and for who
+//! did what. A command that runs
 //! beside a gateway has a directory alone, carried to that gateway.
 
 mod audit;
@@ -13,11 +14,13 @@ mod open;
 mod purses;
 mod rate;
 pub mod redis;
+mod sealings;
 mod settings;
 pub mod sqlite;
 mod teams;
 mod verb;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +31,7 @@ use jiff::civil::Date;
 use crate::accounts::{
     Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Grant, Harm, Health, LeaseAsk,
     LeaseId, LeaseKey, NewAccount, Origin, PlatformId, Policy, PoolId, Priority, Record, Refusal,
-    Resets, Rest, Settlement, ShortKey, TokenId, Tokens, Told, Total, User, UserId,
+    Resets, Rest, Settlement, ShortKey, TokenId, TokenUse, Tokens, Told, Total, User, UserId,
 };
 
 pub use audit::{AuditLog, Chain, ChainFault, check_chain, write_down};
@@ -36,6 +39,7 @@ pub use error::StoreError;
 pub use notices::{NoticeBoard, Reading};
 pub use open::{holder, holds_password, open};
 pub use purses::{Purses, Treasury};
+pub use sealings::Sealings;
 pub use settings::{Clock, Keep, Settings};
 pub use teams::{TeamVerb, Teams};
 pub use verb::{Errand, PROOF_LIFE_MS, Reply, Verb, errand_proof};
@@ -45,7 +49,7 @@ pub type Answer<T> = Result<T, StoreError>;
 
 /// Users, tokens, accounts and records.
 #[async_trait]
-pub trait Directory: Treasury + Teams + AuditLog {
+pub trait Directory: Treasury + Sealings + Teams + AuditLog {
     /// Adds a user with a personal pool. `StoreError::Taken` when the name is.
     async fn add_user(&self, name: &str) -> Answer<User>;
     /// Finds a user by name.
@@ -61,6 +65,12 @@ pub trait Directory: Treasury + Teams + AuditLog {
     async fn tokens_of(&self, user: UserId) -> Answer<Vec<GatewayTokenRow>>;
     /// Revokes a token at once; `false` when there is no such token.
     async fn revoke_token(&self, token: TokenId) -> Answer<bool>;
+    /// Gives a token another grant, MAC or name under its index; `false` when `old` is no
+    /// longer its row, or is revoked. What the token has under older keys of the ring finds
+    /// nothing from then on.
+    async fn change_token(&self, old: &GatewayTokenRow, new: GatewayTokenRow) -> Answer<bool>;
+    /// When each of a user's tokens was last used, to the minute; those never used are missing.
+    async fn token_uses(&self, user: UserId) -> Answer<BTreeMap<TokenId, Timestamp>>;
 
     /// An account id that nobody else gets; the seal is bound to it.
     async fn reserve_account_id(&self) -> Answer<AccountId>;
@@ -138,15 +148,6 @@ pub trait Directory: Treasury + Teams + AuditLog {
         after: Option<&str>,
         limit: usize,
     ) -> Answer<Vec<ChargeRow>>;
-
-    /// The canary records of the key ring.
-    async fn canaries(&self) -> Answer<Vec<String>>;
-    /// Adds a canary record.
-    async fn add_canary(&self, canary: &str) -> Answer<()>;
-
-    /// Counts a seal that a key of the ring is about to make; answers which one it is, from
-    /// 1. Never too few: an answer that got lost has counted.
-    async fn count_seal(&self, kid: &str) -> Answer<u64>;
 }
 
 /// Leases and what they come to.
@@ -158,6 +159,8 @@ pub trait Ledger: Purses + NoticeBoard {
     /// is no longer its row, or is revoked. The index of `old` finds nothing from then on, or
     /// the old row, which is revoked with the token: on Redis a gateway may have that key alone.
     async fn reindex_token(&self, old: &GatewayTokenRow, new: GatewayTokenRow) -> Answer<bool>;
+    /// Notes uses of tokens; an earlier one changes nothing.
+    async fn note_uses(&self, uses: Vec<TokenUse>) -> Answer<()>;
     /// An account's fixed part; may be up to 5 s old.
     async fn account(&self, id: AccountId) -> Answer<Option<Arc<Account>>>;
 

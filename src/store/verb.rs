@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::{Answer, Directory, StoreError, TeamVerb};
 use crate::accounts::{
-    AccountId, AuditRow, GatewayTokenRow, Health, NewAccount, Origin, PlatformId, Points, Policy,
-    PoolId, Priority, Purse, Resets, TokenId, Tokens, UserId,
+    AccountId, AuditRow, GatewayTokenRow, Health, KeptRow, NewAccount, Origin, PlatformId, Points,
+    Policy, PoolId, Priority, Purse, Resets, Rewrap, TokenId, Tokens, UserId,
 };
 use crate::vault::MacParts;
 
@@ -24,6 +24,8 @@ pub enum Verb {
     AddToken { row: Box<GatewayTokenRow> },
     TokensOf { user: UserId },
     RevokeToken { token: TokenId },
+    ChangeToken { old: Box<GatewayTokenRow>, new: Box<GatewayTokenRow> },
+    TokenUses { user: UserId },
     ReserveAccountId,
     AddAccount { account: Box<NewAccount> },
     AccountsIn { pools: Vec<PoolId> },
@@ -40,9 +42,15 @@ pub enum Verb {
     RecordsOn { user: UserId, account: AccountId, before: Option<String>, limit: usize },
     TotalsOf { user: UserId, first: Date, last: Date },
     RemoveAccount { account: AccountId },
+    AccountsAfter { after: Option<AccountId>, limit: usize },
+    Rewrap { batch: Vec<Rewrap> },
+    KeptBodies { besides: Option<String>, after: Option<String> },
+    ResealBodies { kid: String, batch: Vec<KeptRow> },
+    CountSeals { kid: String, seals: u64 },
+    Seals,
     Canaries,
     AddCanary { canary: String },
-    CountSeal { kid: String },
+    RemoveCanary { canary: String },
     GrantPoints { user: UserId, points: Points, note: String },
     Purse { purse: Purse },
     PointsLedger { user: UserId, before: Option<String>, limit: usize },
@@ -101,6 +109,8 @@ impl Verb {
             Self::AddToken { row } => to_json(directory.add_token(*row).await?),
             Self::TokensOf { user } => to_json(directory.tokens_of(user).await?),
             Self::RevokeToken { token } => to_json(directory.revoke_token(token).await?),
+            Self::ChangeToken { old, new } => to_json(directory.change_token(&old, *new).await?),
+            Self::TokenUses { user } => to_json(directory.token_uses(user).await?),
             Self::ReserveAccountId => to_json(directory.reserve_account_id().await?),
             Self::AddAccount { account } => to_json(directory.add_account(*account).await?),
             Self::AccountsIn { pools } => to_json(directory.accounts_in(&pools, resets).await?),
@@ -141,7 +151,19 @@ impl Verb {
             }
             Self::Canaries => to_json(directory.canaries().await?),
             Self::AddCanary { canary } => to_json(directory.add_canary(&canary).await?),
-            Self::CountSeal { kid } => to_json(directory.count_seal(&kid).await?),
+            Self::RemoveCanary { canary } => to_json(directory.remove_canary(&canary).await?),
+            Self::AccountsAfter { after, limit } => {
+                to_json(directory.accounts_after(after, limit, resets).await?)
+            }
+            Self::Rewrap { batch } => to_json(directory.rewrap(batch).await?),
+            Self::KeptBodies { besides, after } => {
+                to_json(directory.kept_bodies(besides.as_deref(), after.as_deref()).await?)
+            }
+            Self::ResealBodies { kid, batch } => {
+                to_json(directory.reseal_bodies(&kid, batch).await?)
+            }
+            Self::CountSeals { kid, seals } => to_json(directory.count_seals(&kid, seals).await?),
+            Self::Seals => to_json(directory.seals().await?),
             Self::GrantPoints { user, points, note } => {
                 to_json(directory.grant_points(user, points, &note).await?)
             }

@@ -17,6 +17,7 @@
 //! | `ring`, `kid` | the operator's keys and their names |
 //! | `subkeys` | one derived key for each purpose |
 //! | `place`, `sealed`, `credential` | where a secret lies, how it is written, sealing and opening |
+//! | `reseal` | what an old key sealed, put under the primary |
 //! | `words` | what a call said and was answered, sealed to its record |
 //! | `mac`, `canary` | proofs over rows; the proof that a ring fits a store |
 //! | `token`, `token_index` | what callers send, and what finds it |
@@ -36,6 +37,7 @@ mod mac;
 mod mask;
 mod place;
 mod plain;
+mod reseal;
 mod ring;
 mod sealed;
 mod subkeys;
@@ -55,6 +57,7 @@ pub use mac::{MacParts, MacPurpose};
 pub use mask::mask;
 pub use place::Place;
 pub use plain::Plain;
+pub use reseal::{ResealError, proof_kid, sealed_kid};
 pub use ring::KeyRing;
 pub use token::GatewayToken;
 pub use token_index::TokenIndex;

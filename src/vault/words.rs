@@ -1,7 +1,8 @@
 //! Sealing what a call said and what it was answered, where its token keeps that.
 //!
 //! Each record has a key of its own, derived from the ring's key by the record's id, so
-//! that no key seals more than twice and none has to be counted.
+//! that no key seals more than twice (a rotation that is begun again: some times more) and none
+//! has to be counted.
 
 use aes_gcm::Aes256Gcm;
 use hkdf::Hkdf;
@@ -40,8 +41,8 @@ impl Vault {
     /// Opens a call's words in their record.
     ///
     /// # Errors
-    /// [`OpenError::UnknownKid`] once their key has left the ring: records are not sealed
-    /// anew. [`OpenError::Tampered`] and [`OpenError::Malformed`] as for a credential.
+    /// [`OpenError::UnknownKid`] once their key has left the ring. [`OpenError::Tampered`] and
+    /// [`OpenError::Malformed`] as for a credential.
     pub fn open_words(
         &self,
         user: i64,

@@ -5,6 +5,7 @@
 
 mod audit;
 mod check;
+mod keys;
 mod points;
 mod policies;
 mod refusals;

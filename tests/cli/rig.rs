@@ -136,11 +136,13 @@ impl Running {
 
     /// Its first line on standard output.
     pub fn first_line(&mut self) -> String {
-        use std::io::{BufRead, BufReader};
-        let out = self.0.as_mut().unwrap().stdout.take().unwrap();
-        let mut line = String::new();
-        BufReader::new(out).read_line(&mut line).unwrap();
-        line
+        first(self.0.as_mut().unwrap().stdout.take().unwrap())
+    }
+
+    /// Its first line on standard error.
+    #[allow(dead_code, reason = "the end-to-end tests use it")]
+    pub fn first_told(&mut self) -> String {
+        first(self.0.as_mut().unwrap().stderr.take().unwrap())
     }
 }
 
@@ -151,4 +153,11 @@ impl Drop for Running {
             child.wait().unwrap();
         }
     }
+}
+
+fn first(stream: impl std::io::Read) -> String {
+    use std::io::{BufRead, BufReader};
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).unwrap();
+    line
 }

@@ -16,7 +16,7 @@ pub fn all_scopes() -> Grants {
 
 /// The surface as one token has it.
 pub struct Surface<'r> {
-    rig: &'r Rig,
+    pub rig: &'r Rig,
     pub token: String,
 }
 
@@ -305,7 +305,8 @@ both! {
         }
         let me = limited.get("/api/v1/me").await;
         assert_eq!(me["limits"], json!({"models": ["qwen-plus"], "platforms": [],
-            "requests_per_minute": 60, "tokens_per_day": 100_000}));
+            "pools": [rig.user.pool], "requests_per_minute": 60, "tokens_per_day": 100_000,
+            "keep_bodies": false}));
         assert_eq!(me["points"]["spending"], "never");
         assert_eq!(me["token"]["scopes"], json!(["chat", "accounts:read", "accounts:write"]));
         assert_eq!(free.get("/api/v1/me").await["day"]["left"], Value::Null);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method, Request};
 use serde_json::{Value, json};
-use tributary::accounts::{AccountId, Scope, TokenGrant};
+use tributary::accounts::{AccountId, Scope, TokenGrant, TokenId, User};
 use tributary::server::{ROUTES, Role};
 
 use crate::accounts::all_scopes;
@@ -18,35 +18,35 @@ const ACCOUNTS: &str = "/api/v1/oauth/accounts";
 struct Row {
     method: Method,
     path: &'static str,
-    body: fn(AccountId) -> Value,
+    body: fn(i64) -> Value,
     own: u16,
-    /// To somebody who may as much, about an account of somebody else's.
+    /// To somebody who may as much, about an account or a token of somebody else's.
     foreign: u16,
 }
 
 const fn row(
     method: Method,
     path: &'static str,
-    body: fn(AccountId) -> Value,
+    body: fn(i64) -> Value,
     own: u16,
     foreign: u16,
 ) -> Row {
     Row { method, path, body, own, foreign }
 }
 
-fn none(_: AccountId) -> Value {
+fn none(_: i64) -> Value {
     Value::Null
 }
 
-fn chat(_: AccountId) -> Value {
+fn chat(_: i64) -> Value {
     ask("qwen-plus", "hello")
 }
 
-fn pinned(id: AccountId) -> Value {
+fn pinned(id: i64) -> Value {
     json!({"account_id": id, "messages": [{"role": "user", "content": "hello"}]})
 }
 
-fn binding(id: AccountId) -> Value {
+fn binding(id: i64) -> Value {
     json!({"platform": "qwen", "account_name": format!("beside {id}"), "key": KEYS[1].1[0]})
 }
 
@@ -61,6 +61,11 @@ fn rows() -> Vec<Row> {
         row(Method::GET, "/api/v1/me", none, 200, 200),
         row(Method::GET, "/api/v1/usage", none, 200, 200),
         row(Method::GET, "/api/v1/points", none, 200, 200),
+        row(Method::GET, "/api/v1/tokens", none, 200, 200),
+        row(Method::POST, "/api/v1/tokens", |_| json!({"name": "n"}), 201, 201),
+        row(Method::GET, "/api/v1/tokens/{id}", none, 200, 404),
+        row(Method::PATCH, "/api/v1/tokens/{id}", |_| json!({"name": "other"}), 200, 404),
+        row(Method::DELETE, "/api/v1/tokens/{id}", none, 204, 404),
         row(Method::GET, "/api/v1/audit", none, 200, 200),
         row(Method::GET, "/api/v1/notices", none, 200, 200),
         row(Method::POST, "/api/v1/notices/{notice}/read", none, 404, 404),
@@ -100,8 +105,8 @@ fn kinds() -> Vec<Vec<Scope>> {
 }
 
 impl Row {
-    /// The row's call about an account.
-    async fn call(&self, rig: &Rig, id: AccountId, token: Option<&str>) -> Answer {
+    /// The row's call about an account, or whatever its ids are of.
+    async fn call(&self, rig: &Rig, id: i64, token: Option<&str>) -> Answer {
         let mut request = Request::builder().method(&self.method).uri(self.filled(id));
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
@@ -109,7 +114,12 @@ impl Row {
         rig.send(request, self.text(id)).await
     }
 
-    fn filled(&self, id: AccountId) -> String {
+    /// What its ids are of.
+    fn kind(&self) -> Kind {
+        if self.path.starts_with("/api/v1/tokens/") { Kind::Token } else { Kind::Account }
+    }
+
+    fn filled(&self, id: i64) -> String {
         let model = format!("account:{id}/qwen-plus");
         self.path
             .replace("{*id}", &model)
@@ -118,10 +128,43 @@ impl Row {
             .replace("{notice}", "1")
     }
 
-    fn text(&self, id: AccountId) -> String {
+    fn text(&self, id: i64) -> String {
         match (self.body)(id) {
             Value::Null => String::new(),
             body => body.to_string(),
+        }
+    }
+}
+
+/// What there are ids of.
+#[derive(Clone, Copy)]
+enum Kind {
+    Account,
+    Token,
+}
+
+impl Kind {
+    /// A new one of a user's.
+    async fn add(self, rig: &Rig, user: &User, name: &str) -> i64 {
+        match self {
+            Self::Account => rig.bind(user, "qwen", name, KEYS[1].1[0], 1_000_000).await.0,
+            Self::Token => rig.token(user, Grants::default()).await.0.0,
+        }
+    }
+
+    async fn remove(self, rig: &Rig, id: i64) {
+        let removed = match self {
+            Self::Account => rig.store.remove_account(AccountId(id)).await,
+            Self::Token => rig.store.revoke_token(TokenId(id)).await,
+        };
+        assert!(removed.unwrap());
+    }
+
+    /// What is answered where there is none.
+    fn missing(self) -> &'static str {
+        match self {
+            Self::Account => "404 invalid_request_error account_not_found param=account_id",
+            Self::Token => "404 invalid_request_error token_not_found param=token_id",
         }
     }
 }
@@ -154,24 +197,24 @@ both! {
                 }
             };
             // Each call has an account of its own: some calls take it away.
-            let mut account = async || {
+            let mut subject = async || {
                 number += 1;
-                rig.bind(&rig.user, "qwen", &format!("n{number}"), KEYS[1].1[0], 1_000_000).await
+                row.kind().add(&rig, &rig.user, &format!("n{number}")).await
             };
             if route.role() == Role::Operator {
                 for token in tokens.iter().map(|(_, token)| Some(token.as_str())).chain([None]) {
-                    let answer = row.call(&rig, AccountId(1), token).await;
+                    let answer = row.call(&rig, 1, token).await;
                     see("the callers' listener".into(), &answer, 404);
                 }
                 continue;
             }
             if route.role() == Role::Anyone {
                 for token in [None, Some("tb_unknown"), Some(&tokens[0].1)] {
-                    see("anyone".into(), &row.call(&rig, AccountId(1), token).await, row.own);
+                    see("anyone".into(), &row.call(&rig, 1, token).await, row.own);
                 }
                 continue;
             }
-            let id = account().await;
+            let id = subject().await;
             see("nobody".into(), &row.call(&rig, id, None).await, 401);
             for unknown in ["tb_unknown", "", "tb_0000000000000000000000000000000000000000000000"] {
                 see("an unknown token".into(), &row.call(&rig, id, Some(unknown)).await, 401);
@@ -181,11 +224,11 @@ both! {
                     Role::Scoped(scope) => scopes.contains(&scope),
                     _ => true,
                 };
-                let id = account().await;
+                let id = subject().await;
                 let status = if may { row.own } else { 403 };
                 see(format!("{scopes:?}"), &row.call(&rig, id, Some(token)).await, status);
             }
-            let id = account().await;
+            let id = subject().await;
             see("a stranger".into(), &row.call(&rig, id, Some(&strangers)).await, row.foreign);
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -197,10 +240,10 @@ both! {
         let at = rig.running.addresses.operator;
         for route in ROUTES {
             let row = row_of(&route.method, route.path);
-            let url = format!("http://{at}{}", row.filled(AccountId(1)));
+            let url = format!("http://{at}{}", row.filled(1));
             let request = Request::builder().method(&row.method).uri(url);
             let request = request.header("authorization", format!("Bearer {}", rig.token));
-            let answer = rig.send_to(request, row.text(AccountId(1))).await;
+            let answer = rig.send_to(request, row.text(1)).await;
             let status = if route.role() == Role::Operator { row.own } else { 404 };
             assert_eq!(answer.status, status, "{} {}: {answer:?}", row.method, row.path);
         }
@@ -224,30 +267,33 @@ both! {
         for route in ROUTES.iter().filter(|route| route.path.contains("{id}")) {
             let row = row_of(&route.method, route.path);
             let name = format!("{} {}", row.method, row.path);
-            let theirs = rig.bind(&stranger, "qwen", &name, KEYS[1].1[0], 1000).await;
-            let before = rig.accounts_of(&stranger, "qwen").await;
+            let theirs = row.kind().add(&rig, &stranger, &name).await;
+            let state = async || {
+                let tokens = rig.store.tokens_of(stranger.id).await.unwrap();
+                format!("{:?} {tokens:?}", rig.accounts_of(&stranger, "qwen").await)
+            };
+            let before = state().await;
             let foreign = row.call(&rig, theirs, Some(&token)).await;
-            let after = rig.accounts_of(&stranger, "qwen").await;
-            assert_eq!(format!("{before:?}"), format!("{after:?}"), "{name}");
-            assert_eq!(foreign.row(), "404 invalid_request_error account_not_found param=account_id");
-            rig.store.remove_account(theirs).await.unwrap();
+            assert_eq!(before, state().await, "{name}");
+            assert_eq!(foreign.row(), row.kind().missing());
+            row.kind().remove(&rig, theirs).await;
             let missing = row.call(&rig, theirs, Some(&token)).await;
             assert_eq!(told(&foreign), told(&missing), "{name}");
             for id in ["0", "-1", "007", "+7", "seven", "9223372036854775808", "1%2F2", "%00"] {
                 let path = row.path.replace("{id}", id);
                 let request = Request::builder().method(&row.method).uri(path);
                 let request = request.header("authorization", format!("Bearer {token}"));
-                let odd = rig.send(request, row.text(AccountId(1))).await;
+                let odd = rig.send(request, row.text(1)).await;
                 assert_eq!(told(&odd), told(&missing), "{name} with {id}");
             }
             checked += 1;
         }
-        assert!(checked >= 6);
+        assert!(checked >= 9);
         // A pin is no way around, in the body or the header.
-        let theirs = rig.bind(&stranger, "qwen", "last", KEYS[1].1[0], 1000).await;
+        let theirs = Kind::Account.add(&rig, &stranger, "last").await;
         let pin = row_of(&Method::POST, "/api/v1/oauth/chat/completions");
         let foreign = pin.call(&rig, theirs, Some(&token)).await;
-        rig.store.remove_account(theirs).await.unwrap();
+        Kind::Account.remove(&rig, theirs).await;
         assert_eq!(told(&foreign), told(&pin.call(&rig, theirs, Some(&token)).await));
         assert_eq!(foreign.status, 404);
     }
@@ -257,7 +303,7 @@ both! {
 both! {
     async fn t_mint(rig: Rig) {
         let (stranger, _) = rig.stranger().await;
-        let account = rig.account("qwen", 0).await.account.id;
+        let account = rig.account("qwen", 0).await.account.id.0;
         let chat_only = || Grants { scopes: vec![Scope::Chat], ..Grants::default() };
         let widen: [fn(&mut TokenGrant, &Rig); 5] = [
             |grant, _| grant.scopes.push(Scope::AccountsWrite),

@@ -228,7 +228,7 @@ contract! {
 
 contract! {
     async fn the_seals_of_each_key_are_counted_apart(rig: Rig) {
-        let counted = async |kid| rig.store.count_seal(kid).await.unwrap();
+        let counted = async |kid| rig.store.count_seals(kid, 1).await.unwrap();
         for seals in 1..=3 {
             assert_eq!(counted("k1").await, seals);
         }
@@ -242,11 +242,11 @@ contract! {
 #[tokio::test]
 async fn the_seals_of_a_key_outlive_the_process() {
     let mut rig = Rig::sqlite(Wish::default());
-    assert_eq!(rig.store.count_seal("k1").await.unwrap(), 1);
+    assert_eq!(rig.store.count_seals("k1", 1).await.unwrap(), 1);
     rig.crash();
-    assert_eq!(rig.store.count_seal("k1").await.unwrap(), 2);
+    assert_eq!(rig.store.count_seals("k1", 1).await.unwrap(), 2);
     let rig = Rig::reopened(rig);
-    assert_eq!(rig.store.count_seal("k1").await.unwrap(), 3);
+    assert_eq!(rig.store.count_seals("k1", 1).await.unwrap(), 3);
     // The ids that are counted beside them are as they were.
     assert_eq!(rig.store.reserve_account_id().await.unwrap().0, 1);
 }

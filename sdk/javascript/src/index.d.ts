@@ -21,6 +21,8 @@ export class OAuthClient {
   constructor(options?: ClientOptions);
   /** Accounts, and calls on one of them. */
   readonly oauth: OAuth;
+  /** The gateway's tokens. */
+  readonly tokens: Tokens;
   /** The gateway's OpenAI surface. */
   readonly openai: OpenAI;
 }
@@ -158,8 +160,10 @@ export interface Me {
   limits: {
     models: string[];
     platforms: string[];
+    pools: number[];
     requests_per_minute: number | null;
     tokens_per_day: number | null;
+    keep_bodies: boolean;
   };
   day: { used: number; held: number; left: number | null; resets_at: string | null };
   points: Balance;
@@ -167,6 +171,52 @@ export interface Me {
 
 export interface Points extends Page<{ at: string; kind: string; points: string; balance: string; note: string }> {
   points: Balance;
+}
+
+export type Scope = 'chat' | 'accounts:read' | 'accounts:write';
+
+/** What a caller sends as its API key, but for the secret. */
+export interface GatewayToken {
+  id: number;
+  name: string;
+  prefix: string;
+  last_four: string;
+  scopes: Scope[];
+  models: string[];
+  platforms: string[];
+  pools: number[] | null;
+  points: 'fallback' | 'never';
+  requests_per_minute: number | null;
+  tokens_per_day: number | null;
+  keep_bodies: boolean;
+  created_at: string;
+  expires_at: string | null;
+  last_used_at: string | null;
+}
+
+/** A token's name and limits; `null` is no limit. */
+export interface TokenWish {
+  name?: string;
+  scopes?: Scope[];
+  models?: string[];
+  platforms?: string[];
+  pools?: number[] | null;
+  points?: 'fallback' | 'never';
+  requestsPerMinute?: number | null;
+  tokensPerDay?: number | null;
+  keepBodies?: boolean;
+  expiresAt?: string | null;
+}
+
+/** What `client.tokens` does. Every failure is OpenAI's `APIError`. */
+export class Tokens {
+  list(): Promise<GatewayToken[]>;
+  get(tokenId: number): APIPromise<GatewayToken>;
+  /** What is left out is as of the client's own token; `token` is the secret, shown this once. */
+  create(wish?: TokenWish): APIPromise<GatewayToken & { token: string }>;
+  /** Renames a token, or tightens its limits. */
+  update(tokenId: number, change: TokenWish): APIPromise<GatewayToken>;
+  revoke(tokenId: number): Promise<void>;
 }
 
 /** What should be known of an account; which of the figures it has is by its `kind`. */

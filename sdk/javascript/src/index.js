@@ -13,7 +13,9 @@ export class OAuthClient {
     const given = baseURL ?? process.env.AI_CREATOR_BASE_URL ?? LOCAL;
     const origin = given.replace(/\/+$/, '').replace(/\/v1$/, '').replace(/\/api$/, '');
     this.openai = new OpenAI({ apiKey: key, baseURL: `${origin}/v1`, ...options });
-    this.oauth = new OAuth(this.openai.withOptions({ baseURL: `${origin}/api/v1` }));
+    const surface = this.openai.withOptions({ baseURL: `${origin}/api/v1` });
+    this.oauth = new OAuth(surface);
+    this.tokens = new Tokens(surface);
   }
 }
 
@@ -102,6 +104,49 @@ export class OAuth {
   points({ before, limit } = {}) {
     return this.#client.get('/points', { query: { before, limit } });
   }
+}
+
+export class Tokens {
+  #client;
+
+  /** @param {OpenAI} client */
+  constructor(client) {
+    this.#client = client;
+  }
+
+  async list() {
+    return (await this.#client.get('/tokens')).data;
+  }
+
+  get(tokenId) {
+    return this.#client.get(tokenPath(tokenId));
+  }
+
+  create(wish = {}) {
+    return this.#client.post('/tokens', { body: granted(wish) });
+  }
+
+  update(tokenId, change) {
+    return this.#client.patch(tokenPath(tokenId), { body: granted(change) });
+  }
+
+  async revoke(tokenId) {
+    await this.#client.delete(tokenPath(tokenId), { headers: { Accept: '*/*' } });
+  }
+}
+
+function granted({ expiresAt, requestsPerMinute, tokensPerDay, keepBodies, ...more }) {
+  return {
+    ...more,
+    expires_at: expiresAt,
+    requests_per_minute: requestsPerMinute,
+    tokens_per_day: tokensPerDay,
+    keep_bodies: keepBodies,
+  };
+}
+
+function tokenPath(tokenId) {
+  return `/tokens/${encodeURIComponent(tokenId)}`;
 }
 
 function path(accountId) {

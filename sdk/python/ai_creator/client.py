@@ -7,6 +7,7 @@ from openai import AsyncOpenAI, OpenAI, OpenAIError
 
 from .async_oauth import AsyncOAuth
 from .oauth import OAuth
+from .tokens import AsyncTokens, Tokens
 
 LOCAL = "http://127.0.0.1:8080"
 
@@ -31,13 +32,18 @@ class OAuthClient:
     oauth: OAuth
     """Accounts, and calls on one of them."""
 
+    tokens: Tokens
+    """The gateway's tokens."""
+
     openai: OpenAI
     """The gateway's OpenAI surface: ``chat.completions``, ``models``."""
 
     def __init__(self, api_key: str | None = None, *, base_url: str | None = None, **options: Any) -> None:
         key, origin = _settings(api_key, base_url)
         self.openai = OpenAI(api_key=key, base_url=f"{origin}/v1", **options)
-        self.oauth = OAuth(self.openai.with_options(base_url=f"{origin}/api/v1"))
+        surface = self.openai.with_options(base_url=f"{origin}/api/v1")
+        self.oauth = OAuth(surface)
+        self.tokens = Tokens(surface)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -54,12 +60,15 @@ class AsyncOAuthClient:
     """As :class:`OAuthClient`, to be awaited."""
 
     oauth: AsyncOAuth
+    tokens: AsyncTokens
     openai: AsyncOpenAI
 
     def __init__(self, api_key: str | None = None, *, base_url: str | None = None, **options: Any) -> None:
         key, origin = _settings(api_key, base_url)
         self.openai = AsyncOpenAI(api_key=key, base_url=f"{origin}/v1", **options)
-        self.oauth = AsyncOAuth(self.openai.with_options(base_url=f"{origin}/api/v1"))
+        surface = self.openai.with_options(base_url=f"{origin}/api/v1")
+        self.oauth = AsyncOAuth(surface)
+        self.tokens = AsyncTokens(surface)
 
     async def close(self) -> None:
         """Closes the connections."""

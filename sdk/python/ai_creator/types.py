@@ -157,11 +157,43 @@ class Token(BaseModel):
     expires_at: str | None = None
 
 
+class GatewayToken(BaseModel):
+    """What a caller sends as its API key, but for the secret."""
+
+    id: int
+    name: str
+    prefix: str
+    last_four: str
+    scopes: list[str]
+    models: list[str]
+    platforms: list[str]
+    pools: list[int] | None = None
+    points: str
+    requests_per_minute: int | None = None
+    tokens_per_day: int | None = None
+    keep_bodies: bool
+    created_at: str
+    expires_at: str | None = None
+    last_used_at: str | None = None
+
+
+class MintedToken(GatewayToken):
+    """A token that was made: ``token`` is its secret, shown this once."""
+
+    token: str
+
+
+class GatewayTokens(BaseModel):
+    data: list[GatewayToken]
+
+
 class Limits(BaseModel):
     models: list[str]
     platforms: list[str]
+    pools: list[int]
     requests_per_minute: int | None = None
     tokens_per_day: int | None = None
+    keep_bodies: bool
 
 
 class Day(BaseModel):

@@ -327,13 +327,18 @@ fn plain(base: &str) -> Result<Uri, String> {
 pub(super) fn join(base: &str, path: &str) -> Result<Uri, String> {
     let wrong = |error: url::ParseError| format!("`{base}` is no base URL: {error}");
     let base = Url::parse(&format!("{}/", base.trim_end_matches('/'))).map_err(wrong)?;
-    if !matches!(base.scheme(), "http" | "https" | "ws" | "wss") || !base.has_host() {
+    let speaks = |url: &Url| matches!(url.scheme(), "http" | "https" | "ws" | "wss");
+    if !speaks(&base) || !base.has_host() {
         return Err(format!("`{base}` is no address of a platform"));
     }
     if !base.username().is_empty() || base.password().is_some() || base.query().is_some() {
         return Err("a base URL has no user, password or query".to_owned());
     }
     let full = base.join(path.trim_start_matches('/')).map_err(|error| error.to_string())?;
+    // A path may be an address of its own.
+    if !speaks(&full) {
+        return Err(format!("`{full}` is no address of a platform"));
+    }
     full.as_str().parse().map_err(|_| format!("`{full}` is no address"))
 }
 

@@ -243,6 +243,18 @@ fn a_header_that_carries_a_secret_is_refused_without_it() {
 }
 
 #[test]
+fn a_models_own_address_speaks_what_platforms_speak() {
+    let of_path = |path: &str| {
+        load(&format!(
+            "[platforms.mine]\nbase_url = 'https://x.test/v1'\nmodels = [{{ name = 'm', path = '{path}' }}]"
+        ))
+    };
+    assert!(of_path("wss://y.test/v2/chat").is_ok() && of_path("../v2/chat").is_ok());
+    let refused = of_path("ftp://y.test/v2/chat").unwrap_err();
+    assert!(refused[0].to_string().contains("is no address of a platform"), "{}", refused[0]);
+}
+
+#[test]
 fn every_mistake_is_found_and_named() {
     let mistakes = load(
         "[platforms.qwen]

@@ -90,6 +90,14 @@ impl Directory for RedisStore {
         self.revoke_rows(token).await
     }
 
+    async fn change_token(&self, old: &GatewayTokenRow, new: GatewayTokenRow) -> Answer<bool> {
+        self.change_row(old, &new).await
+    }
+
+    async fn token_uses(&self, user: UserId) -> Answer<BTreeMap<TokenId, Timestamp>> {
+        self.uses_of(user).await
+    }
+
     async fn reserve_account_id(&self) -> Answer<AccountId> {
         self.count(keys::ACCOUNT_IDS).await.map(AccountId)
     }
@@ -231,20 +239,6 @@ impl Directory for RedisStore {
         limit: usize,
     ) -> Answer<Vec<ChargeRow>> {
         self.charge_rows(pool, platform, after, limit).await
-    }
-
-    async fn canaries(&self) -> Answer<Vec<String>> {
-        self.link.ask(&redis::cmd("ZRANGE").arg(keys::CANARIES).arg(0).arg(-1).take()).await
-    }
-
-    async fn add_canary(&self, canary: &str) -> Answer<()> {
-        let now = self.now().await?.as_millisecond();
-        let add = redis::cmd("ZADD").arg(keys::CANARIES).arg("NX").arg(now).arg(canary).take();
-        self.link.ask(&add).await
-    }
-
-    async fn count_seal(&self, kid: &str) -> Answer<u64> {
-        self.link.ask(&redis::cmd("HINCRBY").arg(keys::SEALS).arg(kid).arg(1).take()).await
     }
 }
 

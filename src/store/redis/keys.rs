@@ -220,6 +220,11 @@ pub(super) fn tokens_of(user: UserId) -> String {
     format!("{{u:{user}}}:tokens")
 }
 
+/// When a user's tokens were last used: id to milliseconds.
+pub(super) fn token_uses(user: UserId) -> String {
+    format!("{{u:{user}}}:token_uses")
+}
+
 /// A user's records: ids by time, records by id, ids by account and time, and what was said by
 /// the record's id.
 pub(super) fn records_of(user: UserId) -> [String; 4] {

@@ -12,7 +12,7 @@ use redis::Value;
 use crate::accounts::{
     Account, AccountId, Charge, ChargeKind, Conversation, EARLY_TRY, GatewayTokenRow, Grant, Harm,
     LeaseAsk, LeaseId, LeaseKey, Policy, PoolId, Record, Refusal, Resets, Rest, Settlement,
-    ShortKey, Told,
+    ShortKey, TokenUse, Told,
 };
 
 use super::super::{Answer, Ledger, StoreError};
@@ -33,6 +33,10 @@ impl Ledger for RedisStore {
 
     async fn reindex_token(&self, old: &GatewayTokenRow, new: GatewayTokenRow) -> Answer<bool> {
         self.add_row(old, &new).await
+    }
+
+    async fn note_uses(&self, uses: Vec<TokenUse>) -> Answer<()> {
+        all_of(join_all(uses.iter().map(|used| self.note_use(used))).await)
     }
 
     async fn account(&self, id: AccountId) -> Answer<Option<Arc<Account>>> {

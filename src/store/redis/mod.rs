@@ -27,6 +27,7 @@ mod renewal;
 mod replay;
 mod roster;
 mod scripts;
+mod sealings;
 mod teams;
 mod tokens;
 mod totals;

@@ -59,6 +59,8 @@ scripts! {
     records: "records.lua";
     add_user: "add_user.lua";
     reindex_token: "reindex_token.lua";
+    change_token: "change_token.lua";
+    use_token: "use_token.lua";
     audit_add: "audit_add.lua";
     audit_of: "audit_of.lua";
     forget_front: "forget_front.lua";
@@ -69,6 +71,7 @@ scripts! {
     notices_forget: "notices_forget.lua";
     claim: "claim.lua";
     swap_fixed: "swap_fixed.lua";
+    kept_bodies: "kept_bodies.lua";
     found_team: "found_team.lua";
     rename_team: "rename_team.lua";
     close_team: "close_team.lua";

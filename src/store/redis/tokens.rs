@@ -5,11 +5,11 @@
 //! neighbours, and revoking goes through all of them. A row is marked revoked before its
 //! neighbours are read, and gets a next one only while it is not: so none is missed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::accounts::{GatewayTokenRow, TokenId};
+use crate::accounts::{GatewayTokenRow, TokenId, TokenUse, UserId};
 
 use super::super::Answer;
 use super::{RedisStore, from_json, instant, keys, to_json};
@@ -89,10 +89,70 @@ impl RedisStore {
         let of_user = keys::tokens_of(new.grant.user);
         let of_user = redis::cmd("HSET").arg(of_user).arg(id.0).arg(&new.index).take();
         self.link.ask::<()>(&of_user).await?;
-        // Revoked meanwhile, before the new row was there to have its MAC ruined.
-        match self.token_row(&old.index).await?.and_then(|row| row.revoked_at) {
+        // Revoked or changed meanwhile, before the new row was there for that.
+        let revoked_at = match self.token_row(&old.index).await? {
+            Some(row) => row.revoked_at,
+            None => Some(self.now().await?),
+        };
+        match revoked_at {
             Some(at) => self.revoke_row(&new.index, at).await.map(|()| false),
             None => Ok(true),
         }
+    }
+
+    /// Puts another row in a token's place, and takes away those under older keys of the ring:
+    /// what they grant is granted no more. A gateway whose ring has such a key alone does not
+    /// know the token from then on; one that has both gives it a row there anew.
+    pub(super) async fn change_row(
+        &self,
+        old: &GatewayTokenRow,
+        new: &GatewayTokenRow,
+    ) -> Answer<bool> {
+        let key = keys::token(&old.index);
+        let before = redis::cmd("HGET").arg(&key).arg("row").take();
+        let before: Option<String> = self.link.ask(&before).await?;
+        let Some(before) = before else { return Ok(false) };
+        let is_it = from_json::<GatewayTokenRow>("token", &before)? == *old;
+        if !is_it || old.index != new.index || old.grant.id != new.grant.id {
+            return Ok(false);
+        }
+        let script = &self.scripts.change_token;
+        let mut call = script.call(&[&key]);
+        call.arg(before).arg(to_json("token", new)?);
+        if !script.run_once::<bool>(&self.link, &call).await? {
+            return Ok(false);
+        }
+        // The oldest first: what is left when this fails is still found from the new row.
+        let mut older = vec![new.index.clone()];
+        while let Some(last) = older.last() {
+            let before = redis::cmd("HGET").arg(keys::token(last)).arg("before").take();
+            match self.link.ask::<Option<String>>(&before).await? {
+                Some(before) if !older.contains(&before) => older.push(before),
+                _ => break,
+            }
+        }
+        for index in older.iter().skip(1).rev() {
+            self.link.ask::<()>(&redis::cmd("DEL").arg(keys::token(index)).take()).await?;
+        }
+        if older.len() > 1 {
+            let alone = redis::cmd("HDEL").arg(&key).arg("before").take();
+            self.link.ask::<()>(&alone).await?;
+        }
+        Ok(true)
+    }
+
+    pub(super) async fn note_use(&self, used: &TokenUse) -> Answer<()> {
+        let script = &self.scripts.use_token;
+        let mut call = script.call(&[keys::token_uses(used.user)]);
+        call.arg(used.token.0).arg(used.at.as_millisecond());
+        script.run(&self.link, &call).await
+    }
+
+    pub(super) async fn uses_of(&self, user: UserId) -> Answer<BTreeMap<TokenId, Timestamp>> {
+        let all = redis::cmd("HGETALL").arg(keys::token_uses(user)).take();
+        let all: BTreeMap<i64, i64> = self.link.ask(&all).await?;
+        let uses = all.into_iter().map(|(id, ms)| Ok(Some((TokenId(id), instant("token", ms)?))));
+        let uses: Vec<_> = uses.filter_map(Answer::transpose).collect::<Answer<_>>()?;
+        Ok(uses.into_iter().filter_map(|(id, at)| Some((id, at?))).collect())
     }
 }

@@ -1,6 +1,9 @@
 //! The directory's verbs on the books.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::accounts::{
@@ -44,6 +47,14 @@ impl Directory for SqliteStore {
 
     async fn revoke_token(&self, token: TokenId) -> Answer<bool> {
         self.desk.write(|books, now| books.revoke(token, now)).await
+    }
+
+    async fn change_token(&self, old: &GatewayTokenRow, new: GatewayTokenRow) -> Answer<bool> {
+        self.desk.write(|books, _| books.change_token(old, new)).await
+    }
+
+    async fn token_uses(&self, user: UserId) -> Answer<BTreeMap<TokenId, Timestamp>> {
+        self.desk.read(|books, _| books.people.uses_of(user))
     }
 
     async fn reserve_account_id(&self) -> Answer<AccountId> {
@@ -150,17 +161,5 @@ impl Directory for SqliteStore {
         let (platform, after) = (platform.clone(), after.map(str::to_owned));
         self.look(move |conn| history::charges(conn, pool, &platform, after.as_deref(), limit))
             .await
-    }
-
-    async fn canaries(&self) -> Answer<Vec<String>> {
-        self.desk.read(|books, _| books.people.canaries.clone())
-    }
-
-    async fn add_canary(&self, canary: &str) -> Answer<()> {
-        self.desk.write(|books, _| books.add_canary(canary)).await
-    }
-
-    async fn count_seal(&self, kid: &str) -> Answer<u64> {
-        self.desk.write(|books, _| books.count_seal(kid)).await
     }
 }

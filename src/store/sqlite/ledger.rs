@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::accounts::{
     Account, AccountId, GatewayTokenRow, Grant, Harm, LeaseAsk, LeaseId, LeaseKey, Policy, PoolId,
-    Record, Refusal, Resets, Rest, Settlement, ShortKey, Told, later,
+    Record, Refusal, Resets, Rest, Settlement, ShortKey, TokenUse, Told, later,
 };
 
 use super::super::{Answer, Ledger};
@@ -24,6 +24,10 @@ impl Ledger for SqliteStore {
 
     async fn reindex_token(&self, old: &GatewayTokenRow, new: GatewayTokenRow) -> Answer<bool> {
         self.desk.write(|books, _| books.reindex(old, new)).await
+    }
+
+    async fn note_uses(&self, uses: Vec<TokenUse>) -> Answer<()> {
+        self.desk.write(|books, _| books.note_uses(&uses)).await
     }
 
     async fn account(&self, id: AccountId) -> Answer<Option<Arc<Account>>> {

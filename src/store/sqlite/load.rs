@@ -65,6 +65,10 @@ fn people(conn: &Connection, books: &mut Books) -> Answer<()> {
         books.people.place_token(Arc::new(token));
         Ok(())
     })?;
+    each(conn, "SELECT token, at FROM token_uses", |row| {
+        books.people.place_use(TokenId(get(row, 0)?), rows::at("token", get(row, 1)?)?);
+        Ok(())
+    })?;
     each(conn, "SELECT canary FROM canaries ORDER BY seq", |row| {
         books.people.canaries.push(get(row, 0)?);
         Ok(())

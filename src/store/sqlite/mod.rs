@@ -21,6 +21,7 @@ mod purses;
 mod removal;
 mod retention;
 mod rows;
+mod sealings;
 mod statements;
 mod teams;
 mod totals;

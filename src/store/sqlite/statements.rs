@@ -15,6 +15,7 @@ use super::purses;
 use super::removal;
 use super::retention::Retention;
 use super::rows;
+use super::sealings;
 use super::teams;
 use super::totals::Sums;
 
@@ -259,9 +260,17 @@ impl<'conn> Statements<'conn> {
                 "UPDATE tokens SET lookup = ?, row = ? WHERE id = ?",
                 params![row.index, rows::to_json("token", &**row)?, row.grant.id.0],
             ),
+            Note::Used(token, at) => self.once(
+                "INSERT OR REPLACE INTO token_uses VALUES (?, ?)",
+                params![token.0, at.as_millisecond()],
+            ),
             Note::Canary(canary) => {
                 self.once("INSERT INTO canaries VALUES (NULL, ?)", params![canary])
             }
+            Note::NoCanary(canary) => {
+                self.once("DELETE FROM canaries WHERE canary = ?", params![canary])
+            }
+            Note::Resealed(kid, row) => sealings::reseal(self.conn, kid, row),
             Note::Seals(kid, seals) => self.once(
                 "INSERT OR REPLACE INTO counters VALUES (?, ?)",
                 params![format!("{}{kid}", rows::SEALS), Tokens(*seals).signed()],

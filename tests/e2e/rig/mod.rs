@@ -11,6 +11,7 @@ mod redis_server;
 mod redis_sets;
 mod skew;
 mod stub;
+mod town;
 
 use std::io;
 use std::net::SocketAddr;
@@ -46,6 +47,7 @@ pub use redis_server::{Memory, Server};
 pub use redis_sets::{Cluster, Process, Watched, cli, free_ports, info, until};
 pub use skew::Skew;
 pub use stub::{chunk, is_cut};
+pub use town::Town;
 
 pub const CHAT: &str = "/v1/chat/completions";
 

@@ -14,11 +14,11 @@ const messages = [{ role: "user", content: "你好" }];
 
 for (const store of stores) {
   describe(`clients on ${store}`, () => {
-    let demo, apiKey, oauth;
+    let demo, apiKey, oauth, tokens;
     before(async () => {
       demo = await startDemo(store);
       apiKey = await demo.tokenFor("chat,accounts:read,accounts:write");
-      oauth = new OAuthClient({ apiKey, baseURL: demo.baseURL, maxRetries: 0 }).oauth;
+      ({ oauth, tokens } = new OAuthClient({ apiKey, baseURL: demo.baseURL, maxRetries: 0 }));
     });
     after(() => demo.stop());
 
@@ -78,6 +78,26 @@ for (const store of stores) {
         assert.ok(error instanceof OpenAI.NotFoundError);
         return error.code === "account_not_found";
       });
+    });
+
+    test("a token from its making to its end", async () => {
+      const made = await tokens.create({ name: "ci", scopes: ["chat"], requestsPerMinute: 60 });
+      assert.deepEqual([made.name, made.scopes, made.requests_per_minute], ["ci", ["chat"], 60]);
+      const holder = new OAuthClient({ apiKey: made.token, baseURL: demo.baseURL, maxRetries: 0 });
+      assert.equal((await holder.oauth.me()).token.id, made.id);
+      const shown = await until(async () => {
+        const shown = await tokens.get(made.id);
+        return shown.last_used_at && shown;
+      }, "the last use");
+      assert.deepEqual((await tokens.list()).find(({ id }) => id === made.id), shown);
+      assert.equal((await tokens.update(made.id, { keepBodies: true })).keep_bodies, true);
+      await assert.rejects(async () => tokens.update(made.id, { requestsPerMinute: null }), {
+        constructor: OpenAI.PermissionDeniedError,
+        code: "stronger_token",
+        param: "requests_per_minute",
+      });
+      assert.equal(await tokens.revoke(made.id), undefined);
+      await assert.rejects(async () => holder.oauth.me(), { constructor: OpenAI.AuthenticationError });
     });
 
     test("notices and the audit log", async () => {

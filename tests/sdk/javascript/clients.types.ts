@@ -4,7 +4,7 @@ import { OAuthClient, type Account } from "ai-creator-sdk";
 import type { Stream } from "openai/core/streaming";
 import type { ChatCompletion, ChatCompletionChunk } from "openai/resources/chat/completions";
 
-const { oauth, openai } = new OAuthClient({ apiKey: "k", maxRetries: 1 });
+const { oauth, openai, tokens } = new OAuthClient({ apiKey: "k", maxRetries: 1 });
 const whole: ChatCompletion = await oauth.chatCompletion({ accountId: 1, messages: [] });
 const stream: Stream<ChatCompletionChunk> = await oauth.chatCompletion({ accountId: 1, messages: [], stream: true });
 const accounts: Account[] = await oauth.listAccounts({ platform: "qwen" });
@@ -13,6 +13,10 @@ for await (const record of oauth.iterAccountUsage(1)) record.total_tokens.toFixe
 await oauth.addAccount({ platform: "spark", accountName: "a", credentials: { app_id: "i" } });
 await openai.chat.completions.create({ model: "qwen-plus", messages: [] });
 
+const secret: string = (await tokens.create({ scopes: ["chat"], expiresAt: null })).token;
+
+// @ts-expect-error There is no such scope.
+await tokens.create({ scopes: ["root"] });
 // @ts-expect-error An account must be named.
 await oauth.chatCompletion({ messages: [] });
 // @ts-expect-error Of key and credentials one must be there.
@@ -20,4 +24,4 @@ await oauth.addAccount({ platform: "qwen", accountName: "a" });
 // @ts-expect-error There is no such sum.
 await oauth.usage({ by: ["week"] });
 
-export { stream, total, whole };
+export { secret, stream, total, whole };

@@ -1,7 +1,7 @@
 // Starts what the tests talk to: `tributary demo`, and a Redis of its own where a store needs one.
 
 import { execFile, spawn } from "node:child_process";
-import { mkdtemp, open, readFile, rm } from "node:fs/promises";
+import { mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import net from "node:net";
 import os from "node:os";
 import path from "node:path";
@@ -46,12 +46,27 @@ export async function startDemo(store) {
   return {
     token: facts.token,
     baseURL: facts.base_url,
+    /** What another command prints beside this gateway. */
+    async command(...words) {
+      const env = { ...environment, TRIBUTARY_STORE__URL: url, TRIBUTARY_OPERATOR__LISTEN: new URL(facts.operator_url).host };
+      const { stdout } = await promisify(execFile)(binary, [...words, "--json"], { cwd: folder, env });
+      return JSON.parse(stdout);
+    },
     /** A token of the demo's user with these scopes. */
     async tokenFor(scopes) {
-      const words = ["token", "create", "--user", "demo", "--scopes", scopes, "--json"];
-      const env = { ...environment, TRIBUTARY_STORE__URL: url, TRIBUTARY_OPERATOR__LISTEN: new URL(facts.operator_url).host };
-      const { stdout } = await promisify(execFile)(binary, words, { cwd: folder, env });
-      return JSON.parse(stdout).token;
+      return (await this.command("token", "create", "--user", "demo", "--scopes", scopes)).token;
+    },
+    /** Binds an account by a key of this kind, and answers its id. */
+    async bind({ platform, kind, dialect, key }) {
+      const file = path.join(folder, "bound.key");
+      await writeFile(file, typeof key === "string" ? key : JSON.stringify(key), { mode: 0o600 });
+      const name = `${platform} ${kind}`;
+      const words = ["--user", "demo", "--platform", platform, "--name", name, "--key-file", file];
+      try {
+        return (await this.command("account", "add", ...words, ...(dialect ? ["--dialect", dialect] : []))).id;
+      } finally {
+        await rm(file);
+      }
     },
     platform(name) {
       const { on = name, ...face } = faces[name] ?? {};

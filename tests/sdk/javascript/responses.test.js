@@ -6,6 +6,7 @@ import OpenAI from "openai";
 import { zodTextFormat } from "openai/helpers/zod";
 import { z } from "zod";
 import { startDemo } from "./harness.js";
+import { proves } from "./proofs.js";
 
 const model = "gpt-5.4-mini";
 const oddLetters = 'Grüße, 世界！🙂👩‍👩‍👧 "quoted" \\ \u2028 data: [DONE]';
@@ -42,6 +43,7 @@ describe("the simulated OpenAI's Responses", () => {
     assert.equal(answer.output_text, oddLetters);
     assert.equal(answer.status, "completed");
     assert.equal(answer.usage.total_tokens, answer.usage.input_tokens + answer.usage.output_tokens);
+    await proves("openai, Responses", "", "whole");
   });
 
   test("an answer is streamed, and its events are numbered", async () => {
@@ -52,6 +54,7 @@ describe("the simulated OpenAI's Responses", () => {
 
     assert.equal(answer.output_text, oddLetters);
     assert.deepEqual(numbers, [...numbers.keys()]);
+    await proves("openai, Responses", "", "streamed");
   });
 
   test("a function is called, and its result answered", async () => {
@@ -64,6 +67,7 @@ describe("the simulated OpenAI's Responses", () => {
     const result = { type: "function_call_output", call_id: call.call_id, output: "18 °C, 晴 ☀️" };
     const told = await ask([question, ...first.output, result], { tools: [weather], reasoning });
     assert.match(told.output_text, /18 °C, 晴 ☀️/);
+    await proves("openai, Responses", "", "tools");
   });
 
   test("a schema is obeyed", async () => {
@@ -82,5 +86,6 @@ describe("the simulated OpenAI's Responses", () => {
     });
     await platform.fail("rate_limited", { times: 1 });
     await assert.rejects(ask("Hi"), OpenAI.RateLimitError);
+    await proves("openai, Responses", "", "errors");
   });
 });

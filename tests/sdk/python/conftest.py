@@ -8,6 +8,9 @@ import pytest
 from openai import OpenAI
 
 from harness import Demo, RedisServer, Simulated
+from harness.proofs import pytest_configure, pytest_runtest_makereport
+
+__all__ = ["pytest_configure", "pytest_runtest_makereport"]
 
 STORES = ["sqlite", "redis"]
 PLATFORMS = ["openai", "qwen", "glm", "ernie", "spark", "claude"]

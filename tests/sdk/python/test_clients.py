@@ -94,6 +94,29 @@ def test_the_token_tells_of_itself(client: OAuthClient, token: str) -> None:
     assert client.oauth.points().points.balance == me.points.balance
 
 
+def test_a_token_from_its_making_to_its_end(fresh: Demo, client: OAuthClient) -> None:
+    made = client.tokens.create(name="ci", scopes=["chat"], models=["qwen-plus"], requests_per_minute=60)
+    assert (made.name, made.scopes, made.requests_per_minute) == ("ci", ["chat"], 60)
+    with OAuthClient(api_key=made.token, base_url=fresh.base_url, max_retries=0) as holder:
+        assert holder.openai.chat.completions.create(model="qwen-plus", messages=QUESTION).choices
+        with pytest.raises(openai.PermissionDeniedError):
+            holder.tokens.create()
+        while (shown := client.tokens.get(made.id)).last_used_at is None:
+            pass
+        assert shown in client.tokens.list() and "token" not in shown.model_fields_set
+        tighter = client.tokens.update(made.id, name="build", tokens_per_day=1000)
+        assert (tighter.name, tighter.tokens_per_day) == ("build", 1000)
+        with pytest.raises(openai.PermissionDeniedError) as refused:
+            client.tokens.update(made.id, requests_per_minute=61)
+        assert (refused.value.code, refused.value.param) == ("stronger_token", "requests_per_minute")
+        client.tokens.revoke(made.id)
+        with pytest.raises(openai.AuthenticationError):
+            holder.oauth.me()
+    with pytest.raises(openai.NotFoundError) as missing:
+        client.tokens.get(made.id)
+    assert missing.value.code == "token_not_found"
+
+
 def test_notices_and_the_audit_log(client: OAuthClient) -> None:
     oauth = client.oauth
     account = oauth.add_account(platform="glm", account_name="small", key=KEY, limit=1)
@@ -142,6 +165,10 @@ async def test_the_same_is_awaited(fresh: Demo, token: str) -> None:
         assert (await oauth.check_account(account.id)).verdict == "valid"
         assert (await oauth.update_account(account.id, priority=1)).priority == 1
         assert (await oauth.me()).user and (await oauth.points()).points
+        minted = await client.tokens.create(scopes=["chat"])
+        assert (await client.tokens.update(minted.id, points="never")).points == "never"
+        assert (await client.tokens.get(minted.id)) in await client.tokens.list()
+        await client.tokens.revoke(minted.id)
         assert (await oauth.audit()).data and not (await oauth.notices(unread=True)).data
         with pytest.raises(openai.NotFoundError):
             await oauth.read_notice(999)
@@ -167,6 +194,7 @@ def test_types_are_strict(tmp_path: Path) -> None:
         "reveal_type(whole)\n"
         "reveal_type(client.oauth.chat_completion(account_id=1, messages=[], stream=True))\n"
         "reveal_type(client.oauth.list_accounts()[0].quota_total)\n"
+        "reveal_type(client.tokens.create(scopes=['chat']).token)\n"
     )
     package = REPOSITORY / "sdk/python/ai_creator"
     mypy = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache")]
@@ -174,7 +202,7 @@ def test_types_are_strict(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
     told = [line.partition('"')[2].rstrip('"') for line in done.stdout.splitlines() if "Revealed" in line]
     assert [words.replace("builtins.", "").rsplit(".", 1)[-1] for words in told[:1]] == ["ChatCompletion"]
-    assert "Stream[" in told[1] and told[2] == "int | None", told
+    assert "Stream[" in told[1] and told[2:] == ["int | None", "str"], told
 
 
 def test_pip_installs_it_from_its_folder(tmp_path: Path) -> None:

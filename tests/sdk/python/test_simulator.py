@@ -137,6 +137,7 @@ def until(what, seconds=5):
 # Text
 
 
+@pytest.mark.proves("openai (Python)", "whole")
 def test_a_whole_answer_adds_up_and_is_in_the_books(at):
     before = at.sim("ledger?last=0")["credentials"].get("…abc123", {"completion_tokens": 0})
     answer = at.chat("What is the capital of Anhui?")
@@ -169,6 +170,7 @@ def test_history_and_instructions_arrive(at):
     assert "Zorro" in text and "poet" in text
 
 
+@pytest.mark.proves("openai (Python)", "streamed")
 def test_a_stream_says_what_the_whole_answer_says(at):
     question = "你好,请介绍一下自己 🙂"
     whole = at.chat(question)
@@ -209,6 +211,7 @@ def test_stops_cut(at):
 # Tools
 
 
+@pytest.mark.proves("openai (Python)", "tools")
 def test_a_tool_is_called_and_its_result_told(at):
     messages = [{"role": "user", "content": "What's the weather in Paris, in fahrenheit?"}]
     answer = at.chat(messages, tools=[WEATHER, CLOCK], **spark_list(at))
@@ -574,6 +577,7 @@ CLASSES = {
 }
 
 
+@pytest.mark.proves("openai (Python)", "errors")
 @pytest.mark.parametrize("kind", CLASSES)
 def test_faults_of_a_class_come_once(at, kind):
     with at.fault(kind="class", **{"class": kind}, credential="abc123"):

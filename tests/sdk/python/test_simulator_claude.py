@@ -76,6 +76,7 @@ def last_row(url: str) -> dict[str, Any]:
     return httpx2.get(f"{url}/_sim/ledger?last=1").json()["requests"][-1]
 
 
+@pytest.mark.proves("anthropic", "whole", of="claude")
 def test_a_whole_answer_adds_up_and_is_in_the_books(client: anthropic.Anthropic, url: str) -> None:
     answer = ask(client, "repeat: 长城, 🙂 wall", system="Be brief.")
 
@@ -87,6 +88,7 @@ def test_a_whole_answer_adds_up_and_is_in_the_books(client: anthropic.Anthropic,
     assert row["credential"] == "…abc123"
 
 
+@pytest.mark.proves("anthropic", "streamed", of="claude")
 def test_a_stream_is_the_whole_answer_in_pieces(client: anthropic.Anthropic, url: str) -> None:
     question: Any = [{"role": "user", "content": "repeat: one two 三四 🙂 five"}]
     with client.messages.stream(model=OLD, max_tokens=64, messages=question) as stream:
@@ -105,6 +107,7 @@ def test_limits_and_stops_cut(client: anthropic.Anthropic) -> None:
     assert (answer.stop_reason, answer.stop_sequence, said(answer)) == ("stop_sequence", "STOP", "a b ")
 
 
+@pytest.mark.proves("anthropic", "tools", of="claude")
 @pytest.mark.parametrize("streamed", [False, True])
 def test_tools_are_called_and_their_results_quoted(client: anthropic.Anthropic, streamed: bool) -> None:
     question = "What is the weather in Paris, and what time is it there?"
@@ -262,6 +265,7 @@ def test_a_request_without_its_headers_is_refused(url: str) -> None:
     assert "max_tokens: Field required" in httpx2.post(f"{url}/v1/messages", json=without, headers=sent).text
 
 
+@pytest.mark.proves("anthropic", "errors", of="claude")
 @pytest.mark.parametrize("trouble, error, status", [
     ("rate_limited", anthropic.RateLimitError, 429),
     ("quota_exhausted", anthropic.BadRequestError, 400),

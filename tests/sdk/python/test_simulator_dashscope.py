@@ -73,6 +73,7 @@ def fault(url: str, **what: Any) -> None:
     httpx2.post(f"{url}/_sim/faults", json=what).raise_for_status()
 
 
+@pytest.mark.proves("dashscope", "whole", of="qwen, DashScope")
 def test_a_whole_answer_adds_up_and_is_in_the_books(url: str) -> None:
     answer = ask(f"repeat: {ODD_LETTERS}")
 
@@ -93,6 +94,7 @@ def test_an_answer_may_be_a_bare_text(url: str) -> None:
     assert len(events[-1].output.text.split()) == 9 and events[1].output.text.startswith(events[0].output.text)
 
 
+@pytest.mark.proves("dashscope", "streamed", of="qwen, DashScope")
 def test_a_stream_comes_in_pieces_or_with_all_until_then(url: str) -> None:
     said = "one two 三四 🙂 five six seven"
     pieces = list(ask(f"repeat: {said}", stream=True, incremental_output=True))
@@ -131,6 +133,7 @@ def test_limits_stops_and_several_answers(url: str) -> None:
     assert last_row(url)["completion_tokens"] == several.usage.output_tokens
 
 
+@pytest.mark.proves("dashscope", "tools", of="qwen, DashScope")
 @pytest.mark.parametrize("how", ["whole", "pieces", "growing"])
 def test_tools_are_called_and_their_results_quoted(how: str) -> None:
     messages = user("What is the weather in Paris, and what time is it there?")
@@ -270,6 +273,7 @@ def test_a_refused_stream_is_an_event_inside_a_200(url: str) -> None:
     assert (event.status_code, event.code) == (401, "InvalidApiKey")
 
 
+@pytest.mark.proves("dashscope", "errors", of="qwen, DashScope")
 @pytest.mark.parametrize("trouble, status, code", [
     ("rate_limited", 429, "Throttling.RateQuota"),
     ("quota_exhausted", 403, "AllocationQuota.FreeTierOnly"),

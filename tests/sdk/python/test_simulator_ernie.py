@@ -65,6 +65,7 @@ def made(url: str) -> int:
     return count
 
 
+@pytest.mark.proves("qianfan", "whole", of="ernie")
 def test_a_whole_answer_adds_up_and_is_in_the_books(chat: Any, url: str) -> None:
     body = ask(chat, "repeat: 长城, 🙂 wall").body
 
@@ -77,6 +78,7 @@ def test_a_whole_answer_adds_up_and_is_in_the_books(chat: Any, url: str) -> None
     assert row["credential"] == "…abc123"
 
 
+@pytest.mark.proves("qianfan", "streamed", of="ernie")
 def test_a_stream_is_the_whole_answer_in_pieces(chat: Any) -> None:
     chunks = [chunk.body for chunk in ask(chat, "repeat: one two 三四 🙂 five", stream=True)]
 
@@ -84,6 +86,7 @@ def test_a_stream_is_the_whole_answer_in_pieces(chat: Any) -> None:
     assert len(chunks) > 1 and "".join(pieces) == "one two 三四 🙂 five"
 
 
+@pytest.mark.proves("qianfan", "tools", of="ernie")
 @pytest.mark.parametrize("streamed", [False, True])
 def test_tools_are_called(chat: Any, streamed: bool) -> None:
     answer = ask(chat, "What is the weather in Paris?", tools=[WEATHER], stream=streamed)
@@ -97,6 +100,7 @@ def test_tools_are_called(chat: Any, streamed: bool) -> None:
     assert "city" in "".join(call["function"]["arguments"] for call in calls)
 
 
+@pytest.mark.proves("qianfan", "errors", of="ernie")
 def test_errors_carry_the_vendors_codes(chat: Any, url: str) -> None:
     for trouble, code in [
         ("rate_limited", "rpm_rate_limit_exceeded"),

@@ -52,6 +52,7 @@ def ask(client: ZaiClient, words: str, **more: Any) -> Any:
     return client.chat.completions.create(model="glm-4.7", messages=messages, thinking=OFF, **more)
 
 
+@pytest.mark.proves("zai-sdk", "whole", of="glm")
 def test_a_whole_answer_adds_up_and_is_in_the_books(client: ZaiClient, url: str) -> None:
     answer = ask(client, "repeat: 长城, 🙂 wall")
 
@@ -65,6 +66,7 @@ def test_a_whole_answer_adds_up_and_is_in_the_books(client: ZaiClient, url: str)
     assert row["credential"] == "…abc123"
 
 
+@pytest.mark.proves("zai-sdk", "streamed", of="glm")
 def test_a_stream_is_the_whole_answer_in_pieces(client: ZaiClient) -> None:
     chunks = list(ask(client, "repeat: one two 三四 🙂 five", stream=True))
 
@@ -73,6 +75,7 @@ def test_a_stream_is_the_whole_answer_in_pieces(client: ZaiClient) -> None:
     assert chunks[-1].usage.completion_tokens > 0
 
 
+@pytest.mark.proves("zai-sdk", "tools", of="glm")
 @pytest.mark.parametrize("streamed", [False, True])
 def test_tools_are_called(client: ZaiClient, streamed: bool) -> None:
     answer = ask(client, "What is the weather in Paris?", tools=[WEATHER], stream=streamed)
@@ -84,6 +87,7 @@ def test_tools_are_called(client: ZaiClient, streamed: bool) -> None:
     assert "city" in "".join(call.function.arguments or "" for call in calls)
 
 
+@pytest.mark.proves("zai-sdk", "errors", of="glm")
 def test_errors_have_the_sdks_types(client: ZaiClient, url: str) -> None:
     for trouble, error in [
         ("rate_limited", zai.core.APIReachLimitError),

@@ -79,6 +79,7 @@ def last_row(url: str) -> dict[str, Any]:
     return httpx2.get(f"{url}/_sim/ledger?last=1").json()["requests"][-1]
 
 
+@pytest.mark.proves("openai (Python)", "whole", "streamed", of="openai, Responses")
 @pytest.mark.parametrize("streamed", [False, True])
 def test_an_answer_adds_up_and_is_in_the_books(client: OpenAI, url: str, streamed: bool) -> None:
     answer = ask(client, f"repeat: {ODD}", streamed, instructions="Be brief.")
@@ -117,6 +118,7 @@ def test_the_limit_cuts(client: OpenAI) -> None:
         assert answer.usage and answer.usage.output_tokens == 16 and len(answer.output_text.split()) == 16
 
 
+@pytest.mark.proves("openai (Python)", "tools", of="openai, Responses")
 @pytest.mark.parametrize("streamed", [False, True])
 def test_tools_are_called_and_their_results_quoted(client: OpenAI, streamed: bool) -> None:
     answer = ask(client, QUESTION, streamed, tools=[WEATHER, CLOCK])
@@ -258,6 +260,7 @@ def test_what_breaks_a_rule_is_refused_by_name(client: OpenAI, wrong: Any, param
     assert (refused.value.param, refused.value.type) == (param, "invalid_request_error")
 
 
+@pytest.mark.proves("openai (Python)", "errors", of="openai, Responses")
 @pytest.mark.parametrize("trouble, error, code", [
     ("rate_limited", openai.RateLimitError, "rate_limit_exceeded"),
     ("quota_exhausted", openai.RateLimitError, "insufficient_quota"),

@@ -132,6 +132,7 @@ def fault(url: str) -> Iterator[Any]:
     httpx2.delete(f"{url}/_sim/faults").raise_for_status()
 
 
+@pytest.mark.proves("spark_ai_python", "whole", of="spark, WebSocket")
 def test_a_whole_answer_adds_up_and_is_in_the_books(url: str) -> None:
     message, usage = ask(spark(url), user(f"repeat: {ODD}"))
     assert message.content == ODD
@@ -142,6 +143,7 @@ def test_a_whole_answer_adds_up_and_is_in_the_books(url: str) -> None:
     assert row["id"].startswith("cht")
 
 
+@pytest.mark.proves("spark_ai_python", "streamed", of="spark, WebSocket")
 def test_a_streamed_answer_comes_in_pieces(url: str, fault: Any) -> None:
     # In fragments of three bytes, so inside of letters too.
     fault(kind="split", bytes=3)
@@ -151,6 +153,7 @@ def test_a_streamed_answer_comes_in_pieces(url: str, fault: Any) -> None:
     assert chunks[-1].additional_kwargs["token_usage"]["completion_tokens"] > 10
 
 
+@pytest.mark.proves("spark_ai_python", "tools", of="spark, WebSocket")
 @pytest.mark.parametrize("streaming", [False, True])
 def test_a_function_is_called_with_arguments_that_fit(url: str, streaming: bool) -> None:
     message, _ = ask(spark(url, streaming=streaming), user("合肥的天气怎么样?"), function_definition=[WEATHER])
@@ -238,6 +241,7 @@ CLASSES = {
 }
 
 
+@pytest.mark.proves("spark_ai_python", "errors", of="spark, WebSocket")
 @pytest.mark.parametrize("case, kind", CLASSES.items())
 def test_failures_are_the_fixtures(url: str, fault: Any, case: str, kind: str) -> None:
     (wanted,) = frames_of(FIXTURES / case)

@@ -23,6 +23,7 @@ mod people;
 mod policies;
 mod purses;
 mod renewal;
+mod sealings;
 mod settle;
 mod sweep;
 mod teams;

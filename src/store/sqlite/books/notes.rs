@@ -9,9 +9,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::accounts::{
-    Account, AccountId, AuditRow, Condition, GatewayTokenRow, LeaseId, Policy, PoolId, Priority,
-    Record, User, Window,
+    Account, AccountId, AuditRow, Condition, GatewayTokenRow, KeptRow, LeaseId, Policy, PoolId,
+    Priority, Record, TokenId, User, Window,
 };
 
 use super::super::notices::BoardNote;
@@ -23,12 +25,15 @@ pub(in super::super) enum Note {
     User(User),
     Token(Arc<GatewayTokenRow>),
     Revoked(Arc<GatewayTokenRow>),
+    /// It has another index, grant or name.
     Reindexed(Arc<GatewayTokenRow>),
+    Used(TokenId, Timestamp),
     Canary(String),
+    NoCanary(String),
     /// How often a key of the ring has sealed.
     Seals(Box<str>, u64),
     Account(Arc<Account>),
-    /// Its fixed part has another name or short-lived key.
+    /// Its fixed part has another name, short-lived key or wrapping.
     Changed(Arc<Account>),
     Removed(AccountId),
     Priority(AccountId, Priority),
@@ -60,6 +65,8 @@ pub(in super::super) enum Note {
     Charged(Charged),
     /// A call's record, and which of its accounts are gone.
     Record(Record, Vec<AccountId>),
+    /// Kept bodies are sealed anew that this key has sealed.
+    Resealed(Box<str>, KeptRow),
     Purse(PurseNote),
     Team(TeamNote),
     /// It is time to delete what is too old.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::accounts::{GatewayTokenRow, PoolId, Record, TokenId, User, UserId};
+use crate::accounts::{GatewayTokenRow, PoolId, Record, TokenId, TokenUse, User, UserId};
 
 use super::super::super::{Answer, StoreError};
 use super::super::notices::Waiting;
@@ -43,6 +43,8 @@ pub(in super::super) struct People {
     pub(in super::super) users: BTreeMap<UserId, User>,
     pub(in super::super) tokens: BTreeMap<TokenId, Arc<GatewayTokenRow>>,
     by_index: HashMap<String, TokenId>,
+    /// When tokens were last used.
+    uses: BTreeMap<TokenId, Timestamp>,
     pub(in super::super) canaries: Vec<String>,
     pub(in super::super) counters: BTreeMap<Counter, i64>,
     /// How often each key of the ring has sealed.
@@ -57,6 +59,16 @@ impl People {
     pub(in super::super) fn place_token(&mut self, row: Arc<GatewayTokenRow>) {
         self.by_index.insert(row.index.clone(), row.grant.id);
         self.tokens.insert(row.grant.id, row);
+    }
+
+    pub(in super::super) fn place_use(&mut self, token: TokenId, at: Timestamp) {
+        self.uses.insert(token, at);
+    }
+
+    pub(in super::super) fn uses_of(&self, user: UserId) -> BTreeMap<TokenId, Timestamp> {
+        let is_its =
+            |token: &TokenId| self.tokens.get(token).is_some_and(|row| row.grant.user == user);
+        self.uses.iter().filter(|(token, _)| is_its(token)).map(|(&id, &at)| (id, at)).collect()
     }
 
     pub(in super::super) fn token(&self, index: &str) -> Option<&Arc<GatewayTokenRow>> {
@@ -119,6 +131,34 @@ impl Books {
         true
     }
 
+    /// Gives a token's row another grant or name, if it is still this row, and not revoked.
+    pub(in super::super) fn change_token(
+        &mut self,
+        old: &GatewayTokenRow,
+        new: GatewayTokenRow,
+    ) -> bool {
+        let people = &mut self.people;
+        let is_it = people.tokens.get(&new.grant.id).is_some_and(|row| **row == *old);
+        if !is_it || old.revoked_at.is_some() || old.index != new.index {
+            return false;
+        }
+        let row = Arc::new(new);
+        self.rows.push(Note::Reindexed(row.clone()));
+        people.place_token(row);
+        true
+    }
+
+    /// Notes uses of tokens.
+    pub(in super::super) fn note_uses(&mut self, uses: &[TokenUse]) {
+        for &TokenUse { token, at, .. } in uses {
+            let is_news = self.people.uses.get(&token).is_none_or(|before| *before < at);
+            if is_news && self.people.tokens.contains_key(&token) {
+                self.people.place_use(token, at);
+                self.rows.push(Note::Used(token, at));
+            }
+        }
+    }
+
     /// Revokes a token; one that is revoked already stays as it was.
     pub(in super::super) fn revoke(&mut self, id: TokenId, now: Timestamp) -> bool {
         let Some(row) = self.people.tokens.get_mut(&id) else { return false };
@@ -136,9 +176,14 @@ impl Books {
         }
     }
 
-    pub(in super::super) fn count_seal(&mut self, kid: &str) -> u64 {
+    pub(in super::super) fn remove_canary(&mut self, canary: &str) {
+        self.people.canaries.retain(|known| known != canary);
+        self.rows.push(Note::NoCanary(canary.into()));
+    }
+
+    pub(in super::super) fn count_seals(&mut self, kid: &str, more: u64) -> u64 {
         let seals = self.people.seals.entry(kid.into()).or_default();
-        *seals = seals.saturating_add(1);
+        *seals = seals.saturating_add(more);
         self.rows.push(Note::Seals(kid.into(), *seals));
         *seals
     }

@@ -25,8 +25,12 @@ BASES = {
     "claude": "/v1",
 }
 
-# And what its other faces are called.
-FACES = {"openai": ["openai_responses"]}
+# And where its other faces stand, by their dialects.
+FACES = {
+    "openai": {"openai_responses": "/v1"},
+    "qwen": {"dashscope": "/api/v1"},
+    "spark": {"spark_ws": ""},
+}
 
 
 class Served:
@@ -94,10 +98,16 @@ class Served:
 
     def _entry(self, platform: Simulated) -> str:
         base = f'base_url = "{platform.url}{BASES[platform.name]}"\n'
-        faces = (f"[platforms.{platform.name}.faces.{face}]\n{base}" for face in FACES.get(platform.name, []))
+        faces = (
+            f'[platforms.{platform.name}.faces.{face}]\nbase_url = "{self._origin(platform, face)}{path}"\n'
+            for face, path in FACES.get(platform.name, {}).items()
+        )
         issuers = (
             f'[[platforms.ernie.credential.also]]\nname = "{name}"\n'
             f'issuer = {{ url = "{platform.url}/v1/BCE-BEARER/token" }}\n'
             for name in (("baidu_iam", "baidu_key") if platform.name == "ernie" else ())
         )
         return f"[platforms.{platform.name}]\n{base}" + "".join(issuers) + "".join(faces)
+
+    def _origin(self, platform: Simulated, face: str) -> str:
+        return platform.url.replace("http", "ws", 1) if face == "spark_ws" else platform.url

@@ -50,14 +50,10 @@ static FINDERS: LazyLock<Finders> = LazyLock::new(|| Finders {
 impl Facts {
     pub(super) fn of(data: &[u8]) -> Facts {
         let finders = &*FINDERS;
-        let value = |finder: &Finder<'_>| {
-            let at = finder.find(data)? + finder.needle().len();
-            value_start(&data[at..])
-        };
         Facts {
             choices: finders.choices.find(data).is_some(),
-            usage: value(&finders.usage) == Some(b'{'),
-            error: value(&finders.error).is_some_and(|first| first != b'n'),
+            usage: value(&finders.usage, data) == Some(b'{'),
+            error: tells_error(data),
             finish: finders
                 .finish
                 .find_iter(data)
@@ -66,6 +62,17 @@ impl Facts {
             role: finders.role.find(data).is_some(),
         }
     }
+}
+
+/// Whether `error` stands in a chunk, and is not null.
+pub(super) fn tells_error(data: &[u8]) -> bool {
+    value(&FINDERS.error, data).is_some_and(|first| first != b'n')
+}
+
+/// The first byte of the value of a key.
+fn value(finder: &Finder<'_>, data: &[u8]) -> Option<u8> {
+    let at = finder.find(data)? + finder.needle().len();
+    value_start(&data[at..])
 }
 
 /// Adds the text that a chunk adds: answer, thinking, arguments.

@@ -17,7 +17,7 @@ pub(crate) use chunk::{Choice, ChoiceDelta, Chunk, read_choices, read_content};
 pub(super) use stream::Stream;
 pub(super) use whole::whole;
 
-use self::facts::Facts;
+use self::facts::tells_error;
 use crate::front::{ByteCensus, Produced, Usage, UsageReport};
 use crate::platforms::dialects::pivot::in_callers_words;
 use crate::platforms::failure::{Said, inside};
@@ -65,7 +65,7 @@ pub(super) fn read<'a>(came: Came<'a>, context: &Context) -> Result<Chunk<'a>, P
     let text = std::str::from_utf8(came.data).map_err(|_| context.unreadable())?;
     let chunk = Chunk::read(text, &context.face.answer);
     let says_nothing = chunk.as_ref().map_or(true, |chunk| chunk.choices.is_empty());
-    if (says_nothing || Facts::of(came.data).error)
+    if (says_nothing || tells_error(came.data))
         && let Some(said) = Said::find(came.data)
     {
         return Err(context.said(said));

@@ -285,6 +285,14 @@ fn a_web_search_is_asked_for_in_the_platforms_words() {
 }
 
 #[test]
+fn a_callers_own_search_is_the_only_one() {
+    let own = json!({"tools": [{"type": "web_search", "web_search": {"enable": true}}]});
+    assert_eq!(body("spark", "4.0Ultra", own.clone())["tools"], own["tools"]);
+    let silent = body("spark", "4.0Ultra", json!({}));
+    assert_eq!(silent["tools"][0]["web_search"]["enable"], json!(false));
+}
+
+#[test]
 fn the_old_form_of_tools_is_read_as_tools() {
     let ask = json!({
         "functions": [{"name": "f"}],

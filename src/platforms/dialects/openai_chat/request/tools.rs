@@ -28,6 +28,8 @@ pub(super) fn put_right(draft: &mut Draft<'_>, streams: bool) -> Result<(), BadR
     }
     let (rules, can) = (&draft.rules.search, draft.traits.searches);
     let search = search(&mut draft.fields, rules, can).map(|tool| tool.to_string());
+    // The caller's own word for a search wins.
+    let search = search.filter(|search| !tools.iter().any(|own| is_of_kind(own, search)));
     if tools.is_empty() && search.is_none() {
         if had_tools || draft.fields.get("tools") == Some("null") {
             draft.fields.remove("tools");
@@ -38,6 +40,11 @@ pub(super) fn put_right(draft: &mut Draft<'_>, streams: bool) -> Result<(), BadR
     let written: Vec<String> = tools.iter().map(Object::to_json).chain(search).collect();
     draft.fields.set("tools", format!("[{}]", written.join(",")));
     Ok(())
+}
+
+/// Whether a tool is of the kind of another, which is JSON.
+fn is_of_kind(tool: &Object<'_>, other: &str) -> bool {
+    Object::parse(other).is_ok_and(|other| other.get("type") == tool.get("type"))
 }
 
 fn is_function(tool: &Object<'_>) -> bool {

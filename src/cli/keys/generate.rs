@@ -1,26 +1,19 @@
 //! `tributary keys generate`: a key for the ring.
 
-use clap::{Args, Subcommand};
+use clap::Args;
 
-use super::{Common, Failure, print};
+use crate::cli::{Common, Failure, print};
 use crate::vault::KeyRing;
-
-/// The key ring that seals credentials.
-#[derive(Debug, Subcommand)]
-pub(super) enum Keys {
-    Generate(Generate),
-}
 
 /// Print a new entry for TRIBUTARY_MASTER_KEYS; it is stored nowhere.
 ///
-/// The first entry of a ring seals; to rotate, put a new one in front of it and keep the
-/// old one until nothing is sealed by it.
+/// The first entry of a ring seals. To rotate, put a new one in front of it, keep the old
+/// one behind it, and run `tributary keys rotate`; docs/keys.md has each step.
 #[derive(Debug, Args)]
-pub(super) struct Generate {}
+pub struct Generate {}
 
-impl Keys {
+impl Generate {
     pub(super) fn run(self, common: &Common) -> Result<(), Failure> {
-        let Self::Generate(_) = self;
         let entry = KeyRing::generate()?;
         if common.json {
             return print::json(&serde_json::json!({ "entry": *entry }));
