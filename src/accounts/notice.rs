@@ -9,6 +9,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{AccountId, AccountState, Health, PlatformId, PoolId, Tokens, UserId, remedy_of};
 
@@ -165,6 +166,23 @@ impl Matter {
 }
 
 impl Notice {
+    /// What receivers know it by: the same however often it is sent.
+    pub fn message_id(&self) -> String {
+        format!("notice_{}_{}", self.id, self.at.as_millisecond())
+    }
+
+    /// What it says, for machines.
+    pub fn facts(&self) -> Value {
+        let mut facts = serde_json::to_value(&self.matter).unwrap_or_default();
+        facts["id"] = self.id.into();
+        facts["user_id"] = self.owner.0.into();
+        facts["account_id"] = self.account.0.into();
+        facts["account_name"] = self.name.as_str().into();
+        facts["platform"] = self.platform.as_str().into();
+        facts["message"] = self.text().into();
+        facts
+    }
+
     /// What it says, as a line for people.
     pub fn text(&self) -> String {
         let account = format!("{} account `{}` ({})", self.platform, self.name, self.account);

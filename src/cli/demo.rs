@@ -79,7 +79,7 @@ impl Demo {
         ring::prove(&*store, &vault).await?;
         let token = populate(&desk.config, &*store, &vault).await?;
         let told = Told::listen()?;
-        let running = begin(&desk.config, store, vault, Vec::new()).await?;
+        let running = begin(&desk.config, store, vault, Vec::new(), Vec::new()).await?;
         let mut facts = addresses(&running);
         if desk.json {
             facts["token"] = token.into();

@@ -9,8 +9,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Desk, Failure, print, ring};
 use crate::authorize::count_seal;
-use crate::config::{Config, OwnRing, operator_keys};
-use crate::relay::{Books, OperatorKey, OperatorKeys, Parts};
+use crate::config::{Config, OwnRing, notice_senders, operator_keys};
+use crate::relay::{Books, OperatorKey, OperatorKeys, Parts, Sender};
 use crate::server::{self, Running};
 use crate::store::{self, Store};
 use crate::telemetry::{Metrics, log};
@@ -30,10 +30,11 @@ impl Serve {
         let own = if self.dev { OwnRing::Make } else { OwnRing::Never };
         let vault = desk.vault(own).await?;
         let keys = operator_keys(&desk.config, &desk.environment)?;
+        let senders = notice_senders(&desk.config, &desk.environment)?;
         let store = store::open(&desk.config.settings.store).await?;
         // Before anybody is answered: a signal that nobody listens for kills.
         let told = Told::listen()?;
-        let running = begin(&desk.config, store, vault, keys).await?;
+        let running = begin(&desk.config, store, vault, keys, senders).await?;
         tracing::info!(
             public = %running.addresses.public,
             operator = %running.addresses.operator,
@@ -59,12 +60,14 @@ pub(super) fn begin_log(config: &Config) -> Result<(), Failure> {
     log::start(&config.settings.log).map_err(|error| Failure::other(error, "See [log] filter."))
 }
 
-/// Begins to serve on an open store, with these keys of the operator's own.
+/// Begins to serve on an open store, with these keys of the operator's own, and these ways
+/// out for notices.
 pub(super) async fn begin(
     config: &Config,
     store: Arc<dyn Store>,
     vault: Arc<Vault>,
     keys: Vec<OperatorKey>,
+    senders: Vec<Sender>,
 ) -> Result<Running, Failure> {
     if let Some(warning) = ring::prove(&*store, &vault).await? {
         tracing::warn!("{warning}");
@@ -88,7 +91,8 @@ pub(super) async fn begin(
         books,
     )
     .await?
-    .with_operator_keys(keys);
+    .with_operator_keys(keys)
+    .with_senders(senders);
     let running =
         server::start(&settings.server, &settings.operator, &settings.upstream, parts, keeper)
             .map_err(|error| Failure::Io { what: "the gateway can't start".into(), error })?;

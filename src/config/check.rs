@@ -24,6 +24,9 @@ pub(super) fn check(layers: &Layers, mistakes: &mut Vec<Mistake>) -> Option<(Set
     let mut settings = settings.expect("every key was tried, and what did not fit is gone");
     paths::resolve(&mut settings, layers);
     checked.meanings(&settings);
+    for (key, what, fix) in super::notices::misplaced(&settings) {
+        checked.wrong(key, what, fix);
+    }
     if let Some(catalogue) = &catalogue {
         for (number, what, fix) in misplaced(&settings, catalogue) {
             checked.wrong(&format!("points.keys.{number}"), what, fix);

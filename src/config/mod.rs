@@ -14,6 +14,7 @@
 //! | `lines`, `layers` | where each key stands; the file with the environment laid over it |
 //! | `check`, `bounds`, `mistake`, `suggest` | what is wrong, told so that it can be put right |
 //! | `keys`, `ring_command`, `operator_keys`, `secret_file` | the sources of the key ring and of the operator's own keys |
+//! | `notices` | where notices are sent, with the secrets for that |
 
 mod bounds;
 mod check;
@@ -22,6 +23,7 @@ mod keys;
 mod layers;
 mod lines;
 mod mistake;
+mod notices;
 mod operator_keys;
 mod paths;
 mod ring_command;
@@ -38,6 +40,7 @@ use crate::platforms::Catalogue;
 pub use environment::Environment;
 pub use keys::{OwnRing, key_ring};
 pub use mistake::{Mistake, Mistakes, Where};
+pub use notices::notice_senders;
 pub use operator_keys::operator_keys;
 pub use settings::Settings;
 

@@ -56,7 +56,7 @@ fn wrong_with(key: &KeySettings, catalogue: &Catalogue) -> Option<(String, Strin
     None
 }
 
-fn is_variable(name: &str) -> bool {
+pub(super) fn is_variable(name: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     !name.is_empty() && name.bytes().all(fits)
 }

@@ -21,13 +21,14 @@ pub(super) struct Section {
 }
 
 /// Every section that has a fixed set of keys.
-pub(super) const SECTIONS: [Section; 7] = [
+pub(super) const SECTIONS: [Section; 8] = [
     section::<server::Settings>("server"),
     section::<server::OperatorSettings>("operator"),
     section::<store::Settings>("store"),
     section::<upstream::Settings>("upstream"),
     section::<relay::Settings>("relay"),
     section::<relay::PointsSettings>("points"),
+    section::<relay::NoticeSettings>("notices"),
     section::<telemetry::log::Settings>("log"),
 ];
 

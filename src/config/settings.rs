@@ -25,6 +25,8 @@ pub struct Settings {
     pub relay: relay::Settings,
     /// Points: users pay the operator with them, once none of their accounts has quota left.
     pub points: relay::PointsSettings,
+    /// Where notices about accounts are sent.
+    pub notices: relay::NoticeSettings,
     /// What is logged, on standard error.
     pub log: telemetry::log::Settings,
     /// Changes to the built-in platforms, and platforms of your own, by name.

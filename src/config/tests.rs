@@ -303,6 +303,75 @@ models = [{ name = "qwen-plus", price = { in = 0.8, out = 2 } }]
     }
 }
 
+const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// The channels that notices are sent on, or what is wrong.
+fn senders(text: &str, variables: &[(&str, &str)]) -> Result<Vec<&'static str>, String> {
+    let written = write(text);
+    let environment = environment(variables);
+    Config::load(Some(&written.file), &environment)
+        .and_then(|config| notice_senders(&config, &environment))
+        .map(|senders| senders.iter().map(|sender| sender.channel().name()).collect())
+        .map_err(|mistakes| mistakes.to_string())
+}
+
+#[test]
+fn notices_are_sent_with_secrets_from_the_environment() {
+    let text = r#"
+[notices.webhook]
+url = "https://example.org/hook"
+secret_env = "HOOK"
+[notices.smtp]
+host = "smtp.example.org"
+from = "Gateway <gateway@example.org>"
+to = ["ops@example.org"]
+username = "gateway"
+password_env = "MAIL"
+"#;
+    assert_eq!(senders("", &[]), Ok(vec![]));
+    let found = senders(text, &[("HOOK", SECRET), ("MAIL", "hunter2hunter2")]);
+    assert_eq!(found, Ok(vec!["webhook", "mail"]));
+    let told = senders(text, &[]).unwrap_err();
+    assert!(told.contains("HOOK: is not set; ") && told.contains("MAIL: is not set; "), "{told}");
+    let told = senders(text, &[("HOOK", "whsec_c2hvcnQ="), ("MAIL", "m")]).unwrap_err();
+    assert!(told.starts_with("HOOK: it has fewer than 24"), "{told}");
+    assert!(!told.contains("c2hvcnQ"), "{told}");
+}
+
+#[test]
+fn what_would_send_notices_astray_is_refused_by_its_line() {
+    for (entry, why) in [
+        (r#"webhook = { url = "http://example.org/s3cret", secret_env = "HOOK" }"#, "no URL that"),
+        (r#"webhook = { url = "ftp://example.org/", secret_env = "HOOK" }"#, "no URL that"),
+        (
+            r#"webhook = { url = "https://example.org/", secret_env = "whsec_s3cret" }"#,
+            "no environment",
+        ),
+        (r#"smtp = { host = "h", from = "a@b.c", to = [] }"#, "sends to nobody"),
+        (r#"smtp = { host = "h", from = "a@b.c", to = ["a@b.c"], tls = "none" }"#, "unsealed"),
+        (r#"smtp = { host = "h", from = "a@b.c", to = ["a@b.c"], username = "u" }"#, "half of a"),
+        (
+            r#"smtp = { host = "h", from = "a@b.c", to = ["a@b.c"], password = "s3cret" }"#,
+            "unknown field",
+        ),
+    ] {
+        let told = told(&format!("[notices]\n{entry}\n"), &[]);
+        assert!(told.starts_with("gateway.toml:2: notices."), "{told}");
+        assert!(told.contains(why) && !told.contains("s3cret"), "{told}");
+    }
+    for (url, more) in [
+        ("http://127.0.0.1:9000/", ""),
+        ("http://[::1]:9000/", ""),
+        ("http://receiver:9000/", "[upstream]\nallow_private = [\"receiver\"]\n"),
+    ] {
+        let text =
+            format!("{more}[notices]\nwebhook = {{ url = \"{url}\", secret_env = \"HOOK\" }}\n");
+        assert_eq!(senders(&text, &[("HOOK", SECRET)]), Ok(vec!["webhook"]), "{url}");
+    }
+    let text = "[notices]\nsmtp = { host = \"127.0.0.1\", from = \"no address\", to = [\"a@b.c\"], tls = \"none\" }";
+    assert!(senders(text, &[]).unwrap_err().contains("`no address` is no mail address"));
+}
+
 const RING: &str = "a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 fn ring(variables: &[(&str, &str)], own: OwnRing) -> Result<Option<String>, String> {

@@ -8,6 +8,7 @@ use super::caller::Callers;
 use super::drain::{Draining, Drains};
 use super::hearing::Hearing;
 use super::lane::Lanes;
+use super::notices::Sender;
 use super::points::OperatorKeys;
 use super::send::Clocks;
 use super::settings::Settings;
@@ -38,6 +39,8 @@ pub struct Parts {
     pub callers: Arc<Callers>,
     pub(super) lanes: Arc<Lanes>,
     pub(super) operator_keys: Arc<OperatorKeys>,
+    /// Where notices are sent.
+    pub senders: Vec<Arc<Sender>>,
     pub(super) short_keys: Arc<ShortKeys>,
     pub(super) hearing: Arc<Hearing>,
     pub(super) clocks: Arc<Clocks>,
@@ -88,6 +91,7 @@ impl Parts {
             zones,
             lanes: Arc::default(),
             operator_keys: Arc::default(),
+            senders: Vec::new(),
             short_keys,
             hearing: Arc::default(),
             clocks: Arc::default(),
@@ -105,6 +109,14 @@ impl Parts {
     #[must_use]
     pub fn with_operator_keys(self, keys: OperatorKeys) -> Self {
         Self { operator_keys: Arc::new(keys), ..self }
+    }
+}
+
+impl Parts {
+    /// With ways out for notices.
+    #[must_use]
+    pub fn with_senders(self, senders: Vec<Sender>) -> Self {
+        Self { senders: senders.into_iter().map(Arc::new).collect(), ..self }
     }
 }
 

@@ -51,7 +51,9 @@ pub use gateway::{Gateway, Parts};
 pub use ids::request_id;
 pub use membership::{check_membership, membership, prove_anew};
 pub use mint::{mint, regrant};
-pub use notices::watch;
+pub use notices::{
+    Mail, MailTls, NoticeSettings, Sender, SmtpSettings, Webhook, WebhookSettings, deliver, watch,
+};
 pub use points::{OperatorKey, OperatorKeys};
 pub use points_settings::{KeySettings, PointsSettings};
 pub use settings::Settings;

@@ -103,13 +103,19 @@ pub fn start(
         let shut = shut_office.clone();
         office.spawn(async move { shut.run_until_cancelled_owned(task).await });
     };
-    let Parts { store, zones, metrics, books, callers, .. } = parts.clone();
+    let Parts { store, zones, metrics, books, callers, senders, .. } = parts.clone();
     office.spawn(keeper.keep(store.clone(), zones.clone(), metrics.clone()));
     let sweep = relay::sweep(store.clone(), zones.clone(), metrics.clone());
     until_shut(Box::pin(sweep) as Task);
     until_shut(Box::pin(relay::note_uses(callers, store.clone(), metrics.clone())));
-    let watch = relay::watch(books.clone(), store.clone(), zones, metrics.clone(), Vec::new());
+    let channels = senders.iter().map(|sender| sender.channel()).collect();
+    let watch = relay::watch(books.clone(), store.clone(), zones, metrics.clone(), channels);
     until_shut(Box::pin(watch));
+    for sender in senders {
+        let client = Client::new(upstream).map_err(io::Error::other)?;
+        let deliver = relay::deliver(sender, client, store.clone(), metrics.clone());
+        until_shut(Box::pin(deliver));
+    }
     until_shut(Box::pin(relay::renew(books, store, metrics)));
     let drains = Drains { tasks: office.clone(), late: shut_office.clone() };
     let app = Arc::new(app(parts, drains)?);

@@ -288,6 +288,32 @@ impl NoticePosted<'_> {
     }
 }
 
+/// A notice was sent, or was not.
+pub struct NoticeSent<'a> {
+    /// Where it is counted.
+    pub metrics: &'a Metrics,
+    /// `webhook` or `mail`.
+    pub channel: &'static str,
+    /// The notice's id.
+    pub notice: i64,
+    /// `sent`, `failed` or `given_up`.
+    pub outcome: &'static str,
+    /// Why not.
+    pub why: &'a str,
+}
+
+impl NoticeSent<'_> {
+    /// Logs and counts.
+    pub fn emit(self) {
+        let Self { metrics, channel, notice, outcome, why } = self;
+        metrics.notices_sent.with_label_values(&[channel, outcome]).inc();
+        match outcome {
+            "sent" => tracing::debug!(notice, channel, "notice sent"),
+            _ => tracing::warn!(notice, channel, outcome, why, "notice not sent"),
+        }
+    }
+}
+
 /// A call of the store failed.
 pub struct StoreFailed<'a> {
     /// Where it is counted.

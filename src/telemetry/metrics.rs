@@ -53,6 +53,7 @@ pub struct Metrics {
     pub(super) store_failures: IntCounter,
     pub(super) bodies_dropped: IntCounter,
     pub(super) notices: IntCounterVec,
+    pub(super) notices_sent: IntCounterVec,
     pub(super) clock_skew: IntGaugeVec,
     open_streams: IntGauge,
     meters: RwLock<HashMap<(String, String), Arc<Meter>>>,
@@ -177,6 +178,11 @@ impl Metrics {
                 ),
             ),
             notices: counter("tributary_notices_total", "Notices posted, by kind.", &["kind"]),
+            notices_sent: counter(
+                "tributary_notices_sent_total",
+                "Tries to send a notice, by channel and outcome: sent, failed or given_up.",
+                &["channel", "outcome"],
+            ),
             clock_skew: register(
                 &registry,
                 IntGaugeVec::new(
@@ -280,6 +286,7 @@ catalogue's; any other model's name counts as `other`.
         metrics.points_asked.with_label_values(&["held"]);
         metrics.callers_limited.with_label_values(&["rate"]);
         metrics.notices.with_label_values(&["quota"]);
+        metrics.notices_sent.with_label_values(&["mail", "sent"]);
         metrics.clock_skew.with_label_values(&["spark"]);
         let mut text = HEAD.to_owned();
         for family in metrics.registry.gather() {

@@ -40,6 +40,7 @@ mod responses;
 mod roles;
 mod rotation;
 mod schemes;
+mod senders;
 mod server;
 mod spark_ws;
 mod stall;

@@ -31,7 +31,7 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tributary::accounts::User;
 use tributary::platforms::Catalogue;
-use tributary::relay::{self, Books, Parts};
+use tributary::relay::{self, Books, Mail, MailTls, Parts, Sender, SmtpSettings, Webhook};
 use tributary::server::{self, OperatorSettings, Running};
 use tributary::simulator::Simulator;
 use tributary::store::{self, Store};
@@ -92,6 +92,10 @@ pub struct Wish {
     pub operator_keys: &'static [(&'static str, &'static str)],
     /// More `gateway.toml`.
     pub toml: &'static str,
+    /// Where notices are posted, signed with [`WEBHOOK_SECRET`].
+    pub webhook: Option<String>,
+    /// The port of a mail server on this machine.
+    pub mail: Option<u16>,
 }
 
 impl Default for Wish {
@@ -108,6 +112,8 @@ impl Default for Wish {
             lease_deadline: store::Settings::default().lease_deadline,
             operator_keys: &[],
             toml: "",
+            webhook: None,
+            mail: None,
         }
     }
 }
@@ -198,6 +204,11 @@ impl Rig {
         let mut wish = Wish::default();
         wish.server.listen = listen;
         serve(&wish, &self.catalogue, &self.store, &self.vault).await
+    }
+
+    /// Another gateway on the same store, as this wish says.
+    pub async fn start_as(&self, wish: &Wish) -> io::Result<Running> {
+        serve(wish, &self.catalogue, &self.store, &self.vault).await
     }
 
     /// A vault whose primary is new, with the rig's own key behind it.
@@ -321,9 +332,29 @@ async fn serve(
         Parts::new(&wish.relay, catalogue.clone(), store.clone(), vault.clone(), metrics, books)
             .await
             .unwrap()
-            .with_operator_keys(platforms::operator_keys(wish.operator_keys, catalogue, vault));
+            .with_operator_keys(platforms::operator_keys(wish.operator_keys, catalogue, vault))
+            .with_senders(senders(wish));
     let operator = OperatorSettings { listen: ([127, 0, 0, 1], 0).into() };
     server::start(&wish.server, &operator, &wish.upstream, parts, keeper)
+}
+
+pub const WEBHOOK_SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+fn senders(wish: &Wish) -> Vec<Sender> {
+    let webhook = wish.webhook.iter().map(|url| Webhook::new(url, WEBHOOK_SECRET).unwrap());
+    let mail = wish.mail.map(|port| {
+        let settings = SmtpSettings {
+            host: "127.0.0.1".into(),
+            port: Some(port),
+            tls: MailTls::None,
+            username: Some("gateway".into()),
+            password_env: None,
+            from: "gateway@example.org".into(),
+            to: vec!["ops@example.org".into(), "boss@example.org".into()],
+        };
+        Mail::new(&settings, Some("the-password")).unwrap()
+    });
+    webhook.map(Sender::Webhook).chain(mail.map(Sender::Mail)).collect()
 }
 
 /// A request of one question.

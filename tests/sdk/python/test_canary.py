@@ -183,7 +183,8 @@ def surface(trial: Trial, http: httpx2.Client, platform: Simulated, served: Serv
     call("changed wrongly", "PATCH", account, json={"limit": key})
     call("called while it is off", "POST", f"{root}/oauth/chat/completions", json={
         "account_id": bound.json()["id"], "messages": user(PROMPT)})
-    for path in ("/oauth/accounts", "/oauth/platforms", "/me", "/usage", "/usage?format=csv", "/points"):
+    for path in ("/oauth/accounts", "/oauth/platforms", "/me", "/usage", "/usage?format=csv", "/points",
+                 "/audit", "/notices"):
         assert call(f"GET {path}", "GET", root + path).status_code == 200
     first = http.get(accounts, params={"platform": name}).json()["data"][0]["id"]
     assert call("records", "GET", f"{accounts}/{first}/usage").json()["data"], "calls are recorded"

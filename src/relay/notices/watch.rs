@@ -9,8 +9,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::books::Books;
-use super::zones::Zones;
+use super::super::books::Books;
+use super::super::zones::Zones;
 use crate::accounts::{AccountId, AccountState, Channel, PoolId, notices_due};
 use crate::store::{Answer, Store};
 use crate::telemetry::events::{NoticePosted, StoreFailed};
@@ -32,10 +32,10 @@ const MOST_SAID: usize = 50_000;
 
 /// Accounts that settlements were about, and that nobody has looked at since.
 #[derive(Default)]
-pub(super) struct Touched(Mutex<HashSet<(PoolId, AccountId)>>);
+pub(in super::super) struct Touched(Mutex<HashSet<(PoolId, AccountId)>>);
 
 impl Touched {
-    pub(super) fn add(&self, accounts: Vec<(PoolId, AccountId)>) {
+    pub(in super::super) fn add(&self, accounts: Vec<(PoolId, AccountId)>) {
         let mut all = self.lock();
         if all.len() < MOST_TOUCHED {
             all.extend(accounts);
