@@ -6,7 +6,10 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use http_body::{Frame, SizeHint};
 use serde::Serialize;
 
@@ -76,6 +79,28 @@ pub(super) fn typed(status: StatusCode, value: &impl Serialize) -> Response {
 /// A document that was written before.
 pub fn document(text: &'static str) -> Response {
     whole(StatusCode::OK, JSON, text)
+}
+
+/// A page without scripts, which nothing may be added to and nobody may frame.
+pub fn page(html: &'static str) -> Response {
+    shown(HeaderValue::from_static("text/html; charset=utf-8"), html)
+}
+
+/// The stylesheet of a page.
+pub fn stylesheet(css: &'static str) -> Response {
+    shown(HeaderValue::from_static("text/css; charset=utf-8"), css)
+}
+
+fn shown(kind: HeaderValue, text: &'static str) -> Response {
+    const POLICY: HeaderValue = HeaderValue::from_static(
+        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    );
+    let mut response = whole(StatusCode::OK, kind, text);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
 }
 
 /// A 204.

@@ -4,6 +4,8 @@
 
 mod call;
 
+mod pools;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -18,6 +20,8 @@ use crate::platforms::Refusal;
 use crate::relay::CallError;
 use crate::store::StoreError;
 use crate::vault::SealError;
+
+pub use pools::PoolError;
 
 const INVALID: &str = "invalid_request_error";
 const SERVER: &str = "server_error";
@@ -87,6 +91,8 @@ pub enum ApiError {
         /// What its key is, and where a person gets it.
         help: String,
     },
+    /// A call about a pool or its members got nothing.
+    Pool(PoolError),
     /// The key ring seals no more.
     Unsealed(SealError),
     /// An errand without a good proof.
@@ -109,6 +115,12 @@ pub enum Stronger {
 impl From<CallError> for ApiError {
     fn from(error: CallError) -> Self {
         Self::Call(error)
+    }
+}
+
+impl From<PoolError> for ApiError {
+    fn from(error: PoolError) -> Self {
+        Self::Pool(error)
     }
 }
 
@@ -276,6 +288,7 @@ impl ApiError {
                      \"account_name\": NAME, \"key\": KEY}}"
                 ),
             ),
+            Self::Pool(error) => error.refusal(),
             Self::Unsealed(error) => {
                 tracing::error!(%error, "an account can't be bound");
                 refuse(

@@ -187,6 +187,13 @@ impl Callers {
         Ok(Some(caller))
     }
 
+    /// A user's teams changed here: what it calls next is looked up anew. Other gateways follow
+    /// once what they keep is old.
+    pub fn forget_user(&self, user: UserId) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, known| known.caller.user() != user);
+    }
+
     /// Looks a token up anew when it comes next: it was changed or revoked here.
     pub fn forget(&self, token: TokenId) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);

@@ -4,8 +4,8 @@ use http::Method;
 use http::header::{self, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
-use super::openapi;
 use super::routes::{CallerHandler, Handler, OpenHandler, OperatorHandler, ROUTES, Role, Route};
+use super::{docs, openapi};
 use crate::api::{self, ApiError, App, Request, Response};
 use crate::relay::{Caller, request_id};
 use crate::telemetry::clock::Stopwatch;
@@ -96,6 +96,8 @@ async fn dispatch(
             for_caller(app, handler, &caller, request, arrived).await
         }
         Handler::Open(OpenHandler::OpenApi) => Ok(api::document(openapi::document())),
+        Handler::Open(OpenHandler::Docs) => Ok(api::page(docs::page())),
+        Handler::Open(OpenHandler::DocsStyle) => Ok(api::stylesheet(docs::STYLE)),
         Handler::Operator(handler) => for_operator(app, handler, request).await,
     }
 }
@@ -128,6 +130,14 @@ async fn for_caller(
         To::EndSession => api::end_session(),
         To::ShowUsage => api::show_usage(app, caller, request).await,
         To::ShowPoints => api::show_points(app, caller, request).await,
+        To::ListPools => api::list_pools(app, caller).await,
+        To::AddPool => api::add_pool(app, caller, request).await,
+        To::ShowPool => api::show_pool(app, caller, named).await,
+        To::ChangePool => api::change_pool(app, caller, request, named).await,
+        To::DeletePool => api::delete_pool(app, caller, named).await,
+        To::ListMembers => api::list_members(app, caller, named).await,
+        To::PutMember => api::put_member(app, caller, request, named).await,
+        To::RemoveMember => api::remove_member(app, caller, named).await,
         To::ListTokens => api::list_tokens(app, caller).await,
         To::CreateToken => api::create_token(app, caller, request).await,
         To::ShowToken => api::show_token(app, caller, named).await,
@@ -209,6 +219,17 @@ mod tests {
     }
 
     #[test]
+    fn a_member_is_a_pool_and_a_user() {
+        let named = found(&Method::PUT, "/api/v1/pools/7/members/ann%2Fb");
+        assert_eq!(named, Some((CallerHandler::PutMember, "7/members/ann%2Fb")));
+        for path in ["7/members/", "/members/ann", "7/members/a/b", "7/8/members/ann"] {
+            let path = format!("/api/v1/pools/{path}");
+            assert!(find(Listener::Public, &Method::PUT, &path).is_err(), "{path}");
+        }
+        assert_eq!(found(&Method::GET, "/api/v1/pools/7"), Some((CallerHandler::ShowPool, "7")));
+    }
+
+    #[test]
     fn a_path_without_a_name_is_found_before_one_with() {
         let path = "/api/v1/oauth/accounts/authorize";
         assert_eq!(found(&Method::POST, path), Some((CallerHandler::AuthorizeAccount, "")));
@@ -219,7 +240,9 @@ mod tests {
     #[test]
     fn the_operators_routes_are_not_on_the_callers_listener() {
         for route in ROUTES {
-            let path = route.path.replace("{*id}", "x").replace("{id}", "x").replace("{sid}", "x");
+            let names = ["{*id}", "{id}", "{sid}", "{user}"];
+            let path =
+                names.iter().fold(route.path.to_owned(), |path, name| path.replace(name, "x"));
             let public = find(Listener::Public, &route.method, &path).is_ok();
             let operator = find(Listener::Operator, &route.method, &path).is_ok();
             let is_operators = route.role() == Role::Operator;

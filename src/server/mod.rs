@@ -2,6 +2,7 @@
 
 mod connection;
 mod dispatch;
+mod docs;
 mod listen;
 mod openapi;
 #[cfg(test)]

@@ -18,7 +18,8 @@ use shapes::{chat, completion, model, models};
 use super::routes::{CallerHandler, Handler, OpenHandler};
 use crate::api::schema::{
     AccountView, AuditView, AuthorizeAsk, BindAsk, ChangeAsk, CheckView, GatewayTokenView, Me,
-    MintedView, NoticeView, Page, PlatformView, PointsView, RecordView, TokenAsk, UsageView,
+    MemberAsk, MemberView, MintedView, NoticeView, Page, PlatformView, PointsView, PoolAsk,
+    PoolChangeAsk, PoolView, RecordView, TokenAsk, UsageView,
 };
 
 /// What a route's row in the document says, beside its path and its role.
@@ -31,6 +32,8 @@ pub(super) struct Described {
     body: Option<Value>,
     /// How it answers: a status, and a schema by media type.
     answer: (u16, Option<Value>),
+    /// The answer's media type.
+    kind: &'static str,
     /// Other media types of the same answer.
     also: &'static [&'static str],
     /// Refusals beside those that its role and its path bring.
@@ -56,6 +59,10 @@ fn date() -> Value {
     json!({"type": "string", "format": "date"})
 }
 
+fn integer() -> Value {
+    json!({"type": "integer", "format": "int64", "minimum": 1})
+}
+
 fn count() -> Value {
     json!({"type": "integer", "minimum": 1, "maximum": 200, "default": 50})
 }
@@ -69,7 +76,7 @@ fn truth() -> Value {
 }
 
 fn by() -> Value {
-    let words = "(day|token|account|platform|model)";
+    let words = "(day|token|account|platform|model|member)";
     json!({"type": "string", "pattern": format!("^{words}(,{words})*$"),
         "default": "day,platform,model"})
 }
@@ -84,6 +91,7 @@ const REPORT: &[Param] = &[
     ("to", "The last day; today", date),
     ("by", "What rows are told apart by, with commas", by),
     ("format", "As what", form),
+    ("pool", "On the accounts of this pool, by all of its members", integer),
 ];
 const EVENTS: &[&str] = &["text/event-stream"];
 const SHEET: &[&str] = &["text/csv"];
@@ -97,6 +105,7 @@ pub(super) fn described(handler: Handler, types: &mut SchemaGenerator) -> Option
         query: &[],
         body: None,
         answer: (status, answer),
+        kind: "application/json",
         also: &[],
         refuses: &[],
     };
@@ -105,6 +114,14 @@ pub(super) fn described(handler: Handler, types: &mut SchemaGenerator) -> Option
         Handler::Open(OpenHandler::OpenApi) => {
             let document = json!({"type": "object"});
             return Some(row("This surface, machine-readable", 200, Some(document)));
+        }
+        Handler::Open(OpenHandler::Docs) => {
+            let page = row("This surface, for people", 200, Some(text()));
+            return Some(Described { kind: "text/html", ..page });
+        }
+        Handler::Open(OpenHandler::DocsStyle) => {
+            let style = row("The stylesheet of that page", 200, Some(text()));
+            return Some(Described { kind: "text/css", ..style });
         }
         Handler::Operator(_) => return None,
     };
@@ -136,7 +153,7 @@ pub(super) fn described(handler: Handler, types: &mut SchemaGenerator) -> Option
         To::ShowUsage => Described {
             query: REPORT,
             also: SHEET,
-            refuses: &[400],
+            refuses: &[400, 404],
             ..row("What the caller's calls add up to", 200, of.one::<UsageView>())
         },
         To::ShowPoints => Described {
@@ -200,6 +217,39 @@ pub(super) fn described(handler: Handler, types: &mut SchemaGenerator) -> Option
                 200,
                 of.one::<Page<RecordView>>(),
             )
+        },
+        To::ListPools => {
+            row("The pools that the caller draws from, in order", 200, of.one::<Page<PoolView>>())
+        }
+        To::AddPool => Described {
+            body: of.one::<PoolAsk>(),
+            refuses: &[409],
+            ..row(
+                "Makes a pool that a team shares, with the caller as its owner",
+                201,
+                of.one::<PoolView>(),
+            )
+        },
+        To::ShowPool => row("One pool", 200, of.one::<PoolView>()),
+        To::ChangePool => Described {
+            body: of.one::<PoolChangeAsk>(),
+            ..row("Renames a pool, says how it picks: for owners", 200, of.one::<PoolView>())
+        },
+        To::DeletePool => Described {
+            refuses: &[409],
+            ..row("Deletes a pool that has no account: for owners", 204, None)
+        },
+        To::ListMembers => {
+            row("A pool's members, in the order of joining", 200, of.one::<Page<MemberView>>())
+        }
+        To::PutMember => Described {
+            body: of.one::<MemberAsk>(),
+            refuses: &[409],
+            ..row("Adds a member, or says what it may do: for owners", 200, of.one::<MemberView>())
+        },
+        To::RemoveMember => Described {
+            refuses: &[409],
+            ..row("Ends a membership: for owners, and for oneself", 204, None)
         },
         To::ReauthorizeAccount => {
             row("Binds the same account anew by a login: none is offered here", 400, refusal())

@@ -34,6 +34,8 @@ pub enum Handler {
 #[expect(missing_docs, reason = "each is its route, in the table below")]
 pub enum OpenHandler {
     OpenApi,
+    Docs,
+    DocsStyle,
 }
 
 /// What answers callers.
@@ -59,6 +61,14 @@ pub enum CallerHandler {
     EndSession,
     ShowUsage,
     ShowPoints,
+    ListPools,
+    AddPool,
+    ShowPool,
+    ChangePool,
+    DeletePool,
+    ListMembers,
+    PutMember,
+    RemoveMember,
     ListTokens,
     CreateToken,
     ShowToken,
@@ -85,7 +95,7 @@ pub struct Route {
     /// The method.
     pub method: Method,
     /// The path. One part of it may be a name in braces: `{id}` is one segment, `{*id}` at
-    /// the end takes the rest, slashes included.
+    /// the end takes the rest, slashes included. There may be a second one at the end.
     pub path: &'static str,
     /// What answers it.
     pub handler: Handler,
@@ -102,12 +112,19 @@ impl Route {
         }
     }
 
-    /// What its braces take of a path; empty where it has none.
+    /// What its braces take of a path, and what stands between them where there are two;
+    /// empty where it has none.
     pub(super) fn take<'p>(&self, path: &'p str) -> Option<&'p str> {
         let Some((prefix, rest)) = self.path.split_once('{') else {
             return (self.path == path).then_some("");
         };
         let (name, suffix) = rest.split_once('}')?;
+        if let Some((between, _)) = suffix.split_once('{') {
+            let taken = path.strip_prefix(prefix)?;
+            let (first, second) = taken.split_once(between)?;
+            let is_one = |part: &str| !part.is_empty() && !part.contains('/');
+            return (is_one(first) && is_one(second)).then_some(taken);
+        }
         let taken = path.strip_prefix(prefix)?.strip_suffix(suffix)?;
         let may_be = !taken.is_empty() && (name.starts_with('*') || !taken.contains('/'));
         may_be.then_some(taken)
@@ -165,7 +182,17 @@ pub static ROUTES: &[Route] = &[
     to(Method::POST, "/api/v1/oauth/accounts/{id}/reauthorize", WRITE, CallerHandler::ReauthorizeAccount),
     to(Method::GET, "/api/v1/oauth/sessions/{sid}", READ, CallerHandler::ShowSession),
     to(Method::DELETE, "/api/v1/oauth/sessions/{sid}", WRITE, CallerHandler::EndSession),
+    to(Method::GET, "/api/v1/pools", READ, CallerHandler::ListPools),
+    to(Method::POST, "/api/v1/pools", WRITE, CallerHandler::AddPool),
+    to(Method::GET, "/api/v1/pools/{id}", READ, CallerHandler::ShowPool),
+    to(Method::PATCH, "/api/v1/pools/{id}", WRITE, CallerHandler::ChangePool),
+    to(Method::DELETE, "/api/v1/pools/{id}", WRITE, CallerHandler::DeletePool),
+    to(Method::GET, "/api/v1/pools/{id}/members", READ, CallerHandler::ListMembers),
+    to(Method::PUT, "/api/v1/pools/{id}/members/{user}", WRITE, CallerHandler::PutMember),
+    to(Method::DELETE, "/api/v1/pools/{id}/members/{user}", WRITE, CallerHandler::RemoveMember),
     open(Method::GET, "/openapi.json", OpenHandler::OpenApi),
+    open(Method::GET, "/docs", OpenHandler::Docs),
+    open(Method::GET, "/docs/style.css", OpenHandler::DocsStyle),
     operator(Method::GET, "/healthz", OperatorHandler::Healthz),
     operator(Method::GET, "/readyz", OperatorHandler::Readyz),
     operator(Method::GET, "/metrics", OperatorHandler::Metrics),

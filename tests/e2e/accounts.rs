@@ -404,3 +404,44 @@ both! {
         assert_eq!((&row["request"], &row["response"]), (&Value::Null, &Value::Null));
     }
 }
+
+both! {
+    async fn usage_is_the_same_sum_however_it_is_told_apart(rig: Rig) {
+        const WORDS: [&str; 5] = ["day", "token", "account", "platform", "model"];
+        let (one, two) = (Surface::of(&rig).await, Surface::of(&rig).await);
+        for (surface, model) in [(&one, "qwen-plus"), (&one, "glm-4.7"), (&two, "qwen-plus"), (&two, "qwen-plus")] {
+            rig.record(&rig.chat_as(&surface.token, ask(model, "hello")).await).await;
+        }
+        for platform in ["qwen", "glm"] {
+            rig.all_settled(platform).await;
+        }
+        let sums = |rows: &Value| {
+            let sum = |name: &str| rows.as_array().unwrap().iter().map(|row| row[name].as_u64().unwrap()).sum::<u64>();
+            ["calls", "attempts", "input", "output", "exact", "estimated"].map(sum)
+        };
+        let all = one.get("/api/v1/usage?by=day").await;
+        assert_eq!(all["data"].as_array().unwrap().len(), 1, "{all}");
+        let expected = sums(&all["data"]);
+        assert_eq!((expected[0], expected[2] + expected[3]), (4, expected[4]), "{all}");
+        for mask in 1_usize..1 << WORDS.len() {
+            let by: Vec<&str> = (0..WORDS.len()).filter(|bit| mask & 1 << bit != 0).map(|bit| WORDS[bit]).collect();
+            let path = format!("/api/v1/usage?by={}", by.join(","));
+            let report = one.get(&path).await;
+            assert_eq!(report["by"], json!(by));
+            assert_eq!(sums(&report["data"]), expected, "{path}");
+            let rows = report["data"].as_array().unwrap();
+            let told: std::collections::BTreeSet<_> =
+                rows.iter().map(|row| by.iter().map(|word| row[*word].to_string()).collect::<Vec<_>>()).collect();
+            assert_eq!(told.len(), rows.len(), "{path}");
+            for word in WORDS {
+                assert!(rows.iter().all(|row| row.get(word).is_some() == by.contains(&word)), "{path}: {word}");
+            }
+            let sheet = one.call(Method::GET, &format!("{path}&format=csv"), Value::Null).await;
+            let text = String::from_utf8(sheet.body.to_vec()).unwrap();
+            let mut lines = text.lines();
+            let calls = lines.next().unwrap().split(',').position(|head| head == "calls").unwrap();
+            let calls = lines.map(|line| line.split(',').nth(calls).unwrap().parse::<u64>().unwrap());
+            assert_eq!(calls.sum::<u64>(), 4, "{path}: {text}");
+        }
+    }
+}

@@ -269,3 +269,23 @@ async fn is_shut(caller: &mut TcpStream) -> bool {
     let end = tokio::time::timeout(Duration::from_secs(5), caller.read_to_end(&mut said)).await;
     end.is_ok()
 }
+
+both! {
+    async fn the_page_of_calls_is_whole_without_a_script_or_another_address(rig: Rig) {
+        let page = rig.send(Request::get("/docs"), "").await;
+        let style = rig.send(Request::get("/docs/style.css"), "").await;
+        for (answer, kind) in [(&page, "text/html; charset=utf-8"), (&style, "text/css; charset=utf-8")] {
+            assert_eq!(answer.status, 200, "{answer:?}");
+            assert_eq!(answer.header("content-type"), kind);
+            let policy = answer.header("content-security-policy");
+            assert!(policy.starts_with("default-src 'none'; style-src 'self'; "), "{policy}");
+            assert!(!policy.contains("script") && !policy.contains("unsafe"), "{policy}");
+            assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        }
+        let html = String::from_utf8(page.body.to_vec()).unwrap();
+        assert!(html.contains("<link rel=\"stylesheet\" href=\"/docs/style.css\">"));
+        for outside in ["<script", "href=\"http", "src=", "href=\"//"] {
+            assert!(!html.contains(outside), "{outside}");
+        }
+    }
+}

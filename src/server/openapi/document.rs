@@ -7,7 +7,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::super::routes::{ROUTES, Role, Route};
-use super::{Described, described, refusal, text};
+use super::{Described, described, integer, refusal, text};
 
 fn error() -> Value {
     json!({
@@ -93,20 +93,18 @@ fn operation(route: &Route, row: &Described) -> Value {
 }
 
 fn parameters(route: &Route, row: &Described) -> Vec<Value> {
-    let name = route.path.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
-    let in_path = name.map(|(name, _)| {
-        let is_number = ["/accounts/", "/tokens/"].iter().any(|part| route.path.contains(part));
-        let schema = match is_number {
-            true => json!({"type": "integer", "format": "int64", "minimum": 1}),
-            false => text(),
-        };
+    let names = route.path.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
+    let in_path = names.map(|(name, _)| {
+        let mut kinds = ["/accounts/", "/tokens/", "/pools/"].iter();
+        let is_number = name == "id" && kinds.any(|part| route.path.contains(part));
+        let schema = if is_number { integer() } else { text() };
         json!({"name": name.trim_start_matches('*'), "in": "path", "required": true,
             "schema": schema})
     });
     let query = row.query.iter().map(|(name, about, schema)| {
         json!({"name": name, "in": "query", "description": about, "schema": schema()})
     });
-    in_path.into_iter().chain(query).collect()
+    in_path.chain(query).collect()
 }
 
 fn responses(route: &Route, row: &Described) -> Map<String, Value> {
@@ -134,7 +132,7 @@ fn responses(route: &Route, row: &Described) -> Map<String, Value> {
     let mut responses = Map::new();
     let mut answer = json!({"description": if *status < 300 { "Done" } else { "Refused" }});
     if let Some(schema) = schema {
-        answer["content"] = json!({"application/json": {"schema": schema}});
+        answer["content"] = json!({row.kind: {"schema": schema}});
         for kind in row.also {
             answer["content"][*kind] = json!({"schema": text()});
         }
