@@ -102,6 +102,10 @@ pub(super) const USERS: [&str; 3] = ["{us}:names", "{us}:users", "{us}:counters"
 pub(super) const IDENTITIES: &str = "{us}:identities";
 /// One-time links by what they are for.
 pub(super) const LINKS: &str = "links";
+/// The format of all that lies here.
+pub(super) const FORMAT: &str = "format";
+/// The policy of pools without one of their own, and since when it is that.
+pub(super) const USUAL_POLICY: &str = "usual-policy";
 /// Teams by their pools' ids, in the users' slot.
 pub(super) const TEAMS: &str = "{us}:teams";
 
@@ -147,7 +151,7 @@ pub(super) fn platforms(pool: PoolId) -> String {
     format!("{{p:{pool}}}:platforms")
 }
 
-/// A pool's own policy, and which policy each family's order is for.
+/// A pool's own policy, the usual one, and which policy each family's order is for.
 pub(super) fn policy(pool: PoolId) -> String {
     format!("{{p:{pool}}}:policy")
 }
@@ -245,9 +249,10 @@ pub(super) fn token_uses(user: UserId) -> String {
     format!("{{u:{user}}}:token_uses")
 }
 
-/// A user's records: ids by time, records by id, ids by account and time.
-pub(super) fn records_of(user: UserId) -> [String; 3] {
-    ["ri", "rb", "ra"].map(|part| format!("{{u:{user}}}:{part}"))
+/// A user's records: ids by time, records by id, ids by account and time, and what was said by
+/// the record's id.
+pub(super) fn records_of(user: UserId) -> [String; 4] {
+    ["ri", "rb", "ra", "rs"].map(|part| format!("{{u:{user}}}:{part}"))
 }
 
 /// The accounts that were removed while calls of a user's may have been under way.
