@@ -13,6 +13,7 @@ use http::StatusCode;
 use http::header::{ALLOW, HeaderValue, RETRY_AFTER};
 
 use super::Response;
+use super::SignInError;
 use super::answer::{JSON, whole};
 use crate::accounts::Scope;
 use crate::front::ErrorBody;
@@ -21,6 +22,7 @@ use crate::relay::CallError;
 use crate::store::StoreError;
 use crate::vault::SealError;
 
+pub(super) use call::too_fast;
 pub use pools::PoolError;
 
 const INVALID: &str = "invalid_request_error";
@@ -43,6 +45,8 @@ pub enum ApiError {
         /// What it takes.
         allowed: String,
     },
+    /// The request is for another host than the public URL's.
+    OtherHost,
     /// The body is longer than allowed.
     BodyTooLong {
         /// The limit, in bytes.
@@ -99,6 +103,8 @@ pub enum ApiError {
     UnprovedErrand,
     /// An errand that can't be read.
     BadErrand,
+    /// Nobody is signed in, or may do what it asks.
+    SignIn(SignInError),
     /// The call failed.
     Call(CallError),
 }
@@ -184,6 +190,10 @@ impl ApiError {
             Self::WrongMethod { allowed } => {
                 bad(StatusCode::METHOD_NOT_ALLOWED, format!("This path takes {allowed}."))
             }
+            Self::OtherHost => bad(
+                StatusCode::MISDIRECTED_REQUEST,
+                "This gateway answers for the host of its public URL alone.".into(),
+            ),
             Self::BodyTooLong { limit } => bad(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 format!("The request body is longer than {limit} bytes."),
@@ -309,6 +319,7 @@ impl ApiError {
                 StatusCode::BAD_REQUEST,
                 "The errand can't be read: the command is of another version.".into(),
             ),
+            Self::SignIn(error) => error.refusal(),
             Self::Call(error) => call::call(error),
         }
     }
@@ -324,7 +335,7 @@ fn unauthenticated(message: &str) -> Refusal {
     )
 }
 
-fn refuse(
+pub(super) fn refuse(
     status: StatusCode,
     kind: &'static str,
     param: Option<&str>,

@@ -15,7 +15,8 @@ pub(super) use document::document;
 pub(super) use document::generator;
 use shapes::{chat, completion, model, models};
 
-use super::routes::{CallerHandler, Handler, OpenHandler};
+use super::console::{self, described_open};
+use super::routes::{CallerHandler, Handler};
 use crate::api::schema::{
     AccountView, AuditView, AuthorizeAsk, BindAsk, ChangeAsk, CheckView, GatewayTokenView, Me,
     MemberAsk, MemberView, MintedView, NoticeView, Page, PlatformView, PointsView, PoolAsk,
@@ -27,17 +28,17 @@ pub(super) struct Described {
     /// What it does, in a line.
     pub(super) does: &'static str,
     /// Its query.
-    query: &'static [Param],
+    pub(super) query: &'static [Param],
     /// What its body must be.
-    body: Option<Value>,
+    pub(super) body: Option<Value>,
     /// How it answers: a status, and a schema by media type.
-    answer: (u16, Option<Value>),
+    pub(super) answer: (u16, Option<Value>),
     /// The answer's media type.
-    kind: &'static str,
+    pub(super) kind: &'static str,
     /// Other media types of the same answer.
-    also: &'static [&'static str],
+    pub(super) also: &'static [&'static str],
     /// Refusals beside those that its role and its path bring.
-    refuses: &'static [u16],
+    pub(super) refuses: &'static [u16],
 }
 
 #[cfg(test)]
@@ -49,7 +50,7 @@ impl Described {
     }
 }
 
-type Param = (&'static str, &'static str, fn() -> Value);
+pub(super) type Param = (&'static str, &'static str, fn() -> Value);
 
 fn text() -> Value {
     json!({"type": "string"})
@@ -111,17 +112,12 @@ pub(super) fn described(handler: Handler, types: &mut SchemaGenerator) -> Option
     };
     let handler = match handler {
         Handler::Caller(_, handler) => handler,
-        Handler::Open(OpenHandler::OpenApi) => {
-            let document = json!({"type": "object"});
-            return Some(row("This surface, machine-readable", 200, Some(document)));
+        Handler::Open(handler) => return Some(described_open(handler, &mut Types(types))),
+        Handler::Session(handler) => {
+            return Some(console::described_session(handler, &mut Types(types)));
         }
-        Handler::Open(OpenHandler::Docs) => {
-            let page = row("This surface, for people", 200, Some(text()));
-            return Some(Described { kind: "text/html", ..page });
-        }
-        Handler::Open(OpenHandler::DocsStyle) => {
-            let style = row("The stylesheet of that page", 200, Some(text()));
-            return Some(Described { kind: "text/css", ..style });
+        Handler::Admin(handler) => {
+            return Some(console::described_admin(handler, &mut Types(types)));
         }
         Handler::Operator(_) => return None,
     };
@@ -275,10 +271,10 @@ pub(super) fn described(handler: Handler, types: &mut SchemaGenerator) -> Option
 }
 
 /// The schemas of types, each written once and named.
-struct Types<'g>(&'g mut SchemaGenerator);
+pub(super) struct Types<'g>(&'g mut SchemaGenerator);
 
 impl Types<'_> {
-    fn one<T: JsonSchema>(&mut self) -> Option<Value> {
+    pub(super) fn one<T: JsonSchema>(&mut self) -> Option<Value> {
         Some(self.0.subschema_for::<T>().into())
     }
 }

@@ -7,6 +7,7 @@ mod audit;
 mod check;
 mod doctor;
 mod keys;
+mod people;
 mod points;
 mod policies;
 mod refusals;

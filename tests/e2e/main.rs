@@ -43,6 +43,7 @@ mod rotation;
 mod schemes;
 mod senders;
 mod server;
+mod sign_in;
 mod spark_ws;
 mod splice;
 mod stall;

@@ -10,7 +10,7 @@ use tributary::server::{ROUTES, Role};
 
 use crate::accounts::all_scopes;
 use crate::both;
-use crate::rig::{Answer, Grants, KEYS, Rig, ask};
+use crate::rig::{Answer, Console, Grants, KEYS, Rig, ask};
 
 const ACCOUNTS: &str = "/api/v1/oauth/accounts";
 const POOL: &str = "/api/v1/pools/{id}";
@@ -106,6 +106,19 @@ fn rows() -> Vec<Row> {
         // The last owner, whom its account is in the way of as well.
         owners(Method::DELETE, "/api/v1/pools/{id}/members/{user}", none, 409, 404),
         row(Method::GET, "/openapi.json", none, 200, 200),
+        row(Method::POST, "/api/v1/setup", |_| json!({"token": "x", "name": "x", "password": "correct horse battery"}), 404, 404),
+        row(Method::POST, "/api/v1/session", |_| json!({"name": "nobody", "password": "x"}), 401, 401),
+        row(Method::GET, "/api/v1/session", none, 200, 200),
+        row(Method::DELETE, "/api/v1/session", none, 204, 204),
+        row(Method::GET, "/api/v1/sessions", none, 200, 200),
+        row(Method::DELETE, "/api/v1/sessions/{session}", none, 404, 404),
+        row(Method::POST, "/api/v1/password", |_| json!({"old_password": "x", "new_password": "correct horse battery"}), 400, 400),
+        row(Method::POST, "/api/v1/password/reset", |_| json!({"token": "x", "password": "correct horse battery"}), 404, 404),
+        row(Method::GET, "/api/v1/admin/users", none, 200, 200),
+        row(Method::POST, "/api/v1/admin/users", |id| json!({"name": format!("user {id}")}), 201, 201),
+        row(Method::PATCH, "/api/v1/admin/users/{user_id}", |_| json!({}), 404, 404),
+        row(Method::POST, "/api/v1/admin/users/{user_id}/points", |_| json!({"points": 1}), 404, 404),
+        row(Method::GET, "/api/v1/admin/platforms", none, 200, 200),
         row(Method::GET, "/docs", none, 200, 200),
         row(Method::GET, "/docs/style.css", none, 200, 200),
         row(Method::GET, "/healthz", none, 200, 200),
@@ -132,11 +145,18 @@ fn kinds() -> Vec<Vec<Scope>> {
 impl Row {
     /// The row's call about an account, or whatever its ids are of.
     async fn call(&self, rig: &Rig, id: i64, token: Option<&str>) -> Answer {
-        let mut request = Request::builder().method(&self.method).uri(self.filled(id));
+        let request = Request::builder().method(&self.method).uri(self.filled(id));
+        let mut request = request.header("content-type", "application/json");
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         rig.send(request, self.text(id)).await
+    }
+
+    /// The row's call in a console session.
+    async fn call_in(&self, rig: &Rig, id: i64, console: &Console) -> Answer {
+        let request = Request::builder().method(&self.method).uri(self.filled(id));
+        rig.send(console.with(rig, request), self.text(id)).await
     }
 
     /// What its ids are of.
@@ -153,6 +173,8 @@ impl Row {
         self.path
             .replace("{*id}", &model)
             .replace("{id}", &id.to_string())
+            .replace("{user_id}", "999")
+            .replace("{session}", "x")
             .replace("{sid}", "aaaaaaaaaaaaaaaaaaaaaaaaaa")
             .replace("{user}", "tester")
             .replace("{notice}", "1")
@@ -225,6 +247,8 @@ both! {
             tokens.push((scopes, rig.token(&rig.user, grants).await.1));
         }
         let (_, strangers) = rig.token(&stranger, all_scopes()).await;
+        let operator = rig.operator().await.user;
+        let operator = rig.store.user(operator).await.unwrap().unwrap();
         let mut wrong = Vec::new();
         let mut number = 0;
         for route in ROUTES {
@@ -249,6 +273,24 @@ both! {
             if route.role() == Role::Anyone {
                 for token in [None, Some("tb_unknown"), Some(&tokens[0].1)] {
                     see("anyone".into(), &row.call(&rig, 1, token).await, row.own);
+                }
+                continue;
+            }
+            // Sessions: the user's own, a stranger's, and an operator's.
+            let (of_session, of_admin) = (route.role() == Role::Session, route.role() == Role::Admin);
+            let fresh = async |user| rig.console(user).await;
+            let id = subject().await;
+            let own = if of_admin { 403 } else if of_session || route.takes_sessions() { row.own } else { 401 };
+            see("the user's session".into(), &row.call_in(&rig, id, &fresh(&rig.user).await).await, own);
+            let id = subject().await;
+            let foreign = if own == row.own { row.foreign } else { own };
+            see("a stranger's session".into(), &row.call_in(&rig, id, &fresh(&stranger).await).await, foreign);
+            let id = subject().await;
+            let operators = if of_admin { row.own } else { foreign };
+            see("an operator's session".into(), &row.call_in(&rig, id, &fresh(&operator).await).await, operators);
+            if of_session || of_admin {
+                for token in tokens.iter().map(|(_, token)| Some(token.as_str())).chain([None, Some("tb_unknown")]) {
+                    see("a token where a session is needed".into(), &row.call(&rig, id, token).await, 401);
                 }
                 continue;
             }

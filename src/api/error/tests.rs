@@ -63,6 +63,7 @@ fn the_reference_has_every_error() {
         ApiError::OutOfScope(Scope::Chat),
         ApiError::NoRoute,
         ApiError::WrongMethod { allowed: "GET".into() },
+        ApiError::OtherHost,
         ApiError::BodyTooLong { limit: 1 },
         ApiError::BodyTooSlow,
         ApiError::BodyCut,
@@ -87,6 +88,7 @@ fn the_reference_has_every_error() {
         ApiError::BadErrand,
     ];
     let calls = calls.into_iter().chain(by_class).map(ApiError::Call);
+    let calls = calls.chain(SignInError::each().into_iter().map(ApiError::SignIn));
     let file = include_str!("../../../docs/errors.md");
     let mut missing = String::new();
     let pools = PoolError::all().into_iter().map(ApiError::Pool);
