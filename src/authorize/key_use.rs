@@ -22,6 +22,8 @@ pub struct KeyUse {
     /// Gateway tokens that are found or proved by it; those that are revoked, or have ended,
     /// are not counted.
     pub tokens: u64,
+    /// Users whose rights it proves.
+    pub users: u64,
     /// Memberships of teams that it proves.
     pub memberships: u64,
     /// Records whose bodies it seals.
@@ -35,8 +37,10 @@ pub struct KeyUse {
 impl KeyUse {
     /// Whether nothing would be lost with it.
     pub fn is_free(&self) -> bool {
-        let Self { accounts, short_keys, tokens, memberships, records, .. } = self;
-        [accounts, short_keys, tokens, memberships, records].into_iter().all(|count| *count == 0)
+        let Self { accounts, short_keys, tokens, users, memberships, records, .. } = self;
+        [accounts, short_keys, tokens, users, memberships, records]
+            .into_iter()
+            .all(|count| *count == 0)
     }
 }
 
@@ -72,6 +76,9 @@ pub async fn key_use(
         }
     }
     for user in directory.users().await? {
+        if !user.identity.is_blank() {
+            keys.entry(name(proof_kid(&user.identity.mac))).or_default().users += 1;
+        }
         for token in directory.tokens_of(user.id).await?.iter().filter(|token| is_live(token)) {
             let (index, mac) = (proof_kid(&token.index), proof_kid(&token.mac));
             keys.entry(name(index)).or_default().tokens += 1;

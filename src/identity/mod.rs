@@ -27,7 +27,7 @@ pub use links::LINK_LIFE;
 pub use password::{LONGEST_PASSWORD, NoHash, Passwords, SHORTEST_PASSWORD, Verdict, is_password};
 pub use sessions::{LIFE, SignIn, SignedIn, Started};
 pub use settings::Settings;
-pub use standing::{change, identity_of, is_trusted, may_act, proved};
+pub use standing::{change, identity_of, is_trusted, may_act, prove_users_anew, proved};
 
 /// The longest name of a user, in characters.
 pub const LONGEST_USER_NAME: usize = 64;

@@ -2,7 +2,7 @@
 
 use crate::accounts::{Identity, User, UserId};
 use crate::store::{Answer, Directory, StoreError};
-use crate::vault::{MacParts, MacPurpose, Vault};
+use crate::vault::{MacParts, MacPurpose, Vault, proof_kid};
 
 /// How often a change is tried that another one overtakes.
 const TRIES: usize = 8;
@@ -37,6 +37,23 @@ pub fn identity_of(vault: &Vault, user: &User) -> Identity {
 /// Whether a user may sign in, and use its tokens.
 pub fn may_act(vault: &Vault, user: &User) -> bool {
     identity_of(vault, user).disabled_at.is_none()
+}
+
+/// Proves anew, under the primary, what other keys of the ring have proved of users; answers
+/// of how many. A row without a MAC of ours stays as it is.
+///
+/// # Errors
+/// The store's; what was proved until then stays so.
+pub async fn prove_users_anew(directory: &dyn Directory, vault: &Vault) -> Answer<u64> {
+    let primary = vault.sealing_kid();
+    let mut done = 0;
+    for user in directory.users().await? {
+        let is_due = proof_kid(&user.identity.mac).is_some_and(|kid| kid != primary);
+        if is_due && is_trusted(vault, &user) {
+            done += u64::from(change(directory, vault, user.id, |_| {}).await?.is_some());
+        }
+    }
+    Ok(done)
 }
 
 /// Changes what a user may do; answers the user as it then is. `None`: there is no such user.

@@ -11,6 +11,7 @@ use super::status::{shown, text};
 use crate::accounts::{Deed, Doer};
 use crate::authorize::{KeyUse, Rotated, key_use, rotate};
 use crate::cli::{Desk, Failure, print};
+use crate::identity::prove_users_anew;
 use crate::relay::prove_anew;
 use crate::store::write_down;
 use crate::telemetry::clock::Stopwatch;
@@ -32,16 +33,18 @@ impl Rotate {
         let (directory, vault) = desk.sealing().await?;
         let resets = desk.resets();
         let before = key_use(&*directory, &resets).await?;
+        let users = prove_users_anew(&*directory, &vault).await?;
         let memberships = prove_anew(&*directory, &vault).await?;
         let due = vault.kids().skip(1).filter_map(|kid| before.get(kid.as_str()));
         let mut progress = Progress::of(due.map(to_move).sum());
         let mut tell = |done: &Rotated| progress.tell(done.moved());
         let (done, left) = rotate(&*directory, &vault, &resets, self.per_second, &mut tell).await?;
         progress.end();
-        if done.moved() + memberships > 0 {
+        if done.moved() + users + memberships > 0 {
             let deed = Deed::new(Doer::OPERATOR, "keys.rotate", "key", vault.sealing_kid())
                 .with("accounts", done.accounts)
                 .with("short_keys", done.short_keys)
+                .with("users", users)
                 .with("memberships", memberships)
                 .with("records", done.records);
             write_down(&*directory, &vault, deed).await?;
@@ -56,7 +59,7 @@ impl Rotate {
         let keys = shown(&vault, left);
         if desk.json {
             return print::json(
-                &json!({ "moved": done, "memberships": memberships, "keys": keys }),
+                &json!({ "moved": done, "users": users, "memberships": memberships, "keys": keys }),
             );
         }
         let Rotated { accounts, short_keys, records, unlocked, .. } = &done;

@@ -99,7 +99,8 @@ pub(super) fn text(keys: &[Shown]) -> String {
 
 fn advice(shown: &Shown) -> Option<String> {
     let Shown { key, ring, under, .. } = shown;
-    let sealed = under.accounts + under.short_keys + under.memberships + under.records;
+    let moves = [under.accounts, under.short_keys, under.users, under.memberships, under.records];
+    let sealed: u64 = moves.into_iter().sum();
     Some(match ring {
         Standing::Primary => return None,
         Standing::Missing if under.is_free() => {
@@ -140,6 +141,7 @@ mod tests {
             KeyUse { accounts: 1, ..none },
             KeyUse { short_keys: 1, ..none },
             KeyUse { memberships: 1, ..none },
+            KeyUse { users: 1, ..none },
             KeyUse { records: 1, tokens: 1, ..none },
         ] {
             assert_eq!(said(under), "old: must stay in the ring; run: tributary keys rotate");
