@@ -134,6 +134,16 @@ impl Kind {
     }
 }
 
+/// Shorter ends of a key are no secrets, and would be found in anybody's words.
+const SHORTEST_END: usize = 12;
+
+/// A value and, of a key in several parts (`id.secret`, `bce-v3/id/secret`), the last of them.
+fn told(value: &str) -> impl Iterator<Item = &str> {
+    let end = value.rsplit(['.', '/']).next();
+    let end = end.filter(|end| end.len() < value.len() && end.len() >= SHORTEST_END);
+    std::iter::once(value).chain(end)
+}
+
 impl Credential {
     /// What it is.
     pub fn kind(&self) -> Kind {
@@ -203,7 +213,7 @@ impl Credential {
                 cookies.values().chain(headers.values()).collect()
             }
         };
-        values.into_iter().map(|value| value.as_str()).collect()
+        values.into_iter().flat_map(|value| told(value)).collect()
     }
 
     /// A field of a key.
