@@ -22,6 +22,8 @@ pub mod authorize;
 
 pub mod upstream;
 
+pub mod identity;
+
 pub mod store;
 
 pub mod platforms;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the highest to the lowest.
-const ROOMS: [&str; 15] = [
+const ROOMS: [&str; 16] = [
     "main",
     "cli",
     "config",
@@ -16,6 +16,7 @@ const ROOMS: [&str; 15] = [
     "relay",
     "authorize",
     "upstream",
+    "identity",
     "store",
     "platforms",
     "front",

@@ -31,6 +31,11 @@ integer_id! {
     TokenId
 }
 
+impl TokenId {
+    /// No token: somebody who is signed in to the console.
+    pub const CONSOLE: Self = Self(0);
+}
+
 impl AccountId {
     /// No account: one of the operator's own keys, or, in a record, an account that was
     /// removed before its call ended.

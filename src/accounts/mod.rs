@@ -1,11 +1,13 @@
 //! Accounts, pools, windows and leases: the rules, without I/O.
 
 mod account;
+mod attempts;
 mod audit;
 mod charge;
 mod harm;
 mod health;
 mod hold;
+mod identity;
 mod ids;
 mod lease;
 mod notice;
@@ -15,6 +17,7 @@ mod policy;
 mod record;
 mod report;
 mod sealings;
+mod session;
 mod team;
 mod tighter;
 mod tokens;
@@ -23,11 +26,13 @@ mod total;
 mod window;
 
 pub use account::{Account, AccountState, NewAccount, ShortKey};
+pub use attempts::{AttemptKey, Attempts};
 pub use audit::{AuditHead, AuditRow, By as DoneBy, Deed, Doer, Nobody, Who};
 pub use charge::{ChargeKind, ChargeRow};
 pub use harm::{Condition, EARLY_TRY, Harm, Rest, Scale, later};
 pub use health::{Health, remedy_of};
 pub use hold::{HoldAsk, HoldEnd, HoldKey, HoldRefusal, Purse, PurseState};
+pub use identity::{Identity, PasswordHash, UserRole};
 pub use ids::{AccountId, LeaseId, PlatformId, PoolId, TokenId, UserId};
 pub use lease::{Charge, Grant, LeaseAsk, LeaseKey, Refusal, Settlement};
 pub use notice::{Channel, Delivery, Matter, NewNotice, Notice, Stage, notices_due};
@@ -37,6 +42,7 @@ pub use policy::{Conversation, Policy, Priority, size_class};
 pub use record::{Attempt, Billing, KeptBodies, Record};
 pub use report::{By, Report, csv};
 pub use sealings::{KeptPage, KeptRow, Rewrap};
+pub use session::{LinkPurpose, LinkRow, SessionGrant, SessionRow};
 pub use team::{Closing, Membership, Seating, Team, TeamRole};
 pub use tokens::Tokens;
 pub use told::{End, Told, WindowTold};

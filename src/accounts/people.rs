@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{PoolId, TokenId, Tokens, UserId};
+use super::{Identity, PoolId, TokenId, Tokens, UserId};
 
 /// A person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct User {
     pub pool: PoolId,
     /// When it was added.
     pub created_at: Timestamp,
+    /// What it may do, and what it signs in with.
+    #[serde(default, skip_serializing_if = "Identity::is_blank")]
+    pub identity: Identity,
 }
 
 /// What a gateway token may do.

@@ -104,6 +104,13 @@ pub struct KeptBodies {
     pub cut: bool,
 }
 
+impl KeptBodies {
+    /// How long they are together, sealed.
+    pub fn bytes(&self) -> usize {
+        self.request.len() + self.response.len()
+    }
+}
+
 impl Attempt {
     /// Whether a key of the operator's made it; asked before [`Record::forget`].
     pub fn is_bought(&self) -> bool {

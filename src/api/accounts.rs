@@ -10,8 +10,10 @@ use super::answer::{no_content, typed};
 use super::ask::{self, Query, bad, refused};
 use super::page::Page;
 use super::view::AccountView;
-use super::{ApiError, App, Request, Response};
-use crate::accounts::{AccountId, AccountState, Deed, Health, Origin, Priority, Tokens};
+use super::{ApiError, App, PoolError, Request, Response};
+use crate::accounts::{
+    AccountId, AccountState, Deed, Health, Origin, PoolId, Priority, TeamRole, Tokens,
+};
 use crate::authorize::{self, LONGEST_NAME, Unbound, Wanted, is_name};
 use crate::relay::{AccountRef, Caller};
 use crate::store::StoreError;
@@ -31,6 +33,19 @@ pub(super) async fn load(
     let resets = parts.zones.resets();
     let found = AccountRef::load_whole(&*parts.store, caller, id, &resets).await;
     found.map_err(ApiError::unfound)
+}
+
+/// The same, where the caller may change it: its own, or in a pool that it owns.
+pub(super) async fn load_to_change(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+) -> Result<AccountRef<AccountState>, ApiError> {
+    let found = load(app, caller, id).await?;
+    let account = &found.state().account;
+    let is_owner =
+        account.owner == caller.user() || caller.role_in(account.pool) == Some(TeamRole::Owner);
+    if is_owner { Ok(found) } else { Err(PoolError::NotOwner.into()) }
 }
 
 /// The caller's accounts, by id.
@@ -85,6 +100,9 @@ pub struct BindAsk<'a> {
     #[serde(borrow, default)]
     #[schemars(with = "Option<std::collections::BTreeMap<String, String>>")]
     credentials: Option<&'a RawValue>,
+    /// The pool that it joins; left out: the first of the token's.
+    #[schemars(with = "Option<i64>")]
+    pool: Option<PoolId>,
     /// The wire format to reach it in; left out: the one that its credential fits.
     dialect: Option<String>,
     /// Its token limit, in its platform's first window; left out: the platform's.
@@ -119,7 +137,11 @@ pub async fn bind_account(
         (None, Some(_)) => return Err(bad("credentials", "It must be an object of texts.")),
         _ => return Err(bad("credentials", "Give `key`, or the key's fields as `credentials`.")),
     };
-    let pool = *caller.pools().first().ok_or(ApiError::NoAccount)?;
+    let pool = match wish.pool {
+        Some(pool) => Some(pool).filter(|pool| caller.role_in(*pool).is_some()),
+        None => caller.pools().first().copied(),
+    };
+    let pool = pool.ok_or(PoolError::NoPool)?;
     let (store, vault) = (&*parts.store, &parts.vault);
     let bound = ready.map_err(unbound)?.bind(store, vault, caller.doer(), caller.user(), pool);
     let (id, worn) = bound.await.map_err(unbound)?;
@@ -149,6 +171,8 @@ fn unbound(error: Unbound) -> ApiError {
         Unbound::NoSeal(authorize::NoSeal::Seal(error)) | Unbound::Seal(error) => {
             ApiError::Unsealed(error)
         }
+        // It was closed since the caller was found.
+        Unbound::Store(StoreError::Gone(_)) => PoolError::NoPool.into(),
         Unbound::NoSeal(authorize::NoSeal::Store(error)) | Unbound::Store(error) => {
             ApiError::store(error)
         }
@@ -187,7 +211,7 @@ pub async fn change_account(
 ) -> Result<Response, ApiError> {
     let bytes = ask::read(app, request).await?;
     let change: ChangeAsk = ask::parse(&bytes)?;
-    let account = load(app, caller, id).await?;
+    let account = load_to_change(app, caller, id).await?;
     let deed = deed(caller, account.state(), "account.change")
         .with_some("to_name", change.account_name.as_deref())
         .with_some(
@@ -242,7 +266,7 @@ async fn change_of(app: &App, state: &AccountState, change: ChangeAsk) -> Result
 
 /// Deletes an account with its credential and its records.
 pub async fn delete_account(app: &App, caller: &Caller, id: &str) -> Result<Response, ApiError> {
-    let account = load(app, caller, id).await?;
+    let account = load_to_change(app, caller, id).await?;
     let removed = app.gateway.parts.store.remove_account(account.id()).await;
     if !removed.map_err(ApiError::store)? {
         return Err(ApiError::NoAccount);

@@ -15,6 +15,8 @@ pub struct App {
     pub health: Arc<Health>,
     /// Errands of commands that run beside the gateway.
     pub errands: Errands,
+    /// Where browsers reach the gateway, if that is set.
+    pub public_url: Option<url::Url>,
     /// The longest request body, in bytes.
     pub max_body_bytes: usize,
     /// The longest silence inside a request's body.

@@ -44,7 +44,7 @@ pub async fn reauthorize_account(
     caller: &Caller,
     id: &str,
 ) -> Result<Response, ApiError> {
-    let account = accounts::load(app, caller, id).await?;
+    let account = accounts::load_to_change(app, caller, id).await?;
     let platform = account.state().account.platform.clone();
     Err(not_offered(platforms::known(app, caller, platform.as_str())?))
 }

@@ -4,6 +4,8 @@
 
 mod call;
 
+mod pools;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use http::StatusCode;
 use http::header::{ALLOW, HeaderValue, RETRY_AFTER};
 
 use super::Response;
+use super::SignInError;
 use super::answer::{JSON, whole};
 use crate::accounts::Scope;
 use crate::front::ErrorBody;
@@ -18,6 +21,9 @@ use crate::platforms::Refusal;
 use crate::relay::CallError;
 use crate::store::StoreError;
 use crate::vault::SealError;
+
+pub(super) use call::too_fast;
+pub use pools::PoolError;
 
 const INVALID: &str = "invalid_request_error";
 const SERVER: &str = "server_error";
@@ -39,6 +45,8 @@ pub enum ApiError {
         /// What it takes.
         allowed: String,
     },
+    /// The request is for another host than the public URL's.
+    OtherHost,
     /// The body is longer than allowed.
     BodyTooLong {
         /// The limit, in bytes.
@@ -87,12 +95,16 @@ pub enum ApiError {
         /// What its key is, and where a person gets it.
         help: String,
     },
+    /// A call about a pool or its members got nothing.
+    Pool(PoolError),
     /// The key ring seals no more.
     Unsealed(SealError),
     /// An errand without a good proof.
     UnprovedErrand,
     /// An errand that can't be read.
     BadErrand,
+    /// Nobody is signed in, or may do what it asks.
+    SignIn(SignInError),
     /// The call failed.
     Call(CallError),
 }
@@ -109,6 +121,12 @@ pub enum Stronger {
 impl From<CallError> for ApiError {
     fn from(error: CallError) -> Self {
         Self::Call(error)
+    }
+}
+
+impl From<PoolError> for ApiError {
+    fn from(error: PoolError) -> Self {
+        Self::Pool(error)
     }
 }
 
@@ -172,6 +190,10 @@ impl ApiError {
             Self::WrongMethod { allowed } => {
                 bad(StatusCode::METHOD_NOT_ALLOWED, format!("This path takes {allowed}."))
             }
+            Self::OtherHost => bad(
+                StatusCode::MISDIRECTED_REQUEST,
+                "This gateway answers for the host of its public URL alone.".into(),
+            ),
             Self::BodyTooLong { limit } => bad(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 format!("The request body is longer than {limit} bytes."),
@@ -276,6 +298,7 @@ impl ApiError {
                      \"account_name\": NAME, \"key\": KEY}}"
                 ),
             ),
+            Self::Pool(error) => error.refusal(),
             Self::Unsealed(error) => {
                 tracing::error!(%error, "an account can't be bound");
                 refuse(
@@ -296,6 +319,7 @@ impl ApiError {
                 StatusCode::BAD_REQUEST,
                 "The errand can't be read: the command is of another version.".into(),
             ),
+            Self::SignIn(error) => error.refusal(),
             Self::Call(error) => call::call(error),
         }
     }
@@ -311,7 +335,7 @@ fn unauthenticated(message: &str) -> Refusal {
     )
 }
 
-fn refuse(
+pub(super) fn refuse(
     status: StatusCode,
     kind: &'static str,
     param: Option<&str>,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::accounts::{AccountId, AccountState, Health, Origin, Tokens, Window};
+use crate::accounts::{AccountId, AccountState, Health, Origin, PoolId, Tokens, Window};
 use crate::platforms::Reader;
 
 /// An account, with what is used of it. No part of its credential.
@@ -12,6 +12,11 @@ use crate::platforms::Reader;
 pub struct AccountView {
     #[schemars(with = "i64")]
     id: AccountId,
+    /// The pool that it is in.
+    #[schemars(with = "i64")]
+    pool: PoolId,
+    /// Whether the reader bound it.
+    is_own: bool,
     name: String,
     /// The name once more, as it is given when the account is bound.
     account_name: String,
@@ -84,6 +89,8 @@ impl AccountView {
         };
         Self {
             id: account.id,
+            pool: account.pool,
+            is_own: reader == Reader::Owner,
             name: account.name.clone(),
             account_name: account.name.clone(),
             platform: account.platform.to_string(),

@@ -20,9 +20,9 @@ use tokio::net::TcpStream;
 
 use crate::accounts::{
     AccountId, AccountState, AuditHead, AuditRow, ChargeRow, Closing, GatewayTokenRow, Health,
-    KeptPage, KeptRow, Membership, NewAccount, Origin, PlatformId, Points, PointsEntry, Policy,
-    PoolId, Priority, Purse, PurseState, Record, Resets, Rewrap, Seating, Team, TokenId, Tokens,
-    Total, User, UserId,
+    Identity, KeptPage, KeptRow, Membership, NewAccount, Origin, PlatformId, Points, PointsEntry,
+    Policy, PoolId, Priority, Purse, PurseState, Record, Resets, Rewrap, Seating, Team, TokenId,
+    Tokens, Total, User, UserId,
 };
 use crate::store::{
     Answer, AuditLog, Directory, Errand, Reply, Sealings, StoreError, TeamVerb, Teams, Treasury,
@@ -116,8 +116,17 @@ impl Directory for Beside {
         self.ask(Verb::UserNamed { name: name.into() }).await
     }
 
+    async fn user(&self, id: UserId) -> Answer<Option<User>> {
+        self.ask(Verb::User { id }).await
+    }
+
     async fn users(&self) -> Answer<Vec<User>> {
         self.ask(Verb::Users).await
+    }
+
+    async fn set_identity(&self, id: UserId, before: &Identity, after: Identity) -> Answer<bool> {
+        let (before, after) = (Box::new(before.clone()), Box::new(after));
+        self.ask(Verb::SetIdentity { id, before, after }).await
     }
 
     async fn reserve_token_id(&self) -> Answer<TokenId> {

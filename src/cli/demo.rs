@@ -18,6 +18,7 @@ use super::{Common, Desk, Failure, print, ring, token};
 use crate::accounts::{Doer, Priority, Scope, Spending, TokenGrant, Tokens, User};
 use crate::authorize::Wanted;
 use crate::config::{Config, OwnRing};
+use crate::identity::CookieStyle;
 use crate::platforms::{Catalogue, Credential, CredentialSpec, Face};
 use crate::simulator::Simulator;
 use crate::store::{self, Directory};
@@ -79,7 +80,9 @@ impl Demo {
         ring::prove(&*store, &vault).await?;
         let token = populate(&desk.config, &*store, &vault).await?;
         let told = Told::listen()?;
-        let running = begin(&desk.config, store, vault, Vec::new(), Vec::new()).await?;
+        let (keys, senders) = (Vec::new(), Vec::new());
+        let cookies = CookieStyle::Plain;
+        let running = begin(&desk.config, store, vault, keys, senders, cookies).await?;
         let mut facts = addresses(&running);
         if desk.json {
             facts["token"] = token.into();

@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn no_argument_takes_a_credential() {
-        for command in ["account", "token", "keys"] {
+        for command in ["account", "token", "keys", "user"] {
             let mut cli = Cli::command();
             let command = cli.find_subcommand_mut(command).unwrap();
             for sub in command.get_subcommands() {

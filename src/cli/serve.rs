@@ -10,6 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{Desk, Failure, print, ring};
 use crate::authorize::count_seal;
 use crate::config::{Config, OwnRing, notice_senders, operator_keys};
+use crate::identity::{CookieStyle, NoEntry};
 use crate::relay::{Books, OperatorKey, OperatorKeys, Parts, Sender};
 use crate::server::{self, Running};
 use crate::store::{self, Store};
@@ -34,14 +35,25 @@ impl Serve {
         let store = store::open(&desk.config.settings.store).await?;
         // Before anybody is answered: a signal that nobody listens for kills.
         let told = Told::listen()?;
-        let running = begin(&desk.config, store, vault, keys, senders).await?;
+        let cookies = if self.dev { CookieStyle::Plain } else { CookieStyle::Secure };
+        let running = begin(&desk.config, store, vault, keys, senders, cookies).await?;
         tracing::info!(
             public = %running.addresses.public,
             operator = %running.addresses.operator,
             "serving"
         );
+        let setup = setup_link(&desk.config, &running).await?;
+        if let Some(link) = &setup {
+            // To whoever starts it, and not to the log: it is as good as a password.
+            eprintln!(
+                "There is no operator yet. Make the first one within 24 hours, once:\n\n    {link}\n\n\
+                 without a browser as docs/people.md says."
+            );
+        }
         if desk.json {
-            print::line(&addresses(&running).to_string())?;
+            let mut facts = addresses(&running);
+            facts["setup_url"] = setup.into();
+            print::line(&facts.to_string())?;
         }
         serve_until_told(running, told).await
     }
@@ -53,6 +65,20 @@ pub(super) fn addresses(running: &Running) -> serde_json::Value {
         "base_url": format!("http://{}/v1", running.addresses.public),
         "operator_url": format!("http://{}", running.addresses.operator),
     })
+}
+
+/// A link that makes the first operator, where there is none yet.
+async fn setup_link(config: &Config, running: &Running) -> Result<Option<String>, Failure> {
+    let token = running.people.setup_link().await.map_err(|error| match error {
+        NoEntry::Store(error) => error.into(),
+        error => Failure::other(error.to_string(), "Start the gateway again."),
+    })?;
+    let public = config.settings.server.public_url.clone().map(url::Url::from);
+    let base = match public {
+        Some(url) => url.to_string(),
+        None => format!("http://{}/", running.addresses.public),
+    };
+    Ok(token.map(|token| format!("{base}setup/{token}")))
 }
 
 /// Begins to log as the configuration says.
@@ -68,6 +94,7 @@ pub(super) async fn begin(
     vault: Arc<Vault>,
     keys: Vec<OperatorKey>,
     senders: Vec<Sender>,
+    cookies: CookieStyle,
 ) -> Result<Running, Failure> {
     if let Some(warning) = ring::prove(&*store, &vault).await? {
         tracing::warn!("{warning}");
@@ -92,6 +119,7 @@ pub(super) async fn begin(
     )
     .await?
     .with_operator_keys(keys)
+    .with_people(&settings.passwords, cookies)
     .with_senders(senders);
     let running =
         server::start(&settings.server, &settings.operator, &settings.upstream, parts, keeper)

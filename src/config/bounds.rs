@@ -20,7 +20,7 @@ const LONGEST_TOKEN_CACHE: SignedDuration = SignedDuration::from_secs(5);
 
 /// Every key that is out of bounds.
 pub(super) fn broken(settings: &Settings) -> Vec<Broken> {
-    let Settings { server, store, upstream, relay, .. } = settings;
+    let Settings { server, store, upstream, relay, passwords, .. } = settings;
     let durations = [
         ("server.head_timeout", server.head_timeout, MILLISECOND, DAY),
         ("server.body_timeout", server.body_timeout, MILLISECOND, DAY),
@@ -46,6 +46,9 @@ pub(super) fn broken(settings: &Settings) -> Vec<Broken> {
         ("relay.queue", relay.queue, 1),
         ("store.keep_days", store.keep_days as usize, 1),
         ("store.keep_records", store.keep_records, 1),
+        // The least that OWASP takes for safe.
+        ("passwords.memory_mib", passwords.memory_mib, 19),
+        ("passwords.passes", passwords.passes, 2),
     ];
     let durations = durations.into_iter().filter_map(|(key, value, least, most)| {
         if value < least {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use crate::{relay, server, store, telemetry, upstream};
+use crate::{identity, relay, server, store, telemetry, upstream};
 
 /// One section.
 pub(super) struct Section {
@@ -21,13 +21,14 @@ pub(super) struct Section {
 }
 
 /// Every section that has a fixed set of keys.
-pub(super) const SECTIONS: [Section; 8] = [
+pub(super) const SECTIONS: [Section; 9] = [
     section::<server::Settings>("server"),
     section::<server::OperatorSettings>("operator"),
     section::<store::Settings>("store"),
     section::<upstream::Settings>("upstream"),
     section::<relay::Settings>("relay"),
     section::<relay::PointsSettings>("points"),
+    section::<identity::Settings>("passwords"),
     section::<relay::NoticeSettings>("notices"),
     section::<telemetry::log::Settings>("log"),
 ];

@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{relay, server, store, telemetry, upstream};
+use crate::{identity, relay, server, store, telemetry, upstream};
 
 /// Tributary's settings: `gateway.toml`.
 ///
@@ -25,6 +25,8 @@ pub struct Settings {
     pub relay: relay::Settings,
     /// Points: users pay the operator with them, once none of their accounts has quota left.
     pub points: relay::PointsSettings,
+    /// What a password's hash costs (Argon2id).
+    pub passwords: identity::Settings,
     /// Where notices about accounts are sent.
     pub notices: relay::NoticeSettings,
     /// What is logged, on standard error.

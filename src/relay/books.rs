@@ -15,18 +15,17 @@ use tokio::sync::{Notify, mpsc};
 
 use super::counter::Counter;
 use super::hearing::News;
+use super::kept::Waiting;
 use super::notices::Touched;
-use super::payer::End;
+use super::page::Page;
 use super::uncounted::ToCount;
 use super::words::Words;
 use super::zones::Zones;
-use crate::accounts::{
-    AccountId, HoldEnd, HoldKey, LeaseId, LeaseKey, PoolId, Record, Settlement, Told,
-};
+use crate::accounts::{HoldEnd, HoldKey, LeaseId, LeaseKey, Record, Settlement};
 use crate::front::Usage;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 use crate::telemetry::Metrics;
-use crate::telemetry::events::{HealthMoved, StoreFailed};
+use crate::telemetry::events::StoreFailed;
 
 const BATCH: usize = 1024;
 /// Entries gather for this long: a batch costs two thread switches and a commit, or a round
@@ -37,8 +36,6 @@ const GATHER: Duration = Duration::from_millis(10);
 const RENEWALS: u32 = 4;
 /// So many seconds after an account was bound at most, its windows' zone is known.
 const NEW_ZONES_AFTER: u64 = 3;
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// What the books take in, in one place of the queue.
 pub(super) enum Entry {
@@ -67,6 +64,8 @@ pub struct Books {
     open: Arc<Mutex<HashMap<LeaseId, LeaseKey>>>,
     holds: Arc<Mutex<HashMap<LeaseId, HoldKey>>>,
     settled: Arc<Notify>,
+    /// What calls said that waits in the queues.
+    bodies: Waiting,
     counter: Counter,
     touched: Arc<Touched>,
 }
@@ -89,6 +88,7 @@ impl Books {
             open: Arc::default(),
             holds: Arc::default(),
             settled: Arc::new(Notify::new()),
+            bodies: Waiting::default(),
             counter: Counter::start(),
             touched: Arc::default(),
         };
@@ -128,6 +128,11 @@ impl Books {
         self.holds().remove(&hold);
     }
 
+    /// What of calls' bodies waits for the store.
+    pub(super) fn bodies(&self) -> &Waiting {
+        &self.bodies
+    }
+
     /// The accounts that settlements were about.
     pub(super) fn touched(&self) -> &Arc<Touched> {
         &self.touched
@@ -157,25 +162,28 @@ impl Bookkeeper {
     /// empty.
     pub async fn keep(self, store: Arc<dyn Store>, zones: Arc<Zones>, metrics: Arc<Metrics>) {
         let Bookkeeper { queue, days, books } = self;
-        let Books { settled, counter, touched, .. } = books;
-        let carrier = Carrier { store, zones, metrics, settled, counter, touched };
+        let (settled, bodies) = (books.settled.clone(), books.bodies.clone());
+        let (counter, touched) = (books.counter.clone(), books.touched.clone());
+        // Not taken apart: what is left of it would hold the queues' senders to the end.
+        drop(books);
+        let carrier = Carrier { store, zones, metrics, settled, bodies, counter, touched };
         tokio::join!(carrier.carry(queue), carrier.carry(days));
     }
 }
 
 /// What carries entries to the store.
-struct Carrier {
-    store: Arc<dyn Store>,
-    zones: Arc<Zones>,
-    metrics: Arc<Metrics>,
-    settled: Arc<Notify>,
+pub(super) struct Carrier {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) zones: Arc<Zones>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) settled: Arc<Notify>,
+    pub(super) bodies: Waiting,
     counter: Counter,
     touched: Arc<Touched>,
 }
 
 impl Carrier {
     async fn carry(&self, mut queue: mpsc::Receiver<Entry>) {
-        let Self { store, zones, metrics, settled, counter, touched } = self;
         let mut batch = Vec::new();
         while queue.recv_many(&mut batch, BATCH).await > 0 {
             if batch.len() < BATCH {
@@ -200,75 +208,19 @@ impl Carrier {
                 }
             }
             let accounts = known.accounts();
-            known.carry(&**store, zones, metrics, settled).await;
-            touched.add(accounts);
+            known.carry(self).await;
+            self.touched.add(accounts);
             if uncounted.is_empty() {
                 continue;
             }
             let mut counted = Page::default();
-            for (entry, counts) in uncounted.into_iter().zip(count(counter, words).await) {
+            for (entry, counts) in uncounted.into_iter().zip(count(&self.counter, words).await) {
                 let (end, record, news) = entry.counted(counts);
                 counted.add(end, Some(record), news);
             }
             let accounts = counted.accounts();
-            counted.carry(&**store, zones, metrics, settled).await;
-            touched.add(accounts);
-        }
-    }
-}
-
-/// Settlements, ends of holds and records that go to the store together.
-#[derive(Default)]
-struct Page {
-    settlements: Vec<Settlement>,
-    holds: Vec<HoldEnd>,
-    records: Vec<Record>,
-    heard: Vec<(LeaseKey, Box<News>)>,
-}
-
-impl Page {
-    fn add(
-        &mut self,
-        (settlement, hold): End,
-        record: Option<Box<Record>>,
-        news: Option<Box<News>>,
-    ) {
-        if let (Some(settlement), Some(news)) = (&settlement, news) {
-            self.heard.push((settlement.lease.clone(), news));
-        }
-        self.settlements.extend(settlement);
-        self.holds.extend(hold.map(|hold| *hold));
-        self.records.extend(record.map(|record| *record));
-    }
-
-    /// The accounts that it settles leases of.
-    fn accounts(&self) -> Vec<(PoolId, AccountId)> {
-        self.settlements.iter().map(|one| (one.lease.pool, one.lease.account)).collect()
-    }
-
-    async fn carry(self, store: &dyn Store, zones: &Zones, metrics: &Metrics, settled: &Notify) {
-        // Together, so that an embedded store commits both at once.
-        let settling = async {
-            if !self.settlements.is_empty() {
-                insist(metrics, self.settlements, |batch| settle(store, batch, zones)).await;
-                settled.notify_waiters();
-            }
-        };
-        let recording = async {
-            if !self.records.is_empty() {
-                insist(metrics, self.records, |batch| store.record(batch)).await;
-            }
-        };
-        tokio::join!(settling, recording);
-        if !self.holds.is_empty() {
-            insist(metrics, self.holds, |batch| store.end_holds(batch)).await;
-            settled.notify_waiters();
-        }
-        // After the settlements: what is used is then counted by both sides.
-        if !self.heard.is_empty()
-            && let Err(error) = hear(store, self.heard, zones).await
-        {
-            StoreFailed { metrics, why: &error.to_string() }.emit();
+            counted.carry(self).await;
+            self.touched.add(accounts);
         }
     }
 }
@@ -279,69 +231,6 @@ pub(super) async fn count(counter: &Counter, words: Vec<Words>) -> Vec<Usage> {
     let counting = words.clone();
     let counted = counter.ask(move || counting.iter().map(Words::count).collect()).await;
     counted.unwrap_or_else(|| words.iter().map(Words::guess).collect())
-}
-
-async fn settle(
-    store: &dyn Store,
-    batch: Vec<Settlement>,
-    zones: &Zones,
-) -> crate::store::Answer<()> {
-    store.settle(batch, &zones.resets()).await
-}
-
-/// Passes on what answers told. What the store does not take is not insisted on: the
-/// platform tells it again, and after a while it is news again.
-async fn hear(
-    store: &dyn Store,
-    heard: Vec<(LeaseKey, Box<News>)>,
-    zones: &Zones,
-) -> crate::store::Answer<()> {
-    let (mut told, mut harms) = (Vec::new(), Vec::new());
-    for (lease, news) in heard {
-        let (windows, harm) = news.told();
-        if !windows.is_empty() {
-            told.push(Told { account: lease.account, windows });
-        }
-        harms.extend(harm.map(|harm| (lease, harm)));
-    }
-    let mut done = Ok(());
-    if !told.is_empty() {
-        done = store.learn(told, &zones.resets()).await;
-    }
-    for (lease, harm) in harms {
-        let status = harm.status();
-        match store.worsen(lease.account, lease.granted_at, harm).await {
-            Ok(true) => HealthMoved { account: lease.account.0, status }.emit(),
-            Ok(false) => {}
-            Err(error) => done = Err(error),
-        }
-    }
-    done
-}
-
-/// Tries until the store takes a batch. What a working store can't take, it can't take
-/// later either: then the batch is given entry by entry, so that one does not hold up all.
-async fn insist<T, F>(metrics: &Metrics, batch: Vec<T>, mut give: impl FnMut(Vec<T>) -> F)
-where
-    T: Clone,
-    F: Future<Output = crate::store::Answer<()>>,
-{
-    let mut given = vec![batch];
-    while let Some(batch) = given.pop() {
-        let mut pause = FIRST_PAUSE;
-        while let Err(error) = give(batch.clone()).await {
-            StoreFailed { metrics, why: &error.to_string() }.emit();
-            if !matches!(error, StoreError::Unavailable(_)) {
-                // An entry that is refused alone is lost: its lease's deadline charges it.
-                if batch.len() > 1 {
-                    given.extend(batch.into_iter().map(|entry| vec![entry]).rev());
-                }
-                break;
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
-    }
 }
 
 /// Prolongs this gateway's open leases and holds, all in one batch, for as long as it lives.

@@ -16,18 +16,20 @@ use super::failure::Failure;
 use super::gateway::Parts;
 use super::hearing::News;
 use super::hold::OpenHold;
-use super::kept::Kept;
+use super::kept::{Kept, bytes_of};
 use super::lane::Lane;
 use super::lease::OpenLease;
 use super::payer::Used;
 use super::prompt::Prompt;
 use super::uncounted::{Closing, end_day};
 use super::words::{Spoken, Words};
-use crate::accounts::{Account, AccountId, Attempt, Billing, Record, TokenId, Tokens, UserId};
+use crate::accounts::{
+    Account, AccountId, Attempt, Billing, KeptBodies, Record, TokenId, Tokens, UserId,
+};
 use crate::front::{ChatRequest, Produced, Usage};
 use crate::platforms::Reader;
 use crate::telemetry::clock::{self, Stopwatch};
-use crate::telemetry::events::{AttemptFailed, RequestSent, StreamOpened};
+use crate::telemetry::events::{AttemptFailed, BodiesDropped, RequestSent, StreamOpened};
 
 /// A call in progress.
 pub(super) struct Call {
@@ -111,9 +113,9 @@ impl Call {
             running: None,
             spoken: Spoken::default(),
             first_output: None,
-            kept: caller
-                .keeps_bodies()
-                .then(|| Kept::new(&parts.vault, parts.kept_body_bytes, ask.body())),
+            kept: caller.keeps_bodies().then(|| {
+                Kept::new(&parts.vault, &parts.metrics, parts.kept_body_bytes, ask.body())
+            }),
             day: None,
             books: parts.books.clone(),
             place: None,
@@ -270,6 +272,8 @@ impl Call {
                     record: Some(record),
                     news: None,
                 });
+            } else {
+                self.books.bodies().gone(bytes_of(&record));
             }
             return;
         };
@@ -308,7 +312,7 @@ impl Call {
         let is_bought = |attempt: &Attempt| attempt.account == AccountId::OPERATOR;
         let id = take(&mut self.request_id);
         Box::new(Record {
-            bodies: self.kept.take().and_then(|kept| kept.seal(self.user, &id)),
+            bodies: self.bodies(&id),
             id,
             at: self.at,
             user: self.user,
@@ -332,6 +336,17 @@ impl Call {
             outcome: outcome.to_owned(),
             attempts,
         })
+    }
+
+    /// What was said, sealed, if it is kept and the books have room for it.
+    fn bodies(&mut self, id: &str) -> Option<KeptBodies> {
+        let kept = self.kept.take()?;
+        let bodies = kept.seal(self.user, id)?;
+        let admitted = self.books.bodies().admits(bodies.bytes());
+        if !admitted {
+            BodiesDropped { metrics: &kept.metrics }.emit();
+        }
+        admitted.then_some(bodies)
     }
 
     /// Notes an attempt that has ended; its lease is still to be settled.

@@ -13,9 +13,10 @@ use jiff::Timestamp;
 use super::membership::{pools, proved};
 use super::uses::Uses;
 use crate::accounts::{
-    AccountState, Doer, GatewayTokenRow, Membership, PoolId, Purse, Scope, Spending, TeamRole,
-    TokenGrant, TokenId, Tokens, UserId,
+    AccountState, Doer, GatewayTokenRow, Membership, PoolId, Purse, Scope, SessionRow, Spending,
+    TeamRole, TokenGrant, TokenId, Tokens, User, UserId,
 };
+use crate::identity;
 use crate::platforms::Reader;
 use crate::store::{Store, StoreError};
 use crate::telemetry::clock;
@@ -27,6 +28,8 @@ pub struct Caller {
     index: Arc<str>,
     grant: TokenGrant,
     label: Label,
+    /// The console session that it came with instead of a token.
+    session: Option<String>,
     /// As they were when it was found.
     memberships: Vec<Membership>,
     pools: Vec<PoolId>,
@@ -59,7 +62,10 @@ impl Caller {
 
     /// Who does what it asks for, in the audit log.
     pub fn doer(&self) -> Doer {
-        Doer::token(self.grant.user, self.grant.id)
+        match &self.session {
+            Some(session) => Doer::session(self.grant.user, session),
+            None => Doer::token(self.grant.user, self.grant.id),
+        }
     }
 
     /// The pools that it draws from, in order: of those that its token is for its user's own
@@ -187,6 +193,56 @@ impl Callers {
         Ok(Some(caller))
     }
 
+    /// A user that is signed in to the console: it has all that is its own and its teams', and
+    /// every scope.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn signed_in(
+        &self,
+        user: &User,
+        session: &SessionRow,
+    ) -> Result<Arc<Caller>, StoreError> {
+        let grant = TokenGrant {
+            id: TokenId::CONSOLE,
+            user: user.id,
+            personal: user.pool,
+            only_pools: None,
+            scopes: vec![Scope::Chat, Scope::AccountsRead, Scope::AccountsWrite],
+            models: Vec::new(),
+            platforms: Vec::new(),
+            expires_at: Some(session.grant.ends_at),
+            points: Spending::Fallback,
+            requests_per_minute: None,
+            tokens_per_day: None,
+            keep_bodies: false,
+        };
+        let label = Label {
+            name: "console".to_owned(),
+            prefix: String::new(),
+            last_four: String::new(),
+            created_at: session.grant.created_at,
+        };
+        let found_ms = clock::now_ms();
+        let memberships = self.memberships(&grant).await?;
+        Ok(Arc::new(Caller {
+            index: session.index.as_str().into(),
+            pools: pools(&grant, &memberships),
+            grant,
+            label,
+            session: Some(session.grant.id.clone()),
+            memberships,
+            found_ms,
+        }))
+    }
+
+    /// A user's teams changed here: what it calls next is looked up anew. Other gateways follow
+    /// once what they keep is old.
+    pub fn forget_user(&self, user: UserId) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, known| known.caller.user() != user);
+    }
+
     /// Looks a token up anew when it comes next: it was changed or revoked here.
     pub fn forget(&self, token: TokenId) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
@@ -229,6 +285,10 @@ impl Callers {
         for (number, index) in self.vault.token_indexes(token).enumerate() {
             let Some(row) = self.store.token(index.as_str()).await? else { continue };
             let Some(label) = self.admit(&row) else { return Ok(None) };
+            let user = self.store.user(row.grant.user).await?;
+            if !user.is_some_and(|user| identity::may_act(&self.vault, &user)) {
+                return Ok(None);
+            }
             if number > 0 {
                 self.index_anew(token, &row).await;
             }
@@ -238,6 +298,7 @@ impl Callers {
                 pools: pools(&row.grant, &memberships),
                 grant: row.grant.clone(),
                 label,
+                session: None,
                 memberships,
                 found_ms,
             })));

@@ -14,6 +14,7 @@ use super::send::Clocks;
 use super::settings::Settings;
 use super::zones::Zones;
 use crate::authorize::ShortKeys;
+use crate::identity::{self, CookieStyle, People};
 use crate::platforms::{Catalogue, Hangup, Platform};
 use crate::store::{Answer, Store};
 use crate::telemetry::Metrics;
@@ -37,6 +38,8 @@ pub struct Parts {
     pub zones: Arc<Zones>,
     /// The callers that were found lately.
     pub callers: Arc<Callers>,
+    /// Who signs in to the console.
+    pub people: Arc<People>,
     pub(super) lanes: Arc<Lanes>,
     pub(super) operator_keys: Arc<OperatorKeys>,
     /// Where notices are sent.
@@ -81,7 +84,10 @@ impl Parts {
         let zones = Arc::new(Zones::new(zones));
         let keep_ms = settings.token_cache.as_millis().try_into().unwrap_or(0);
         let short_keys = Arc::new(ShortKeys::new(store.clone(), vault.clone()));
+        let passwords = identity::Settings::default();
+        let people = People::new(store.clone(), vault.clone(), &passwords, CookieStyle::default());
         Ok(Self {
+            people: Arc::new(people),
             callers: Arc::new(Callers::new(store.clone(), vault.clone(), keep_ms)),
             catalogue,
             store,
@@ -105,6 +111,13 @@ impl Parts {
 }
 
 impl Parts {
+    /// With passwords at these costs, and sessions in cookies of this style.
+    #[must_use]
+    pub fn with_people(self, passwords: &identity::Settings, cookies: CookieStyle) -> Self {
+        let people = People::new(self.store.clone(), self.vault.clone(), passwords, cookies);
+        Self { people: Arc::new(people), ..self }
+    }
+
     /// With keys of the operator's own, for callers who have points.
     #[must_use]
     pub fn with_operator_keys(self, keys: OperatorKeys) -> Self {

@@ -114,6 +114,14 @@ fn ms_until(end: End, now: Timestamp) -> i64 {
 }
 
 impl News {
+    /// What two answers told, one after the other.
+    pub(super) fn then(self, later: Self) -> Self {
+        if later.windows.is_empty() && later.spent.is_none() {
+            return Self { refill: later.refill.or(self.refill), ..self };
+        }
+        later
+    }
+
     /// What windows were told, and what that does to the account. Lengths are counted from
     /// when they were heard.
     pub(super) fn told(self) -> (Vec<WindowTold>, Option<Harm>) {
@@ -186,6 +194,22 @@ mod tests {
         assert!(is_news(1, told(2000, 1700, end)), "another limit");
         assert!(is_news(1, told(2000, 1700, "2026-11-24T17:01:30Z")), "another end");
         assert!(!is_news(1, LimitsTold::default()));
+    }
+
+    #[test]
+    fn a_later_answer_that_tells_nothing_new_takes_nothing_back() {
+        let hearing = Hearing::default();
+        let now = "2026-11-24T12:00:00Z".parse().unwrap();
+        let news = |told| hearing.news(AccountId(1), told, now);
+        let first = news(told(1000, 0, "2026-11-24T17:00:00Z")).unwrap();
+        let refill = Some(End::In(Duration::from_secs(30)));
+        let (windows, harm) =
+            first.then(*news(LimitsTold { refill, ..LimitsTold::default() }).unwrap()).told();
+        assert_eq!(windows.len(), 1);
+        assert!(harm.is_some());
+        let first = news(told(1000, 900, "2026-11-24T17:00:00Z")).unwrap();
+        let second = news(told(1000, 400, "2026-11-24T17:00:00Z")).unwrap();
+        assert_eq!(first.then(*second).told().0[0].left, Some(Tokens(400)));
     }
 
     #[test]

@@ -129,7 +129,11 @@ impl OpenLease {
 
     /// What the answer told of the account's limits; it goes with the settlement.
     pub(super) fn heard(&mut self, news: Option<Box<News>>) {
-        self.news = news;
+        // An attempt may be answered twice, and what the first answer told is told no more.
+        self.news = match (self.news.take(), news) {
+            (Some(before), Some(news)) => Some(Box::new(before.then(*news))),
+            (before, news) => news.or(before),
+        };
     }
 
     /// Whether the platform may have seen the request.

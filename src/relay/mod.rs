@@ -25,6 +25,7 @@ mod lease;
 mod membership;
 mod mint;
 mod notices;
+mod page;
 mod payer;
 mod points;
 mod points_settings;

@@ -159,7 +159,7 @@ impl Gateway {
                     tried.points_said(PointsSaid::Never);
                     return Ok(None);
                 }
-                if tried.has_bought_with(number) {
+                if tried.has_bought_with(number, &hop.model.upstream) {
                     continue;
                 }
                 if key.rests(&hop.model.upstream) {
@@ -179,12 +179,15 @@ impl Gateway {
                 };
                 let used = call.use_of(&mut failure).await;
                 let (now, next) = (clock::now(), failure.next(hop));
+                // Its other models may do.
+                let of_model = matches!(failure.consequence(now), Consequence::BlockModel(_))
+                    .then_some(&*hop.model.upstream);
                 call.attempt_failed(&failure, &used);
                 key.bear(&failure, &hop.model.upstream, now);
                 let platform = key.account.platform.clone();
                 let error =
                     failure.into_call_error(platform, AccountId::OPERATOR, Reader::Member, now);
-                tried.bought_in_vain(number, error);
+                tried.bought_in_vain(number, of_model, error);
                 match next {
                     Next::Account => {}
                     Next::Platform => break,

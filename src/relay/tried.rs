@@ -20,8 +20,8 @@ pub(super) struct Tried {
     busy: bool,
     failed_for: Reasons,
     refused_for: Reasons,
-    /// Operator's keys that were tried, by number.
-    keys: Vec<usize>,
+    /// Operator's keys that were tried, by number; with a model those that failed for it alone.
+    keys: Vec<(usize, Option<String>)>,
     points: Option<PointsSaid>,
 }
 
@@ -61,15 +61,18 @@ impl Tried {
             && !reasons.iter().any(|reasons| reasons.passing)
     }
 
-    /// Whether an operator's key was tried.
-    pub(super) fn has_bought_with(&self, key: usize) -> bool {
-        self.keys.contains(&key)
+    /// Whether an operator's key was tried, and failed for more than another model.
+    pub(super) fn has_bought_with(&self, key: usize, model: &str) -> bool {
+        self.keys
+            .iter()
+            .any(|(tried, of)| *tried == key && of.as_deref().is_none_or(|of| of == model))
     }
 
-    /// An operator's key failed. What is wrong with the key itself is the operator's affair.
-    pub(super) fn bought_in_vain(&mut self, key: usize, error: CallError) {
+    /// An operator's key failed: at all, or for a model alone. What is wrong with the key itself
+    /// is the operator's affair.
+    pub(super) fn bought_in_vain(&mut self, key: usize, of: Option<&str>, error: CallError) {
         use crate::platforms::ErrorClass::{AuthExpired, Banned, NotFound, QuotaExhausted};
-        self.keys.push(key);
+        self.keys.push((key, of.map(str::to_owned)));
         let is_the_operators = match &error {
             CallError::Platform { error, .. } => {
                 matches!(error.class, AuthExpired | Banned | NotFound | QuotaExhausted)

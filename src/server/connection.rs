@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
@@ -37,7 +38,7 @@ pub(super) async fn accept<S, F>(
     drain: CancellationToken,
     serve: S,
 ) where
-    S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    S: Fn(Request<Incoming>, IpAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let builder = builder(&settings);
@@ -47,9 +48,9 @@ pub(super) async fn accept<S, F>(
         drain: settings.drain_timeout.unsigned_abs(),
     };
     loop {
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok((stream, peer)) => (stream, peer.ip()),
                 Err(error) => {
                     tracing::warn!(%error, "can't accept a connection");
                     tokio::time::sleep(PAUSE_WHEN_OUT_OF_FILES).await;
@@ -59,6 +60,7 @@ pub(super) async fn accept<S, F>(
             () = drain.cancelled() => return,
         };
         let (builder, drain, serve) = (builder.clone(), drain.clone(), serve.clone());
+        let serve = move |request| serve(request, peer);
         tasks.spawn(connection(stream, builder, patience, drain, serve));
     }
 }

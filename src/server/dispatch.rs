@@ -1,12 +1,18 @@
 //! From a request to its route's answer.
 
+use std::net::IpAddr;
+
 use http::Method;
 use http::header::{self, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
-use super::routes::{CallerHandler, Handler, OpenHandler, OperatorHandler, ROUTES, Role, Route};
+use super::routes::{
+    AdminHandler, CallerHandler, Handler, OpenHandler, OperatorHandler, ROUTES, Role, Route,
+    SessionHandler,
+};
 use super::{docs, openapi};
-use crate::api::{self, ApiError, App, Request, Response};
+use crate::api::{self, ApiError, App, Request, Response, Sessions};
+use crate::identity::SignedIn;
 use crate::relay::{Caller, request_id};
 use crate::telemetry::clock::Stopwatch;
 use crate::telemetry::events::Answered;
@@ -44,17 +50,30 @@ struct Arrived<'a> {
     id: &'a str,
     /// What the path's braces take, decoded.
     named: &'a str,
+    /// From which address.
+    from: IpAddr,
 }
 
 /// Answers a request, whatever it asks.
-pub(super) async fn answer(app: &App, listener: Listener, mut request: Request) -> Response {
+pub(super) async fn answer(
+    app: &App,
+    listener: Listener,
+    mut request: Request,
+    from: IpAddr,
+) -> Response {
     let at = Stopwatch::start();
     let id = request_id();
     let is_surface = request.uri().path().starts_with(SURFACE);
-    let answered = match find(listener, request.method(), request.uri().path()) {
-        Ok((handler, named)) => {
+    let is_ours = listener == Listener::Operator || api::is_for_us(app, &request);
+    let found = if is_ours {
+        find(listener, request.method(), request.uri().path())
+    } else {
+        Err(ApiError::OtherHost)
+    };
+    let answered = match found {
+        Ok((route, named)) => {
             let named = percent_decode_str(named).decode_utf8_lossy().into_owned();
-            dispatch(app, handler, &mut request, Arrived { at, id: &id, named: &named }).await
+            dispatch(app, route, &mut request, Arrived { at, id: &id, named: &named, from }).await
         }
         Err(error) => Err(error),
     };
@@ -81,23 +100,30 @@ pub(super) async fn answer(app: &App, listener: Listener, mut request: Request) 
 
 async fn dispatch(
     app: &App,
-    handler: Handler,
+    route: &Route,
     request: &mut Request,
     arrived: Arrived<'_>,
 ) -> Result<Response, ApiError> {
-    match handler {
+    let is_surface = route.path.starts_with(SURFACE);
+    // A proxy may take `X_Name` for `X-Name`, and another not.
+    if is_surface && request.headers().keys().any(|name| name.as_str().contains('_')) {
+        return Err(ApiError::UnderscoredHeader);
+    }
+    match route.handler {
         Handler::Caller(scope, handler) => {
-            let is_surface = request.uri().path().starts_with(SURFACE);
-            // A proxy may take `X_Name` for `X-Name`, and another not.
-            if is_surface && request.headers().keys().any(|name| name.as_str().contains('_')) {
-                return Err(ApiError::UnderscoredHeader);
-            }
-            let caller = api::authenticate(app, request.headers(), scope).await?;
+            let sessions = if route.takes_sessions() { Sessions::Taken } else { Sessions::Refused };
+            let caller = api::authenticate(app, request, scope, sessions).await?;
             for_caller(app, handler, &caller, request, arrived).await
         }
-        Handler::Open(OpenHandler::OpenApi) => Ok(api::document(openapi::document())),
-        Handler::Open(OpenHandler::Docs) => Ok(api::page(docs::page())),
-        Handler::Open(OpenHandler::DocsStyle) => Ok(api::stylesheet(docs::STYLE)),
+        Handler::Open(handler) => for_anyone(app, handler, request, arrived).await,
+        Handler::Session(handler) => {
+            let signed_in = api::signed_in(app, request).await?;
+            for_session(app, handler, &signed_in, request, arrived).await
+        }
+        Handler::Admin(handler) => {
+            let operator = api::operator(app, request).await?;
+            for_admin(app, handler, &operator, request, arrived.named).await
+        }
         Handler::Operator(handler) => for_operator(app, handler, request).await,
     }
 }
@@ -107,7 +133,7 @@ async fn for_caller(
     handler: CallerHandler,
     caller: &Caller,
     request: &mut Request,
-    Arrived { at, id, named }: Arrived<'_>,
+    Arrived { at, id, named, .. }: Arrived<'_>,
 ) -> Result<Response, ApiError> {
     use CallerHandler as To;
     match handler {
@@ -130,6 +156,14 @@ async fn for_caller(
         To::EndSession => api::end_session(),
         To::ShowUsage => api::show_usage(app, caller, request).await,
         To::ShowPoints => api::show_points(app, caller, request).await,
+        To::ListPools => api::list_pools(app, caller).await,
+        To::AddPool => api::add_pool(app, caller, request).await,
+        To::ShowPool => api::show_pool(app, caller, named).await,
+        To::ChangePool => api::change_pool(app, caller, request, named).await,
+        To::DeletePool => api::delete_pool(app, caller, named).await,
+        To::ListMembers => api::list_members(app, caller, named).await,
+        To::PutMember => api::put_member(app, caller, request, named).await,
+        To::RemoveMember => api::remove_member(app, caller, named).await,
         To::ListTokens => api::list_tokens(app, caller).await,
         To::CreateToken => api::create_token(app, caller, request).await,
         To::ShowToken => api::show_token(app, caller, named).await,
@@ -138,6 +172,54 @@ async fn for_caller(
         To::ShowNotices => api::show_notices(app, caller, request).await,
         To::ReadNotice => api::read_notice(app, caller, named).await,
         To::ShowAudit => api::show_audit(app, caller, request).await,
+    }
+}
+
+async fn for_anyone(
+    app: &App,
+    handler: OpenHandler,
+    request: &mut Request,
+    Arrived { from, .. }: Arrived<'_>,
+) -> Result<Response, ApiError> {
+    match handler {
+        OpenHandler::OpenApi => Ok(api::document(openapi::document())),
+        OpenHandler::Docs => Ok(api::page(docs::page())),
+        OpenHandler::DocsStyle => Ok(api::stylesheet(docs::STYLE)),
+        OpenHandler::SignIn => api::sign_in(app, request, from).await,
+        OpenHandler::SetUp => api::set_up(app, request).await,
+        OpenHandler::ResetPassword => api::reset_password(app, request).await,
+    }
+}
+
+async fn for_session(
+    app: &App,
+    handler: SessionHandler,
+    signed_in: &SignedIn,
+    request: &mut Request,
+    Arrived { named, from, .. }: Arrived<'_>,
+) -> Result<Response, ApiError> {
+    match handler {
+        SessionHandler::WhoAmI => Ok(api::who_am_i(app, signed_in)),
+        SessionHandler::SignOut => api::sign_out(app, signed_in).await,
+        SessionHandler::ListSignIns => api::list_sign_ins(app, signed_in).await,
+        SessionHandler::EndSignIn => api::end_sign_in(app, signed_in, named).await,
+        SessionHandler::ChangePassword => api::change_password(app, signed_in, request, from).await,
+    }
+}
+
+async fn for_admin(
+    app: &App,
+    handler: AdminHandler,
+    operator: &SignedIn,
+    request: &mut Request,
+    named: &str,
+) -> Result<Response, ApiError> {
+    match handler {
+        AdminHandler::ListUsers => api::list_users(app).await,
+        AdminHandler::AddUser => api::add_user(app, operator, request).await,
+        AdminHandler::ChangeUser => api::change_user(app, operator, request, named).await,
+        AdminHandler::GrantPoints => api::grant_points(app, operator, request, named).await,
+        AdminHandler::ShowHealth => api::show_health(app).await,
     }
 }
 
@@ -154,13 +236,13 @@ async fn for_operator(
     }
 }
 
-/// The handler of a path, and what its braces take: of the first path that fits, the row
+/// The route of a path, and what its braces take: of the first path that fits, the row
 /// with the method.
 fn find<'a>(
     listener: Listener,
     method: &Method,
     path: &'a str,
-) -> Result<(Handler, &'a str), ApiError> {
+) -> Result<(&'static Route, &'a str), ApiError> {
     let own = || ROUTES.iter().filter(|route| listener.has(route));
     let fit = own().find_map(|route| Some((route.path, route.take(path)?)));
     let Some((pattern, named)) = fit else { return Err(ApiError::NoRoute) };
@@ -168,7 +250,7 @@ fn find<'a>(
     let mut allowed = Vec::new();
     for route in own().filter(|route| route.path == pattern) {
         if route.method == *wanted {
-            return Ok((route.handler, named));
+            return Ok((route, named));
         }
         allowed.push(route.method.as_str());
         if route.method == Method::GET {
@@ -184,7 +266,9 @@ mod tests {
 
     fn found(method: &Method, path: &'static str) -> Option<(CallerHandler, &'static str)> {
         match find(Listener::Public, method, path) {
-            Ok((Handler::Caller(_, handler), named)) => Some((handler, named)),
+            Ok((Route { handler: Handler::Caller(_, handler), .. }, named)) => {
+                Some((*handler, named))
+            }
             _ => None,
         }
     }
@@ -211,6 +295,17 @@ mod tests {
     }
 
     #[test]
+    fn a_member_is_a_pool_and_a_user() {
+        let named = found(&Method::PUT, "/api/v1/pools/7/members/ann%2Fb");
+        assert_eq!(named, Some((CallerHandler::PutMember, "7/members/ann%2Fb")));
+        for path in ["7/members/", "/members/ann", "7/members/a/b", "7/8/members/ann"] {
+            let path = format!("/api/v1/pools/{path}");
+            assert!(find(Listener::Public, &Method::PUT, &path).is_err(), "{path}");
+        }
+        assert_eq!(found(&Method::GET, "/api/v1/pools/7"), Some((CallerHandler::ShowPool, "7")));
+    }
+
+    #[test]
     fn a_path_without_a_name_is_found_before_one_with() {
         let path = "/api/v1/oauth/accounts/authorize";
         assert_eq!(found(&Method::POST, path), Some((CallerHandler::AuthorizeAccount, "")));
@@ -221,7 +316,9 @@ mod tests {
     #[test]
     fn the_operators_routes_are_not_on_the_callers_listener() {
         for route in ROUTES {
-            let path = route.path.replace("{*id}", "x").replace("{id}", "x").replace("{sid}", "x");
+            let names = ["{*id}", "{id}", "{sid}", "{user}", "{user_id}", "{session}", "{notice}"];
+            let path =
+                names.iter().fold(route.path.to_owned(), |path, name| path.replace(name, "x"));
             let public = find(Listener::Public, &route.method, &path).is_ok();
             let operator = find(Listener::Operator, &route.method, &path).is_ok();
             let is_operators = route.role() == Role::Operator;

@@ -1,6 +1,7 @@
 //! Listeners, HTTP versions, limits, graceful drain, and the one route table.
 
 mod connection;
+mod console;
 mod dispatch;
 mod docs;
 mod listen;
@@ -12,6 +13,9 @@ mod run;
 mod settings;
 mod stall;
 
-pub use routes::{CallerHandler, Handler, OpenHandler, OperatorHandler, ROUTES, Role, Route};
+pub use routes::{
+    AdminHandler, CallerHandler, Handler, OpenHandler, OperatorHandler, ROUTES, Role, Route,
+    SessionHandler,
+};
 pub use run::{Addresses, Running, start};
 pub use settings::{OperatorSettings, Settings};

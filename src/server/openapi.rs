@@ -15,10 +15,12 @@ pub(super) use document::document;
 pub(super) use document::generator;
 use shapes::{chat, completion, model, models};
 
-use super::routes::{CallerHandler, Handler, OpenHandler};
+use super::console::{self, described_open};
+use super::routes::{CallerHandler, Handler};
 use crate::api::schema::{
     AccountView, AuditView, AuthorizeAsk, BindAsk, ChangeAsk, CheckView, GatewayTokenView, Me,
-    MintedView, NoticeView, Page, PlatformView, PointsView, RecordView, TokenAsk, UsageView,
+    MemberAsk, MemberView, MintedView, NoticeView, Page, PlatformView, PointsView, PoolAsk,
+    PoolChangeAsk, PoolView, RecordView, TokenAsk, UsageView,
 };
 
 /// What a route's row in the document says, beside its path and its role.
@@ -26,17 +28,17 @@ pub(super) struct Described {
     /// What it does, in a line.
     pub(super) does: &'static str,
     /// Its query.
-    query: &'static [Param],
+    pub(super) query: &'static [Param],
     /// What its body must be.
-    body: Option<Value>,
+    pub(super) body: Option<Value>,
     /// How it answers: a status, and a schema by media type.
-    answer: (u16, Option<Value>),
+    pub(super) answer: (u16, Option<Value>),
     /// The answer's media type.
-    kind: &'static str,
+    pub(super) kind: &'static str,
     /// Other media types of the same answer.
-    also: &'static [&'static str],
+    pub(super) also: &'static [&'static str],
     /// Refusals beside those that its role and its path bring.
-    refuses: &'static [u16],
+    pub(super) refuses: &'static [u16],
 }
 
 #[cfg(test)]
@@ -48,7 +50,7 @@ impl Described {
     }
 }
 
-type Param = (&'static str, &'static str, fn() -> Value);
+pub(super) type Param = (&'static str, &'static str, fn() -> Value);
 
 fn text() -> Value {
     json!({"type": "string"})
@@ -56,6 +58,10 @@ fn text() -> Value {
 
 fn date() -> Value {
     json!({"type": "string", "format": "date"})
+}
+
+fn integer() -> Value {
+    json!({"type": "integer", "format": "int64", "minimum": 1})
 }
 
 fn count() -> Value {
@@ -71,7 +77,7 @@ fn truth() -> Value {
 }
 
 fn by() -> Value {
-    let words = "(day|token|account|platform|model)";
+    let words = "(day|token|account|platform|model|member)";
     json!({"type": "string", "pattern": format!("^{words}(,{words})*$"),
         "default": "day,platform,model"})
 }
@@ -86,6 +92,7 @@ const REPORT: &[Param] = &[
     ("to", "The last day; today", date),
     ("by", "What rows are told apart by, with commas", by),
     ("format", "As what", form),
+    ("pool", "On the accounts of this pool, by all of its members", integer),
 ];
 const EVENTS: &[&str] = &["text/event-stream"];
 const SHEET: &[&str] = &["text/csv"];
@@ -105,17 +112,12 @@ pub(super) fn described(handler: Handler, types: &mut SchemaGenerator) -> Option
     };
     let handler = match handler {
         Handler::Caller(_, handler) => handler,
-        Handler::Open(OpenHandler::OpenApi) => {
-            let document = json!({"type": "object"});
-            return Some(row("This surface, machine-readable", 200, Some(document)));
+        Handler::Open(handler) => return Some(described_open(handler, &mut Types(types))),
+        Handler::Session(handler) => {
+            return Some(console::described_session(handler, &mut Types(types)));
         }
-        Handler::Open(OpenHandler::Docs) => {
-            let page = row("This surface, for people", 200, Some(text()));
-            return Some(Described { kind: "text/html", ..page });
-        }
-        Handler::Open(OpenHandler::DocsStyle) => {
-            let style = row("The stylesheet of that page", 200, Some(text()));
-            return Some(Described { kind: "text/css", ..style });
+        Handler::Admin(handler) => {
+            return Some(console::described_admin(handler, &mut Types(types)));
         }
         Handler::Operator(_) => return None,
     };
@@ -147,7 +149,7 @@ pub(super) fn described(handler: Handler, types: &mut SchemaGenerator) -> Option
         To::ShowUsage => Described {
             query: REPORT,
             also: SHEET,
-            refuses: &[400],
+            refuses: &[400, 404],
             ..row("What the caller's calls add up to", 200, of.one::<UsageView>())
         },
         To::ShowPoints => Described {
@@ -212,6 +214,39 @@ pub(super) fn described(handler: Handler, types: &mut SchemaGenerator) -> Option
                 of.one::<Page<RecordView>>(),
             )
         },
+        To::ListPools => {
+            row("The pools that the caller draws from, in order", 200, of.one::<Page<PoolView>>())
+        }
+        To::AddPool => Described {
+            body: of.one::<PoolAsk>(),
+            refuses: &[409],
+            ..row(
+                "Makes a pool that a team shares, with the caller as its owner",
+                201,
+                of.one::<PoolView>(),
+            )
+        },
+        To::ShowPool => row("One pool", 200, of.one::<PoolView>()),
+        To::ChangePool => Described {
+            body: of.one::<PoolChangeAsk>(),
+            ..row("Renames a pool, says how it picks: for owners", 200, of.one::<PoolView>())
+        },
+        To::DeletePool => Described {
+            refuses: &[409],
+            ..row("Deletes a pool that has no account: for owners", 204, None)
+        },
+        To::ListMembers => {
+            row("A pool's members, in the order of joining", 200, of.one::<Page<MemberView>>())
+        }
+        To::PutMember => Described {
+            body: of.one::<MemberAsk>(),
+            refuses: &[409],
+            ..row("Adds a member, or says what it may do: for owners", 200, of.one::<MemberView>())
+        },
+        To::RemoveMember => Described {
+            refuses: &[409],
+            ..row("Ends a membership: for owners, and for oneself", 204, None)
+        },
         To::ReauthorizeAccount => {
             row("Binds the same account anew by a login: none is offered here", 400, refusal())
         }
@@ -236,10 +271,10 @@ pub(super) fn described(handler: Handler, types: &mut SchemaGenerator) -> Option
 }
 
 /// The schemas of types, each written once and named.
-struct Types<'g>(&'g mut SchemaGenerator);
+pub(super) struct Types<'g>(&'g mut SchemaGenerator);
 
 impl Types<'_> {
-    fn one<T: JsonSchema>(&mut self) -> Option<Value> {
+    pub(super) fn one<T: JsonSchema>(&mut self) -> Option<Value> {
         Some(self.0.subschema_for::<T>().into())
     }
 }

@@ -16,6 +16,8 @@ fn calls() -> String {
             Role::Anyone => "none: no token is needed".to_owned(),
             Role::Token => "any".to_owned(),
             Role::Scoped(scope) => serde_json::to_string(&scope).unwrap().replace('"', "`"),
+            Role::Session => "a console session".to_owned(),
+            Role::Admin => "an operator's console session".to_owned(),
             Role::Operator => continue,
         };
         let query = row.query_names();

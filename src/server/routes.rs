@@ -13,6 +13,10 @@ pub enum Role {
     Token,
     /// A gateway token with this scope.
     Scoped(Scope),
+    /// Somebody who is signed in to the console.
+    Session,
+    /// An operator who is signed in to the console.
+    Admin,
     /// Whoever reaches the operator's listener.
     Operator,
 }
@@ -25,6 +29,10 @@ pub enum Handler {
     Caller(Option<Scope>, CallerHandler),
     /// On the callers' listener, for anyone.
     Open(OpenHandler),
+    /// On the callers' listener, for whoever is signed in to the console.
+    Session(SessionHandler),
+    /// On the callers' listener, for an operator who is signed in to the console.
+    Admin(AdminHandler),
     /// On the operator's listener.
     Operator(OperatorHandler),
 }
@@ -36,6 +44,31 @@ pub enum OpenHandler {
     OpenApi,
     Docs,
     DocsStyle,
+    SignIn,
+    SetUp,
+    ResetPassword,
+}
+
+/// What answers whoever is signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is its route, in the table below")]
+pub enum SessionHandler {
+    WhoAmI,
+    SignOut,
+    ListSignIns,
+    EndSignIn,
+    ChangePassword,
+}
+
+/// What answers operators who are signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is its route, in the table below")]
+pub enum AdminHandler {
+    ListUsers,
+    AddUser,
+    ChangeUser,
+    GrantPoints,
+    ShowHealth,
 }
 
 /// What answers callers.
@@ -61,6 +94,14 @@ pub enum CallerHandler {
     EndSession,
     ShowUsage,
     ShowPoints,
+    ListPools,
+    AddPool,
+    ShowPool,
+    ChangePool,
+    DeletePool,
+    ListMembers,
+    PutMember,
+    RemoveMember,
     ListTokens,
     CreateToken,
     ShowToken,
@@ -87,7 +128,7 @@ pub struct Route {
     /// The method.
     pub method: Method,
     /// The path. One part of it may be a name in braces: `{id}` is one segment, `{*id}` at
-    /// the end takes the rest, slashes included.
+    /// the end takes the rest, slashes included. There may be a second one at the end.
     pub path: &'static str,
     /// What answers it.
     pub handler: Handler,
@@ -100,16 +141,31 @@ impl Route {
             Handler::Caller(None, _) => Role::Token,
             Handler::Caller(Some(scope), _) => Role::Scoped(scope),
             Handler::Open(_) => Role::Anyone,
+            Handler::Session(_) => Role::Session,
+            Handler::Admin(_) => Role::Admin,
             Handler::Operator(_) => Role::Operator,
         }
     }
 
-    /// What its braces take of a path; empty where it has none.
+    /// Whether a console session may call it as a token may: what lies beside the console, never
+    /// the calls that clients of other APIs make.
+    pub fn takes_sessions(&self) -> bool {
+        self.path.starts_with("/api/v1/")
+    }
+
+    /// What its braces take of a path, and what stands between them where there are two;
+    /// empty where it has none.
     pub(super) fn take<'p>(&self, path: &'p str) -> Option<&'p str> {
         let Some((prefix, rest)) = self.path.split_once('{') else {
             return (self.path == path).then_some("");
         };
         let (name, suffix) = rest.split_once('}')?;
+        if let Some((between, _)) = suffix.split_once('{') {
+            let taken = path.strip_prefix(prefix)?;
+            let (first, second) = taken.split_once(between)?;
+            let is_one = |part: &str| !part.is_empty() && !part.contains('/');
+            return (is_one(first) && is_one(second)).then_some(taken);
+        }
         let taken = path.strip_prefix(prefix)?.strip_suffix(suffix)?;
         let may_be = !taken.is_empty() && (name.starts_with('*') || !taken.contains('/'));
         may_be.then_some(taken)
@@ -131,6 +187,14 @@ const fn to(
 
 const fn open(method: Method, path: &'static str, handler: OpenHandler) -> Route {
     Route { method, path, handler: Handler::Open(handler) }
+}
+
+const fn session(method: Method, path: &'static str, handler: SessionHandler) -> Route {
+    Route { method, path, handler: Handler::Session(handler) }
+}
+
+const fn admin(method: Method, path: &'static str, handler: AdminHandler) -> Route {
+    Route { method, path, handler: Handler::Admin(handler) }
 }
 
 const fn operator(method: Method, path: &'static str, handler: OperatorHandler) -> Route {
@@ -167,7 +231,28 @@ pub static ROUTES: &[Route] = &[
     to(Method::POST, "/api/v1/oauth/accounts/{id}/reauthorize", WRITE, CallerHandler::ReauthorizeAccount),
     to(Method::GET, "/api/v1/oauth/sessions/{sid}", READ, CallerHandler::ShowSession),
     to(Method::DELETE, "/api/v1/oauth/sessions/{sid}", WRITE, CallerHandler::EndSession),
+    to(Method::GET, "/api/v1/pools", READ, CallerHandler::ListPools),
+    to(Method::POST, "/api/v1/pools", WRITE, CallerHandler::AddPool),
+    to(Method::GET, "/api/v1/pools/{id}", READ, CallerHandler::ShowPool),
+    to(Method::PATCH, "/api/v1/pools/{id}", WRITE, CallerHandler::ChangePool),
+    to(Method::DELETE, "/api/v1/pools/{id}", WRITE, CallerHandler::DeletePool),
+    to(Method::GET, "/api/v1/pools/{id}/members", READ, CallerHandler::ListMembers),
+    to(Method::PUT, "/api/v1/pools/{id}/members/{user}", WRITE, CallerHandler::PutMember),
+    to(Method::DELETE, "/api/v1/pools/{id}/members/{user}", WRITE, CallerHandler::RemoveMember),
     open(Method::GET, "/openapi.json", OpenHandler::OpenApi),
+    open(Method::POST, "/api/v1/setup", OpenHandler::SetUp),
+    open(Method::POST, "/api/v1/session", OpenHandler::SignIn),
+    session(Method::GET, "/api/v1/session", SessionHandler::WhoAmI),
+    session(Method::DELETE, "/api/v1/session", SessionHandler::SignOut),
+    session(Method::GET, "/api/v1/sessions", SessionHandler::ListSignIns),
+    session(Method::DELETE, "/api/v1/sessions/{session}", SessionHandler::EndSignIn),
+    session(Method::POST, "/api/v1/password", SessionHandler::ChangePassword),
+    open(Method::POST, "/api/v1/password/reset", OpenHandler::ResetPassword),
+    admin(Method::GET, "/api/v1/admin/users", AdminHandler::ListUsers),
+    admin(Method::POST, "/api/v1/admin/users", AdminHandler::AddUser),
+    admin(Method::PATCH, "/api/v1/admin/users/{user_id}", AdminHandler::ChangeUser),
+    admin(Method::POST, "/api/v1/admin/users/{user_id}/points", AdminHandler::GrantPoints),
+    admin(Method::GET, "/api/v1/admin/platforms", AdminHandler::ShowHealth),
     open(Method::GET, "/docs", OpenHandler::Docs),
     open(Method::GET, "/docs/style.css", OpenHandler::DocsStyle),
     operator(Method::GET, "/healthz", OperatorHandler::Healthz),

@@ -8,6 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,6 +17,7 @@ use super::connection::accept;
 use super::dispatch::{Listener, answer};
 use super::{OperatorSettings, Settings, listen};
 use crate::api::{self, App, Health};
+use crate::identity::People;
 use crate::relay::{self, Bookkeeper, Drains, Gateway, Parts};
 use crate::upstream::Client;
 
@@ -32,6 +34,8 @@ pub struct Addresses {
 pub struct Running {
     /// Where it listens.
     pub addresses: Addresses,
+    /// Who signs in.
+    pub people: Arc<People>,
     settings: Settings,
     health: Arc<Health>,
     drain: CancellationToken,
@@ -62,6 +66,7 @@ pub fn start(
             gateway: Gateway::new(parts, client, drains),
             health: health.clone(),
             errands: api::Errands::default(),
+            public_url: settings.public_url.clone().map(Into::into),
             max_body_bytes: settings.max_body_bytes,
             body_timeout: settings.body_timeout.unsigned_abs(),
         })
@@ -102,7 +107,7 @@ pub fn start(
         let shut = shut_office.clone();
         office.spawn(async move { shut.run_until_cancelled_owned(task).await });
     };
-    let Parts { store, zones, metrics, books, callers, senders, .. } = parts.clone();
+    let Parts { store, zones, metrics, books, callers, people, senders, .. } = parts.clone();
     office.spawn(keeper.keep(store.clone(), zones.clone(), metrics.clone()));
     let sweep = relay::sweep(store.clone(), zones.clone(), metrics.clone());
     until_shut(Box::pin(sweep) as Task);
@@ -119,9 +124,9 @@ pub fn start(
     let drains = Drains { tasks: office.clone(), late: shut_office.clone() };
     let app = Arc::new(app(parts, drains)?);
     let listener = listen::register(operator_socket)?;
-    let serve = move |request| {
+    let serve = move |request, from| {
         let app = app.clone();
-        async move { answer(&app, Listener::Operator, request).await }
+        async move { answer(&app, Listener::Operator, request, from).await }
     };
     let tasks = TaskTracker::new();
     let operators = accept(listener, settings.clone(), tasks, shut_office.clone(), serve);
@@ -129,6 +134,7 @@ pub fn start(
     office.close();
     Ok(Running {
         addresses,
+        people,
         settings: settings.clone(),
         health,
         drain,
@@ -165,6 +171,10 @@ impl Running {
     }
 }
 
+/// What is left at the drain's end must end within so much: a short-lived key may be on its way
+/// from a platform that does not answer.
+const LAST_WAIT: Duration = Duration::from_secs(2);
+
 /// One core's thread.
 struct Worker {
     socket: std::net::TcpListener,
@@ -195,20 +205,46 @@ impl Worker {
         let store = &mut app.gateway.parts.store;
         *store = store.clone().in_this_runtime();
         let app = Arc::new(app);
-        let serve = move |request| {
+        let serve = move |request, from| {
             let app = app.clone();
             // Boxed, so that its seven kilobytes go once a stream has begun: the connection
             // keeps room for the future as long as it lives.
-            Box::pin(async move { answer(&app, Listener::Public, request).await })
+            Box::pin(async move { answer(&app, Listener::Public, request, from).await })
         };
         let Self { settings, tasks, late, .. } = self;
         let patience = settings.drain_timeout.unsigned_abs();
         accept(listener, settings, tasks.clone(), self.drain, serve).await;
         tasks.close();
-        if tokio::time::timeout(patience, tasks.wait()).await.is_err() {
-            // Connections cut themselves; streams that are drained end now.
-            late.cancel();
-            tasks.wait().await;
-        }
+        see_out(&tasks, &late, patience).await;
+    }
+}
+
+/// Waits for tasks, but not for ever.
+async fn see_out(tasks: &TaskTracker, late: &CancellationToken, patience: Duration) {
+    if tokio::time::timeout(patience, tasks.wait()).await.is_ok() {
+        return;
+    }
+    // Connections cut themselves; streams that are drained end now.
+    late.cancel();
+    if tokio::time::timeout(LAST_WAIT, tasks.wait()).await.is_err() {
+        tracing::warn!("something did not end in time, and is dropped");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drain_ends_though_a_task_does_not() {
+        let (tasks, late) = (TaskTracker::new(), CancellationToken::new());
+        let since = tokio::time::Instant::now();
+        let patience = Duration::from_secs(30);
+        tasks.spawn(std::future::pending::<()>());
+        tasks.close();
+        let seen_out = see_out(&tasks, &late, patience);
+        tokio::time::timeout(patience * 10, seen_out).await.expect("it ends");
+        assert!(late.is_cancelled());
+        assert_eq!(since.elapsed(), patience + LAST_WAIT);
     }
 }

@@ -12,6 +12,10 @@ use serde::{Deserialize, Serialize};
 pub struct Settings {
     /// Where callers connect.
     pub listen: SocketAddr,
+    /// Where browsers reach it, as `https://gateway.example.com`: calls for other hosts are
+    /// refused, and so is what other sites' pages send with a session.
+    #[schemars(with = "Option<String>")]
+    pub public_url: Option<PublicUrl>,
     /// Threads that serve, each with a listener of its own; 0: one a core.
     pub threads: usize,
     /// The longest request body, in bytes.
@@ -42,6 +46,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: ([127, 0, 0, 1], 8080).into(),
+            public_url: None,
             threads: 0,
             max_body_bytes: 32 << 20,
             head_timeout: SignedDuration::from_secs(75),
@@ -50,6 +55,34 @@ impl Default for Settings {
             drain_notice: SignedDuration::from_secs(1),
             drain_timeout: SignedDuration::from_secs(30),
         }
+    }
+}
+
+/// Where browsers reach a gateway: `http` or `https`, a host, and no path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "url::Url")]
+pub struct PublicUrl(url::Url);
+
+impl TryFrom<url::Url> for PublicUrl {
+    type Error = &'static str;
+
+    fn try_from(url: url::Url) -> Result<Self, Self::Error> {
+        let is_origin = matches!(url.scheme(), "http" | "https")
+            && url.host().is_some()
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
+        is_origin
+            .then_some(Self(url))
+            .ok_or("a URL as `https://gateway.example.com`, without a path")
+    }
+}
+
+impl From<PublicUrl> for url::Url {
+    fn from(url: PublicUrl) -> Self {
+        url.0
     }
 }
 

@@ -16,6 +16,7 @@ mod rate;
 pub mod redis;
 mod sealings;
 mod settings;
+mod sign_ins;
 pub mod sqlite;
 mod teams;
 mod verb;
@@ -29,9 +30,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::accounts::{
-    Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Grant, Harm, Health, LeaseAsk,
-    LeaseId, LeaseKey, NewAccount, Origin, PlatformId, Policy, PoolId, Priority, Record, Refusal,
-    Resets, Rest, Settlement, ShortKey, TokenId, TokenUse, Tokens, Told, Total, User, UserId,
+    Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Grant, Harm, Health, Identity,
+    LeaseAsk, LeaseId, LeaseKey, NewAccount, Origin, PlatformId, Policy, PoolId, Priority, Record,
+    Refusal, Resets, Rest, Settlement, ShortKey, TokenId, TokenUse, Tokens, Told, Total, User,
+    UserId,
 };
 
 pub use audit::{AuditLog, Chain, ChainFault, check_chain, write_down};
@@ -41,6 +43,7 @@ pub use open::{holder, holds_password, open};
 pub use purses::{Purses, Treasury};
 pub use sealings::Sealings;
 pub use settings::{Clock, Keep, Settings};
+pub use sign_ins::{MOST_SESSIONS, SignIns};
 pub use teams::{TeamVerb, Teams};
 pub use verb::{Errand, PROOF_LIFE_MS, Reply, Verb, errand_proof};
 
@@ -54,8 +57,13 @@ pub trait Directory: Treasury + Sealings + Teams + AuditLog {
     async fn add_user(&self, name: &str) -> Answer<User>;
     /// Finds a user by name.
     async fn user_named(&self, name: &str) -> Answer<Option<User>>;
+    /// Finds a user by id.
+    async fn user(&self, id: UserId) -> Answer<Option<User>>;
     /// Every user, by id.
     async fn users(&self) -> Answer<Vec<User>>;
+    /// Gives a user another identity. `false` when it no longer has `before`, or there is no
+    /// such user.
+    async fn set_identity(&self, id: UserId, before: &Identity, after: Identity) -> Answer<bool>;
 
     /// A token id that nobody else gets; the row's MAC is bound to it.
     async fn reserve_token_id(&self) -> Answer<TokenId>;
@@ -239,7 +247,7 @@ pub trait Ledger: Purses + NoticeBoard {
 }
 
 /// A whole store.
-pub trait Store: Directory + Ledger {
+pub trait Store: Directory + Ledger + SignIns {
     /// The same store for the calls of the runtime that this is called in, and for as long
     /// as that lives: over connections of its own, where a store has connections, so that
     /// a call and its answer wake no other thread.

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::{Answer, Directory, StoreError, TeamVerb};
 use crate::accounts::{
-    AccountId, AuditRow, GatewayTokenRow, Health, KeptRow, NewAccount, Origin, PlatformId, Points,
-    Policy, PoolId, Priority, Purse, Resets, Rewrap, TokenId, Tokens, UserId,
+    AccountId, AuditRow, GatewayTokenRow, Health, Identity, KeptRow, NewAccount, Origin,
+    PlatformId, Points, Policy, PoolId, Priority, Purse, Resets, Rewrap, TokenId, Tokens, UserId,
 };
 use crate::vault::MacParts;
 
@@ -19,7 +19,9 @@ use crate::vault::MacParts;
 pub enum Verb {
     AddUser { name: String },
     UserNamed { name: String },
+    User { id: UserId },
     Users,
+    SetIdentity { id: UserId, before: Box<Identity>, after: Box<Identity> },
     ReserveTokenId,
     AddToken { row: Box<GatewayTokenRow> },
     TokensOf { user: UserId },
@@ -104,6 +106,10 @@ impl Verb {
         match self {
             Self::AddUser { name } => to_json(directory.add_user(&name).await?),
             Self::UserNamed { name } => to_json(directory.user_named(&name).await?),
+            Self::User { id } => to_json(directory.user(id).await?),
+            Self::SetIdentity { id, before, after } => {
+                to_json(directory.set_identity(id, &before, *after).await?)
+            }
             Self::Users => to_json(directory.users().await?),
             Self::ReserveTokenId => to_json(directory.reserve_token_id().await?),
             Self::AddToken { row } => to_json(directory.add_token(*row).await?),

@@ -257,6 +257,19 @@ impl Answered<'_> {
     }
 }
 
+/// What a call said is not kept with its record.
+pub struct BodiesDropped<'a> {
+    /// Where it is counted.
+    pub metrics: &'a Metrics,
+}
+
+impl BodiesDropped<'_> {
+    /// Counts.
+    pub fn emit(self) {
+        self.metrics.bodies_dropped.inc();
+    }
+}
+
 /// A notice was posted.
 pub struct NoticePosted<'a> {
     /// Where it is counted.

@@ -51,6 +51,7 @@ pub struct Metrics {
     pub(super) callers_limited: IntCounterVec,
     pub(super) requests: IntCounterVec,
     pub(super) store_failures: IntCounter,
+    pub(super) bodies_dropped: IntCounter,
     pub(super) notices: IntCounterVec,
     pub(super) notices_sent: IntCounterVec,
     pub(super) clock_skew: IntGaugeVec,
@@ -167,6 +168,14 @@ impl Metrics {
             store_failures: register(
                 &registry,
                 IntCounter::new("tributary_store_failures_total", "Failed calls of the store."),
+            ),
+            bodies_dropped: register(
+                &registry,
+                IntCounter::new(
+                    "tributary_bodies_dropped_total",
+                    "Calls whose request and answer were not kept with their record, because too \
+                     much waited for the store or it did not take them.",
+                ),
             ),
             notices: counter("tributary_notices_total", "Notices posted, by kind.", &["kind"]),
             notices_sent: counter(

@@ -13,6 +13,8 @@ use super::{Kid, OpenError, Vault};
 pub enum MacPurpose {
     /// That a holder of the ring wrote a row which grants something.
     Row,
+    /// That a page which changes something was given to the session that it comes from.
+    Csrf,
     /// That a command which calls the operator's listener holds the ring.
     Operator,
     /// That a row of the audit log follows the one before it.
@@ -108,6 +110,7 @@ impl Subkeys {
     fn keyed(&self, purpose: MacPurpose) -> &KeyedMac {
         match purpose {
             MacPurpose::Row => &self.row,
+            MacPurpose::Csrf => &self.csrf,
             MacPurpose::Operator => &self.operator,
             MacPurpose::Audit => &self.audit,
         }
@@ -115,7 +118,12 @@ impl Subkeys {
 }
 
 pub(super) fn write(kid: Kid, keyed: &KeyedMac, message: &[u8]) -> String {
-    let proof = keyed.clone().chain_update(message).finalize().into_bytes();
+    named(kid, keyed.clone().chain_update(message))
+}
+
+/// A finished MAC behind its key's name.
+pub(super) fn named(kid: Kid, keyed: KeyedMac) -> String {
+    let proof = keyed.finalize().into_bytes();
     let mut text = String::with_capacity(kid.as_str().len() + 44);
     text.push_str(kid.as_str());
     text.push('.');

@@ -21,6 +21,7 @@
 //! | `words` | what a call said and was answered, sealed to its record |
 //! | `mac`, `canary` | proofs over rows; the proof that a ring fits a store |
 //! | `token`, `token_index` | what callers send, and what finds it |
+//! | `secret` | what browsers and people hold: sessions, one-time links |
 //! | `wear` | how often a key may seal |
 //! | `plain`, `mask` | secrets in memory, and in other people's answers |
 //!
@@ -40,6 +41,7 @@ mod plain;
 mod reseal;
 mod ring;
 mod sealed;
+mod secret;
 mod subkeys;
 mod token;
 mod token_index;
@@ -59,6 +61,7 @@ pub use place::Place;
 pub use plain::Plain;
 pub use reseal::{ResealError, proof_kid, sealed_kid};
 pub use ring::KeyRing;
+pub use secret::{Secret, SecretKind};
 pub use token::GatewayToken;
 pub use token_index::TokenIndex;
 pub use wear::Worn;

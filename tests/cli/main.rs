@@ -6,6 +6,7 @@
 mod audit;
 mod check;
 mod keys;
+mod people;
 mod points;
 mod policies;
 mod refusals;

@@ -52,6 +52,13 @@ async fn get(url: &str) -> Option<u16> {
     client().get(url.parse().unwrap()).await.ok().map(|answer| answer.status().as_u16())
 }
 
+/// What a call with a token is answered.
+pub async fn status(url: &str, token: &str) -> u16 {
+    let request = http::Request::get(url).header("authorization", format!("Bearer {token}"));
+    let request = request.body(http_body_util::Full::default()).unwrap();
+    client().request(request).await.unwrap().status().as_u16()
+}
+
 async fn fetch(url: &str) -> Value {
     use http_body_util::BodyExt;
     let answer = client().get(url.parse().unwrap()).await.unwrap();

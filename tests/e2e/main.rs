@@ -42,6 +42,7 @@ mod rotation;
 mod schemes;
 mod senders;
 mod server;
+mod sign_in;
 mod spark_ws;
 mod stall;
 mod teams;

@@ -257,6 +257,33 @@ both! {
 }
 
 both! {
+    #[wish(Wish {
+        operator_keys: &[("qwen", KEY)],
+        toml: r#"
+            [[platforms.qwen.models]]
+            name = "qwen-plus"
+            price = { in = 1, out = 4 }
+            [[platforms.qwen.models]]
+            name = "qwen-max"
+            price = { in = 2, out = 8 }
+            [aliases]
+            smart = ["qwen/qwen-plus", "qwen/qwen-max"]
+        "#,
+        ..wish()
+    })]
+    async fn a_key_that_is_spent_for_one_model_buys_the_chains_next(rig: Rig) {
+        rig.give("5").await;
+        let spent = json!({"kind": "class", "class": "quota_exhausted", "credential": tail(KEY), "model": "qwen-plus"});
+        rig.fault("qwen", spent).await;
+        let answer = rig.chat(ask("smart", "say 7 words")).await;
+        assert!(is_bought(&answer), "{answer:?}");
+        assert_eq!((answer.header("x-tributary-model"), answer.attempts()), ("qwen-max", "2"));
+        // The block is remembered, and the key is good for the other.
+        assert_eq!(rig.chat(ask("smart", "say 7 words")).await.attempts(), "1");
+    }
+}
+
+both! {
     #[wish(wish())]
     async fn what_fails_upstream_is_told_as_such_and_costs_nothing(rig: Rig) {
         rig.give("5").await;

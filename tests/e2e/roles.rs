@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method, Request};
 use serde_json::{Value, json};
-use tributary::accounts::{AccountId, Scope, TokenGrant, TokenId, User};
+use tributary::accounts::{AccountId, Closing, PoolId, Scope, TeamRole, TokenGrant, TokenId, User};
 use tributary::server::{ROUTES, Role};
 
 use crate::accounts::all_scopes;
 use crate::both;
-use crate::rig::{Answer, Grants, KEYS, Rig, ask};
+use crate::rig::{Answer, Console, Grants, KEYS, Rig, ask};
 
 const ACCOUNTS: &str = "/api/v1/oauth/accounts";
+const POOL: &str = "/api/v1/pools/{id}";
 
-/// What a route answers a caller who may call it.
+/// What a route answers a caller who may call it. The path's id is an account's, or a pool's.
 struct Row {
     method: Method,
     path: &'static str,
@@ -22,6 +23,8 @@ struct Row {
     own: u16,
     /// To somebody who may as much, about an account or a token of somebody else's.
     foreign: u16,
+    /// To a member of the team whose pool it is, or is in, who owns neither.
+    member: u16,
 }
 
 const fn row(
@@ -31,7 +34,7 @@ const fn row(
     own: u16,
     foreign: u16,
 ) -> Row {
-    Row { method, path, body, own, foreign }
+    Row { method, path, body, own, foreign, member: own }
 }
 
 fn none(_: i64) -> Value {
@@ -48,6 +51,17 @@ fn pinned(id: i64) -> Value {
 
 fn binding(id: i64) -> Value {
     json!({"platform": "qwen", "account_name": format!("beside {id}"), "key": KEYS[1].1[0]})
+}
+
+/// The same where a member who does not own it is refused.
+const fn owners(
+    method: Method,
+    path: &'static str,
+    body: fn(i64) -> Value,
+    own: u16,
+    foreign: u16,
+) -> Row {
+    Row { method, path, body, own, foreign, member: 403 }
 }
 
 /// A row for every route of the table. What needs no account of the owner's answers a
@@ -75,14 +89,36 @@ fn rows() -> Vec<Row> {
         row(Method::POST, "/api/v1/oauth/accounts", binding, 201, 201),
         row(Method::POST, "/api/v1/oauth/accounts/authorize", |_| json!({"platform": "qwen"}), 400, 400),
         row(Method::GET, "/api/v1/oauth/accounts/{id}", none, 200, 404),
-        row(Method::PATCH, "/api/v1/oauth/accounts/{id}", |_| json!({"enabled": true}), 200, 404),
-        row(Method::DELETE, "/api/v1/oauth/accounts/{id}", none, 204, 404),
+        owners(Method::PATCH, "/api/v1/oauth/accounts/{id}", |_| json!({"enabled": true}), 200, 404),
+        owners(Method::DELETE, "/api/v1/oauth/accounts/{id}", none, 204, 404),
         row(Method::POST, "/api/v1/oauth/accounts/{id}/check", none, 200, 404),
         row(Method::GET, "/api/v1/oauth/accounts/{id}/usage", none, 200, 404),
-        row(Method::POST, "/api/v1/oauth/accounts/{id}/reauthorize", none, 400, 404),
+        owners(Method::POST, "/api/v1/oauth/accounts/{id}/reauthorize", none, 400, 404),
         row(Method::GET, "/api/v1/oauth/sessions/{sid}", none, 404, 404),
         row(Method::DELETE, "/api/v1/oauth/sessions/{sid}", none, 404, 404),
+        row(Method::GET, "/api/v1/pools", none, 200, 200),
+        row(Method::POST, "/api/v1/pools", |_| json!({"name": "lab"}), 201, 201),
+        row(Method::GET, "/api/v1/pools/{id}", none, 200, 404),
+        owners(Method::PATCH, "/api/v1/pools/{id}", |_| json!({"name": "lab", "policy": "sticky"}), 200, 404),
+        owners(Method::DELETE, "/api/v1/pools/{id}", none, 204, 404),
+        row(Method::GET, "/api/v1/pools/{id}/members", none, 200, 404),
+        owners(Method::PUT, "/api/v1/pools/{id}/members/{user}", |_| json!({"role": "owner"}), 200, 404),
+        // The last owner, whom its account is in the way of as well.
+        owners(Method::DELETE, "/api/v1/pools/{id}/members/{user}", none, 409, 404),
         row(Method::GET, "/openapi.json", none, 200, 200),
+        row(Method::POST, "/api/v1/setup", |_| json!({"token": "x", "name": "x", "password": "correct horse battery"}), 404, 404),
+        row(Method::POST, "/api/v1/session", |_| json!({"name": "nobody", "password": "x"}), 401, 401),
+        row(Method::GET, "/api/v1/session", none, 200, 200),
+        row(Method::DELETE, "/api/v1/session", none, 204, 204),
+        row(Method::GET, "/api/v1/sessions", none, 200, 200),
+        row(Method::DELETE, "/api/v1/sessions/{session}", none, 404, 404),
+        row(Method::POST, "/api/v1/password", |_| json!({"old_password": "x", "new_password": "correct horse battery"}), 400, 400),
+        row(Method::POST, "/api/v1/password/reset", |_| json!({"token": "x", "password": "correct horse battery"}), 404, 404),
+        row(Method::GET, "/api/v1/admin/users", none, 200, 200),
+        row(Method::POST, "/api/v1/admin/users", |id| json!({"name": format!("user {id}")}), 201, 201),
+        row(Method::PATCH, "/api/v1/admin/users/{user_id}", |_| json!({}), 404, 404),
+        row(Method::POST, "/api/v1/admin/users/{user_id}/points", |_| json!({"points": 1}), 404, 404),
+        row(Method::GET, "/api/v1/admin/platforms", none, 200, 200),
         row(Method::GET, "/docs", none, 200, 200),
         row(Method::GET, "/docs/style.css", none, 200, 200),
         row(Method::GET, "/healthz", none, 200, 200),
@@ -109,16 +145,27 @@ fn kinds() -> Vec<Vec<Scope>> {
 impl Row {
     /// The row's call about an account, or whatever its ids are of.
     async fn call(&self, rig: &Rig, id: i64, token: Option<&str>) -> Answer {
-        let mut request = Request::builder().method(&self.method).uri(self.filled(id));
+        let request = Request::builder().method(&self.method).uri(self.filled(id));
+        let mut request = request.header("content-type", "application/json");
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         rig.send(request, self.text(id)).await
     }
 
+    /// The row's call in a console session.
+    async fn call_in(&self, rig: &Rig, id: i64, console: &Console) -> Answer {
+        let request = Request::builder().method(&self.method).uri(self.filled(id));
+        rig.send(console.with(rig, request), self.text(id)).await
+    }
+
     /// What its ids are of.
     fn kind(&self) -> Kind {
-        if self.path.starts_with("/api/v1/tokens/") { Kind::Token } else { Kind::Account }
+        match self.path {
+            path if path.starts_with("/api/v1/tokens/") => Kind::Token,
+            path if path.starts_with(POOL) => Kind::Pool,
+            _ => Kind::Account,
+        }
     }
 
     fn filled(&self, id: i64) -> String {
@@ -126,7 +173,10 @@ impl Row {
         self.path
             .replace("{*id}", &model)
             .replace("{id}", &id.to_string())
+            .replace("{user_id}", "999")
+            .replace("{session}", "x")
             .replace("{sid}", "aaaaaaaaaaaaaaaaaaaaaaaaaa")
+            .replace("{user}", "tester")
             .replace("{notice}", "1")
     }
 
@@ -143,6 +193,7 @@ impl Row {
 enum Kind {
     Account,
     Token,
+    Pool,
 }
 
 impl Kind {
@@ -151,6 +202,7 @@ impl Kind {
         match self {
             Self::Account => rig.bind(user, "qwen", name, KEYS[1].1[0], 1_000_000).await.0,
             Self::Token => rig.token(user, Grants::default()).await.0.0,
+            Self::Pool => rig.team(user).await.0,
         }
     }
 
@@ -158,6 +210,10 @@ impl Kind {
         let removed = match self {
             Self::Account => rig.store.remove_account(AccountId(id)).await,
             Self::Token => rig.store.revoke_token(TokenId(id)).await,
+            Self::Pool => {
+                let closed = rig.store.close_team(PoolId(id)).await;
+                closed.map(|closed| closed == Closing::Done)
+            }
         };
         assert!(removed.unwrap());
     }
@@ -167,6 +223,7 @@ impl Kind {
         match self {
             Self::Account => "404 invalid_request_error account_not_found param=account_id",
             Self::Token => "404 invalid_request_error token_not_found param=token_id",
+            Self::Pool => "404 invalid_request_error pool_not_found param=pool_id",
         }
     }
 }
@@ -181,6 +238,7 @@ fn every_route_has_its_row_and_every_row_its_route() {
 }
 
 both! {
+    #[wish(crate::teams::fresh())]
     async fn each_route_answers_each_caller_as_its_role_says(rig: Rig) {
         let (stranger, _) = rig.stranger().await;
         let mut tokens = Vec::new();
@@ -189,6 +247,8 @@ both! {
             tokens.push((scopes, rig.token(&rig.user, grants).await.1));
         }
         let (_, strangers) = rig.token(&stranger, all_scopes()).await;
+        let operator = rig.operator().await.user;
+        let operator = rig.store.user(operator).await.unwrap().unwrap();
         let mut wrong = Vec::new();
         let mut number = 0;
         for route in ROUTES {
@@ -213,6 +273,24 @@ both! {
             if route.role() == Role::Anyone {
                 for token in [None, Some("tb_unknown"), Some(&tokens[0].1)] {
                     see("anyone".into(), &row.call(&rig, 1, token).await, row.own);
+                }
+                continue;
+            }
+            // Sessions: the user's own, a stranger's, and an operator's.
+            let (of_session, of_admin) = (route.role() == Role::Session, route.role() == Role::Admin);
+            let fresh = async |user| rig.console(user).await;
+            let id = subject().await;
+            let own = if of_admin { 403 } else if of_session || route.takes_sessions() { row.own } else { 401 };
+            see("the user's session".into(), &row.call_in(&rig, id, &fresh(&rig.user).await).await, own);
+            let id = subject().await;
+            let foreign = if own == row.own { row.foreign } else { own };
+            see("a stranger's session".into(), &row.call_in(&rig, id, &fresh(&stranger).await).await, foreign);
+            let id = subject().await;
+            let operators = if of_admin { row.own } else { foreign };
+            see("an operator's session".into(), &row.call_in(&rig, id, &fresh(&operator).await).await, operators);
+            if of_session || of_admin {
+                for token in tokens.iter().map(|(_, token)| Some(token.as_str())).chain([None, Some("tb_unknown")]) {
+                    see("a token where a session is needed".into(), &row.call(&rig, id, token).await, 401);
                 }
                 continue;
             }
@@ -272,7 +350,9 @@ both! {
             let theirs = row.kind().add(&rig, &stranger, &name).await;
             let state = async || {
                 let tokens = rig.store.tokens_of(stranger.id).await.unwrap();
-                format!("{:?} {tokens:?}", rig.accounts_of(&stranger, "qwen").await)
+                let teams = rig.store.memberships_of(stranger.id).await.unwrap();
+                let teams = (teams, rig.store.teams().await.unwrap());
+                format!("{:?} {tokens:?} {teams:?}", rig.accounts_of(&stranger, "qwen").await)
             };
             let before = state().await;
             let foreign = row.call(&rig, theirs, Some(&token)).await;
@@ -282,7 +362,7 @@ both! {
             let missing = row.call(&rig, theirs, Some(&token)).await;
             assert_eq!(told(&foreign), told(&missing), "{name}");
             for id in ["0", "-1", "007", "+7", "seven", "9223372036854775808", "1%2F2", "%00"] {
-                let path = row.path.replace("{id}", id);
+                let path = row.path.replace("{id}", id).replace("{user}", "tester");
                 let request = Request::builder().method(&row.method).uri(path);
                 let request = request.header("authorization", format!("Bearer {token}"));
                 let odd = rig.send(request, row.text(1)).await;
@@ -290,7 +370,7 @@ both! {
             }
             checked += 1;
         }
-        assert!(checked >= 9);
+        assert!(checked >= 15);
         // A pin is no way around, in the body or the header.
         let theirs = Kind::Account.add(&rig, &stranger, "last").await;
         let pin = row_of(&Method::POST, "/api/v1/oauth/chat/completions");
@@ -298,6 +378,60 @@ both! {
         Kind::Account.remove(&rig, theirs).await;
         assert_eq!(told(&foreign), told(&pin.call(&rig, theirs, Some(&token)).await));
         assert_eq!(foreign.status, 404);
+    }
+}
+
+both! {
+    #[wish(crate::teams::fresh())]
+    async fn a_member_uses_what_its_team_has_and_an_owner_changes_it(rig: Rig) {
+        let (stranger, _) = rig.stranger().await;
+        let keepers = rig.store.add_user("keeper").await.unwrap();
+        let mut wrong = Vec::new();
+        let public = |route: &&tributary::server::Route| {
+            !matches!(route.role(), Role::Operator | Role::Anyone)
+        };
+        for route in ROUTES.iter().filter(public) {
+            let row = row_of(&route.method, route.path);
+            // An account of the user's, in a team that somebody else owns.
+            let pool = rig.team(&keepers).await;
+            rig.join(pool, &rig.user, TeamRole::Owner).await;
+            rig.join(pool, &stranger, TeamRole::Member).await;
+            let calls = [(&stranger, row.member), (&keepers, row.own), (&rig.user, row.own)];
+            for (who, status) in calls {
+                let id = match row.kind() {
+                    Kind::Pool => pool.0,
+                    Kind::Token => Kind::Token.add(&rig, who, "own").await,
+                    Kind::Account => {
+                        for state in rig.in_pool(pool).await {
+                            rig.store.remove_account(state.account.id).await.unwrap();
+                        }
+                        rig.bring(pool, &rig.user, "qwen", KEYS[1].1[0]).await.0
+                    }
+                };
+                let grants = Grants { pools: vec![who.pool, pool], ..all_scopes() };
+                let (_, token) = rig.token(who, grants).await;
+                let answer = row.call(&rig, id, Some(&token)).await;
+                // What an owner did away with is gone for the next one, and a limited token
+                // makes no pools.
+                let limited = row.path == "/api/v1/pools" && row.method == Method::POST;
+                let is_gone = answer.status == 404 && row.path.starts_with(POOL);
+                // Two owners: one may leave.
+                let left = row.path.ends_with("{user}") && row.method == Method::DELETE;
+                let fits = answer.status == status
+                    || (limited && answer.status == 403)
+                    || (is_gone && row.own == 204 && who.id == rig.user.id)
+                    || (left && [204, 404].contains(&answer.status.as_u16()) && status == row.own);
+                if !fits {
+                    let name = &who.name;
+                    wrong.push(format!("{} {} for {name}: {answer:?}", row.method, row.path));
+                }
+            }
+            for state in rig.in_pool(pool).await {
+                rig.store.remove_account(state.account.id).await.unwrap();
+            }
+            rig.store.close_team(pool).await.unwrap();
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use tributary::accounts::{
-    GatewayTokenRow, Health, Period, PoolId, Scope, Spending, TokenGrant, TokenId, Tokens, User,
-    WindowSpec,
+    GatewayTokenRow, Health, Identity, PasswordHash, Period, PoolId, Scope, Spending, TokenGrant,
+    TokenId, Tokens, User, UserId, UserRole, WindowSpec,
 };
 use tributary::store::StoreError;
 
@@ -59,6 +59,59 @@ contract! {
         assert_eq!(taken.to_string(), "there is already a user named ann");
         assert_eq!(rig.store.users().await.unwrap(), [ann, ben]);
     }
+}
+
+contract! {
+    async fn a_user_is_given_another_identity_by_whoever_saw_the_last_one(rig: Rig) {
+        let ann = rig.user().await;
+        assert!(ann.identity.is_blank());
+        let first = Identity {
+            role: UserRole::Operator,
+            password: Some(PasswordHash("$argon2id$…".into())),
+            epoch: 1,
+            mac: "k1.mac".into(),
+            ..Identity::default()
+        };
+        let second = Identity { disabled_at: Some(rig.now()), epoch: 2, ..first.clone() };
+        let set = async |before: &Identity, after: &Identity| {
+            rig.store.set_identity(ann.id, before, after.clone()).await.unwrap()
+        };
+        assert!(!set(&first, &second).await, "it has none yet");
+        assert!(set(&Identity::default(), &first).await);
+        assert!(!set(&Identity::default(), &second).await, "it has one by now");
+        let user = rig.store.user(ann.id).await.unwrap().unwrap();
+        assert_eq!(user, User { identity: first.clone(), ..ann.clone() });
+        assert!(set(&first, &second).await);
+        let ben = rig.user().await;
+        let last = User { identity: second.clone(), ..ann.clone() };
+        assert_eq!(rig.store.user_named(&ann.name).await.unwrap(), Some(last.clone()));
+        assert_eq!(rig.store.users().await.unwrap(), [last, ben]);
+        let nobody = UserId(99);
+        assert_eq!(rig.store.user(nobody).await.unwrap(), None);
+        assert!(!rig.store.set_identity(nobody, &Identity::default(), second).await.unwrap());
+    }
+}
+
+contract! {
+    async fn of_two_who_change_a_user_at_once_one_does(rig: Rig) {
+        let ann = rig.user().await;
+        let crowd = (1..=20).map(|epoch| {
+            let after = Identity { epoch, ..Identity::default() };
+            rig.store.set_identity(ann.id, &ann.identity, after)
+        });
+        let done = futures_util::future::join_all(crowd).await;
+        assert_eq!(done.into_iter().filter(|done| *done.as_ref().unwrap()).count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_identity_outlives_the_process() {
+    let mut rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    let given = Identity { epoch: 1, ..Identity::default() };
+    assert!(rig.store.set_identity(ann.id, &ann.identity, given.clone()).await.unwrap());
+    rig.crash();
+    assert_eq!(rig.store.user(ann.id).await.unwrap().unwrap().identity, given);
 }
 
 contract! {

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::task::Poll;
 
 use tributary::accounts::{
-    AccountId, Charge, ChargeKind, HoldAsk, HoldKey, Points, Policy, Priority, Purse, Tokens,
+    AccountId, Charge, ChargeKind, HoldAsk, HoldKey, Identity, Points, Policy, Priority, Purse,
+    Tokens,
 };
 use tributary::store::sqlite::{Options, SqliteStore};
 use tributary::store::{AuditLog, Directory, Keep, Ledger, Settings, StoreError, holder};
@@ -83,6 +84,29 @@ async fn a_file_of_another_version_is_left_alone() {
         let told = format!("written by {age} version (its format is {version}");
         assert!(refused.contains(&told), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn a_file_from_before_there_were_identities_gets_their_tables() {
+    let (_folder, file) = folder();
+    let clock = clock_at(NOON);
+    let options = Options { clock: reads(&clock), ..Options::default() };
+    let rig = Rig::on(SqliteStore::open(&file, options.clone()).unwrap(), clock.clone());
+    let ann = rig.user().await;
+    drop(rig);
+    let conn = rusqlite::Connection::open(&file).unwrap();
+    conn.execute_batch("DROP TABLE identities; DROP TABLE sessions; DROP TABLE links").unwrap();
+    conn.pragma_update(None, "user_version", 4).unwrap();
+    drop(conn);
+
+    let rig = Rig::on(SqliteStore::open(&file, options).unwrap(), clock);
+    assert_eq!(rig.store.users().await.unwrap(), std::slice::from_ref(&ann));
+    let given = Identity { epoch: 1, ..Identity::default() };
+    assert!(rig.store.set_identity(ann.id, &ann.identity, given).await.unwrap());
+    drop(rig);
+    let conn = rusqlite::Connection::open(&file).unwrap();
+    let version: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    assert_eq!(version, 5);
 }
 
 #[tokio::test]

@@ -322,6 +322,38 @@ contract! {
 }
 
 contract! {
+    async fn a_late_figure_finds_its_estimate_among_the_others_when_the_day_has_room_again(rig: Rig) {
+        let ann = rig.user().await;
+        let (one, two) = (rig.account(&ann, 1_000_000).await, rig.account(&ann, 1_000_000).await);
+        let late = rig.account(&ann, 1000).await;
+        let models: Vec<String> =
+            (0..TotalKey::MOST_A_DAY / 2).map(|turn| format!("model-{turn}")).collect();
+        for account in [one, two] {
+            let asks = models.iter().map(|model| rig.ask(&ann, 1).only(account).model(model).held());
+            let held: Vec<Held> = futures_util::future::join_all(asks).await;
+            let end = |held: Held| Settlement { lease: held.key, charge: Charge::Exact(Tokens(2)) };
+            rig.store.settle(held.into_iter().map(end).collect(), &rig.resets()).await.unwrap();
+        }
+        let estimated = rig.ask(&ann, 50).only(late).model("one more").held().await;
+        rig.pass_secs(120);
+        assert_eq!(rig.sweep().await, 1);
+        let row = |model: &str, exact, estimated| {
+            ("2026-11-24".to_owned(), late.0, model.to_owned(), exact, estimated)
+        };
+        assert!(charged(&rig, &ann).await.contains(&row("other", 0, 50)));
+        // Of two rows each becomes one.
+        for account in [one, two] {
+            assert!(rig.store.remove_account(account).await.unwrap());
+        }
+        rig.settle(&estimated, Charge::Exact(Tokens(30))).await;
+        let all = totals(&rig, &ann).await;
+        let exact: u64 = all.iter().map(|total| total.counts.exact.0).sum();
+        let estimated: u64 = all.iter().map(|total| total.counts.estimated.0).sum();
+        assert_eq!((exact, estimated), (2030, 0));
+    }
+}
+
+contract! {
     async fn a_token_for_another_pool_counts_to_its_own_user(rig: Rig) {
         let (ann, ben) = (rig.user().await, rig.user().await);
         rig.account(&ann, 1000).await;

@@ -21,6 +21,8 @@ export class OAuthClient {
   constructor(options?: ClientOptions);
   /** Accounts, and calls on one of them. */
   readonly oauth: OAuth;
+  /** Pools, and who shares them. */
+  readonly pools: Pools;
   /** The gateway's tokens. */
   readonly tokens: Tokens;
   /** The gateway's OpenAI surface. */
@@ -42,6 +44,8 @@ export interface Window {
 /** A bound account. */
 export interface Account {
   id: number;
+  pool: number;
+  is_own: boolean;
   name: string;
   account_name: string;
   platform: string;
@@ -124,6 +128,7 @@ export interface Usage {
   data: {
     day?: string;
     token?: number;
+    member?: string;
     account?: number | null;
     platform?: string | null;
     model?: string;
@@ -265,7 +270,7 @@ export class OAuth {
   getAccount(accountId: number): APIPromise<Account>;
   /** Binds an account by a documented key, or by the fields that its platform wants. */
   addAccount(
-    account: { platform: string; accountName: string; dialect?: string; limit?: number; priority?: number } & (
+    account: { platform: string; accountName: string; dialect?: string; limit?: number; priority?: number; pool?: number } & (
       | { key: string }
       | { credentials: Record<string, string> }
     ),
@@ -287,7 +292,9 @@ export class OAuth {
   usage(query?: {
     from?: string;
     to?: string;
-    by?: ('day' | 'model' | 'platform' | 'account' | 'token')[];
+    by?: ('day' | 'model' | 'platform' | 'account' | 'token' | 'member')[];
+    /** What all members of this pool used of its accounts; its owners may ask by member. */
+    pool?: number;
   }): APIPromise<Usage>;
   points(page?: { before?: string; limit?: number }): APIPromise<Points>;
   /** What should be known of the caller's accounts, newest first. */
@@ -296,4 +303,44 @@ export class OAuth {
   readNotice(noticeId: number): Promise<void>;
   /** Who did what to the caller's things, newest first. */
   audit(page?: { before?: string; limit?: number }): APIPromise<Page<Deed>>;
+}
+
+export type Policy = 'most_remaining' | 'priority' | 'round_robin' | 'sticky';
+
+/** A pool that the caller draws from: its own, or a team's. */
+export interface Pool {
+  id: number;
+  name: string;
+  kind: 'personal' | 'team';
+  role: 'member' | 'owner';
+  policy: Policy;
+  policy_is_default: boolean;
+  created_at: string | null;
+}
+
+/** A member of a team. */
+export interface Member {
+  user: string;
+  user_id: number;
+  role: 'member' | 'owner';
+  joined_at: string;
+}
+
+/** What `client.pools` does. */
+export class Pools {
+  /** In the order that the caller draws from them. */
+  list(): Promise<Pool[]>;
+  get(poolId: number): APIPromise<Pool>;
+  /** Makes a pool that a team shares, with the caller as its owner. */
+  create(pool: { name: string; policy?: Policy }): APIPromise<Pool>;
+  /** For owners; `policy: null` is the gateway's usual one. */
+  update(poolId: number, change: { name?: string; policy?: Policy | null }): APIPromise<Pool>;
+  /** For owners of a pool that has no account. */
+  delete(poolId: number): Promise<void>;
+  /** In the order of joining. */
+  members(poolId: number): Promise<Member[]>;
+  /** Adds a user by name, or says what it may do: for owners. */
+  setMember(poolId: number, user: string, as?: { role?: 'member' | 'owner' }): APIPromise<Member>;
+  /** For owners, and for oneself. */
+  removeMember(poolId: number, user: string): Promise<void>;
 }

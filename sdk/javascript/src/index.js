@@ -16,6 +16,7 @@ export class OAuthClient {
     const surface = this.openai.withOptions({ baseURL: `${origin}/api/v1` });
     this.oauth = new OAuth(surface);
     this.tokens = new Tokens(surface);
+    this.pools = new Pools(surface);
   }
 }
 
@@ -84,8 +85,8 @@ export class OAuth {
     return this.#client.get('/me');
   }
 
-  usage({ from, to, by } = {}) {
-    return this.#client.get('/usage', { query: { from, to, by: by?.join(',') } });
+  usage({ from, to, by, pool } = {}) {
+    return this.#client.get('/usage', { query: { from, to, by: by?.join(','), pool } });
   }
 
   notices({ unread, before, limit } = {}) {
@@ -147,6 +148,52 @@ function granted({ expiresAt, requestsPerMinute, tokensPerDay, keepBodies, ...mo
 
 function tokenPath(tokenId) {
   return `/tokens/${encodeURIComponent(tokenId)}`;
+}
+
+/** Pools, and who shares them. */
+export class Pools {
+  #client;
+
+  /** @param {OpenAI} client */
+  constructor(client) {
+    this.#client = client;
+  }
+
+  async list() {
+    return (await this.#client.get('/pools')).data;
+  }
+
+  get(poolId) {
+    return this.#client.get(pool(poolId));
+  }
+
+  create({ name, policy }) {
+    return this.#client.post('/pools', { body: { name, policy } });
+  }
+
+  update(poolId, { name, policy }) {
+    return this.#client.patch(pool(poolId), { body: { name, policy } });
+  }
+
+  async delete(poolId) {
+    await this.#client.delete(pool(poolId), { headers: { Accept: '*/*' } });
+  }
+
+  async members(poolId) {
+    return (await this.#client.get(`${pool(poolId)}/members`)).data;
+  }
+
+  setMember(poolId, user, { role = 'member' } = {}) {
+    return this.#client.put(`${pool(poolId)}/members/${encodeURIComponent(user)}`, { body: { role } });
+  }
+
+  async removeMember(poolId, user) {
+    await this.#client.delete(`${pool(poolId)}/members/${encodeURIComponent(user)}`, { headers: { Accept: '*/*' } });
+  }
+}
+
+function pool(poolId) {
+  return `/pools/${encodeURIComponent(poolId)}`;
 }
 
 function path(accountId) {

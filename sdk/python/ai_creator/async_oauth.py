@@ -101,9 +101,17 @@ class AsyncOAuth:
         dialect: str | None = None,
         limit: int | None = None,
         priority: int | None = None,
+        pool: int | None = None,
     ) -> types.Account:
         """Binds an account by a documented key, or by the fields that its platform wants."""
-        asked = given(platform=platform, account_name=account_name, dialect=dialect, limit=limit, priority=priority)
+        asked = given(
+            platform=platform,
+            account_name=account_name,
+            dialect=dialect,
+            limit=limit,
+            priority=priority,
+            pool=pool,
+        )
         return await self._client.post(
             "/oauth/accounts",
             body={**asked, **secret(key, credentials)},
@@ -168,10 +176,12 @@ class AsyncOAuth:
         first: str | None = None,
         last: str | None = None,
         by: Sequence[str] | None = None,
+        pool: int | None = None,
     ) -> types.Usage:
         """What the caller's calls add up to, from a day to a day, told apart ``by`` some of
-        ``day``, ``model``, ``platform``, ``account``, ``token``."""
-        options = query(**{"from": first, "to": last, "by": by})
+        ``day``, ``model``, ``platform``, ``account``, ``token``; with ``pool`` what all its members
+        used of its accounts, for owners also by ``member``."""
+        options = query(**{"from": first, "to": last, "by": by, "pool": pool})
         return await self._client.get("/usage", cast_to=types.Usage, options=options)
 
     async def points(self, *, before: str | None = None, limit: int | None = None) -> types.Points:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from openai import Omit
 from openai._base_client import make_request_options
@@ -42,6 +43,11 @@ def query(**fields: Any) -> RequestOptions:
 def account(id: int, *more: str) -> str:
     """An account's path."""
     return "/".join(["/oauth/accounts", str(id), *more])
+
+
+def pool(id: int, *more: str) -> str:
+    """A pool's path."""
+    return "/".join(["/pools", str(id), *(quote(part, safe="") for part in more)])
 
 
 def secret(key: str | None, credentials: Mapping[str, str] | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from openai import AsyncOpenAI, OpenAI, OpenAIError
 
 from .async_oauth import AsyncOAuth
 from .oauth import OAuth
+from .pools import AsyncPools, Pools
 from .tokens import AsyncTokens, Tokens
 
 LOCAL = "http://127.0.0.1:8080"
@@ -32,6 +33,8 @@ class OAuthClient:
     oauth: OAuth
     """Accounts, and calls on one of them."""
 
+    pools: Pools
+    """Pools, and who shares them."""
     tokens: Tokens
     """The gateway's tokens."""
 
@@ -43,6 +46,7 @@ class OAuthClient:
         self.openai = OpenAI(api_key=key, base_url=f"{origin}/v1", **options)
         surface = self.openai.with_options(base_url=f"{origin}/api/v1")
         self.oauth = OAuth(surface)
+        self.pools = Pools(surface)
         self.tokens = Tokens(surface)
 
     def close(self) -> None:
@@ -60,6 +64,7 @@ class AsyncOAuthClient:
     """As :class:`OAuthClient`, to be awaited."""
 
     oauth: AsyncOAuth
+    pools: AsyncPools
     tokens: AsyncTokens
     openai: AsyncOpenAI
 
@@ -68,6 +73,7 @@ class AsyncOAuthClient:
         self.openai = AsyncOpenAI(api_key=key, base_url=f"{origin}/v1", **options)
         surface = self.openai.with_options(base_url=f"{origin}/api/v1")
         self.oauth = AsyncOAuth(surface)
+        self.pools = AsyncPools(surface)
         self.tokens = AsyncTokens(surface)
 
     async def close(self) -> None:

@@ -20,6 +20,8 @@ class Account(BaseModel):
     """A bound account."""
 
     id: int
+    pool: int
+    is_own: bool
     name: str
     account_name: str
     platform: str
@@ -40,6 +42,35 @@ class Account(BaseModel):
 
 class Accounts(BaseModel):
     data: list[Account]
+
+
+class Pool(BaseModel):
+    """A pool that the caller draws from: its own (``personal``) or a ``team``'s."""
+
+    id: int
+    name: str
+    kind: str
+    role: str
+    policy: str
+    policy_is_default: bool
+    created_at: str | None = None
+
+
+class Pools(BaseModel):
+    data: list[Pool]
+
+
+class Member(BaseModel):
+    """A member of a team: ``role`` is ``member`` or ``owner``."""
+
+    user: str
+    user_id: int
+    role: str
+    joined_at: str
+
+
+class Members(BaseModel):
+    data: list[Member]
 
 
 class Method(BaseModel):
@@ -128,6 +159,7 @@ class UsageRow(BaseModel):
 
     day: str | None = None
     token: int | None = None
+    member: str | None = None
     account: int | None = None
     platform: str | None = None
     model: str | None = None

@@ -109,7 +109,7 @@ fn exhausted(platform: &str, resets_at: Option<Timestamp>) -> Refusal {
     }
 }
 
-fn too_fast(message: String, retry_after: Duration) -> Refusal {
+pub(in super::super) fn too_fast(message: String, retry_after: Duration) -> Refusal {
     Refusal {
         retry_after: Some(retry_after),
         ..refuse(

@@ -63,6 +63,7 @@ fn the_reference_has_every_error() {
         ApiError::OutOfScope(Scope::Chat),
         ApiError::NoRoute,
         ApiError::WrongMethod { allowed: "GET".into() },
+        ApiError::OtherHost,
         ApiError::BodyTooLong { limit: 1 },
         ApiError::BodyTooSlow,
         ApiError::BodyCut,
@@ -87,9 +88,11 @@ fn the_reference_has_every_error() {
         ApiError::BadErrand,
     ];
     let calls = calls.into_iter().chain(by_class).map(ApiError::Call);
+    let calls = calls.chain(SignInError::each().into_iter().map(ApiError::SignIn));
     let file = include_str!("../../../docs/errors.md");
     let mut missing = String::new();
-    for error in errors.into_iter().chain(calls) {
+    let pools = PoolError::all().into_iter().map(ApiError::Pool);
+    for error in errors.into_iter().chain(pools).chain(calls) {
         let Refusal { status, body, .. } = error.refusal();
         let (status, code) = (status.as_u16(), body.code.unwrap_or_default());
         let row = format!("| {status} | `{}` | `{code}` |", body.kind);

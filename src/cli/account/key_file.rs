@@ -12,7 +12,7 @@ use crate::cli::Failure;
 const MOST_BYTES: usize = 64 * 1024;
 
 /// Reads a key file; `-` is standard input.
-pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {
+pub(in super::super) fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let name =
         if path == Path::new("-") { "standard input".into() } else { path.display().to_string() };
     let failed = |error: io::Error| Failure::Io { what: format!("the key file {name}"), error };

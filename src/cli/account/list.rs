@@ -55,7 +55,6 @@ pub(super) async fn states(
 
 fn facts(state: &AccountState, users: &[User]) -> Value {
     let mut facts = serde_json::to_value(AccountView::of(state, Reader::Owner)).unwrap_or_default();
-    facts["pool"] = serde_json::json!(state.account.pool);
     facts["user"] = owner(state, users).into();
     facts
 }

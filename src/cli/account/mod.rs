@@ -3,7 +3,7 @@
 mod add;
 mod check;
 mod edit;
-mod key_file;
+pub(super) mod key_file;
 mod list;
 mod remove;
 mod switch;

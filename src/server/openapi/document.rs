@@ -7,7 +7,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::super::routes::{ROUTES, Role, Route};
-use super::{Described, described, refusal, text};
+use super::{Described, described, integer, refusal, text};
 
 fn error() -> Value {
     json!({
@@ -51,6 +51,10 @@ fn written() -> Value {
     schemas.insert("Error".into(), error());
     let bearer = json!({"type": "http", "scheme": "bearer", "description": "A gateway token"});
     let header = json!({"type": "apiKey", "in": "header", "name": "x-api-key"});
+    let session = json!({"type": "apiKey", "in": "cookie", "name": "__Host-tb_sid",
+        "description": "A console session"});
+    let csrf = json!({"type": "apiKey", "in": "header", "name": "x-csrf-token",
+        "description": "With every call of a session that is no GET"});
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -62,7 +66,8 @@ fn written() -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": {"token": bearer, "key": header},
+            "securitySchemes":
+                {"token": bearer, "key": header, "session": session, "csrf": csrf},
         },
     })
 }
@@ -83,9 +88,14 @@ fn operation(route: &Route, row: &Described) -> Value {
         let content = json!({"application/json": {"schema": schema}});
         operation["requestBody"] = json!({"required": true, "content": content});
     }
-    if route.role() != Role::Anyone {
-        operation["security"] = json!([{"token": []}, {"key": []}]);
-    }
+    operation["security"] = match route.role() {
+        Role::Anyone => json!([]),
+        Role::Session | Role::Admin => json!([{"session": [], "csrf": []}]),
+        _ if route.takes_sessions() => {
+            json!([{"token": []}, {"key": []}, {"session": [], "csrf": []}])
+        }
+        _ => json!([{"token": []}, {"key": []}]),
+    };
     if let Role::Scoped(scope) = route.role() {
         operation["x-scope"] = json!(scope);
     }
@@ -93,20 +103,18 @@ fn operation(route: &Route, row: &Described) -> Value {
 }
 
 fn parameters(route: &Route, row: &Described) -> Vec<Value> {
-    let name = route.path.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
-    let in_path = name.map(|(name, _)| {
-        let is_number = ["/accounts/", "/tokens/"].iter().any(|part| route.path.contains(part));
-        let schema = match is_number {
-            true => json!({"type": "integer", "format": "int64", "minimum": 1}),
-            false => text(),
-        };
+    let names = route.path.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
+    let in_path = names.map(|(name, _)| {
+        let mut kinds = ["/accounts/", "/tokens/", "/pools/"].iter();
+        let is_number = name == "id" && kinds.any(|part| route.path.contains(part));
+        let schema = if is_number { integer() } else { text() };
         json!({"name": name.trim_start_matches('*'), "in": "path", "required": true,
             "schema": schema})
     });
     let query = row.query.iter().map(|(name, about, schema)| {
         json!({"name": name, "in": "query", "description": about, "schema": schema()})
     });
-    in_path.into_iter().chain(query).collect()
+    in_path.chain(query).collect()
 }
 
 fn responses(route: &Route, row: &Described) -> Map<String, Value> {
@@ -114,10 +122,15 @@ fn responses(route: &Route, row: &Described) -> Map<String, Value> {
     if route.role() != Role::Anyone {
         statuses.extend([401, 503]);
     }
-    if let Role::Scoped(_) = route.role() {
+    let has_sessions = route.takes_sessions() && route.method != http::Method::GET;
+    if has_sessions || matches!(route.role(), Role::Scoped(_) | Role::Admin) {
         statuses.push(403);
     }
-    if route.path.contains("{id}") {
+    if has_sessions {
+        statuses.push(415);
+    }
+    let names = ["{id}", "{user_id}", "{session}"];
+    if names.iter().any(|name| route.path.contains(name)) {
         statuses.push(404);
     }
     // A header with an underscore in its name, a body that does not come.

@@ -31,7 +31,8 @@ impl RedisStore {
     pub(super) fn call(&self, script: &Loaded, family: &Family, resets: &Resets) -> Cmd {
         let mut call = script.call(&self.family_keys.of(family));
         call.arg(self.clock_ms());
-        call.arg(self.options.policy.number()).arg(resets.0.len());
+        let usual = self.usual();
+        call.arg(usual.policy.number()).arg(usual.since).arg(resets.0.len());
         for zone in &resets.0 {
             call.arg(&zone.zone);
             for reset in zone.around {

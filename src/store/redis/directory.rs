@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::accounts::{
-    Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, NewAccount, Origin,
-    PlatformId, Policy, PoolId, Priority, Record, Resets, TokenId, Tokens, Total, User, UserId,
+    Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, Identity, NewAccount,
+    Origin, PlatformId, Policy, PoolId, Priority, Record, Resets, TokenId, Tokens, Total, User,
+    UserId,
 };
 
 use super::super::{Answer, Directory, StoreError};
@@ -25,6 +26,7 @@ impl Directory for RedisStore {
             name: name.into(),
             pool: PoolId(0),
             created_at: self.now().await?,
+            identity: Identity::default(),
         };
         let json = to_json("user", &user)?;
         // The script fills in the ids that it counts.
@@ -41,19 +43,21 @@ impl Directory for RedisStore {
 
     async fn user_named(&self, name: &str) -> Answer<Option<User>> {
         let id = redis::cmd("HGET").arg(keys::USERS[0]).arg(name).take();
-        let Some(id) = self.link.ask::<Option<i64>>(&id).await? else { return Ok(None) };
-        let user = redis::cmd("HGET").arg(keys::USERS[1]).arg(id).take();
-        let user: Option<String> = self.link.ask(&user).await?;
-        user.map(|json| from_json("user", &json)).transpose()
+        // Who is not there is looked for as long as who is: a sign-in shall not tell.
+        let id = self.link.ask::<Option<i64>>(&id).await?.unwrap_or_default();
+        self.user_row(UserId(id)).await
+    }
+
+    async fn user(&self, id: UserId) -> Answer<Option<User>> {
+        self.user_row(id).await
     }
 
     async fn users(&self) -> Answer<Vec<User>> {
-        let all = redis::cmd("HVALS").arg(keys::USERS[1]).take();
-        let all: Vec<String> = self.link.ask(&all).await?;
-        let users: Answer<Vec<User>> = all.iter().map(|json| from_json("user", json)).collect();
-        let mut users = users?;
-        users.sort_by_key(|user| user.id);
-        Ok(users)
+        self.user_rows().await
+    }
+
+    async fn set_identity(&self, id: UserId, before: &Identity, after: Identity) -> Answer<bool> {
+        self.swap_identity(id, before, &after).await
     }
 
     async fn reserve_token_id(&self) -> Answer<TokenId> {

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::civil::Date;
 
-use crate::accounts::{AccountId, Channel, LeaseKey, PlatformId, PoolId, Purse, TokenId, UserId};
+use crate::accounts::{
+    AccountId, AttemptKey, Channel, LeaseKey, PlatformId, PoolId, Purse, TokenId, UserId,
+};
 
 /// One pool on one platform.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -96,6 +98,14 @@ pub(super) const FAMILIES: &str = "families";
 pub(super) const ZONES: &str = "zones";
 /// Users by name, users by id, and counters: one slot.
 pub(super) const USERS: [&str; 3] = ["{us}:names", "{us}:users", "{us}:counters"];
+/// What users may do and what they sign in with, by id; in the slot of the users.
+pub(super) const IDENTITIES: &str = "{us}:identities";
+/// One-time links by what they are for.
+pub(super) const LINKS: &str = "links";
+/// The format of all that lies here.
+pub(super) const FORMAT: &str = "format";
+/// The policy of pools without one of their own, and since when it is that.
+pub(super) const USUAL_POLICY: &str = "usual-policy";
 /// Teams by their pools' ids, in the users' slot.
 pub(super) const TEAMS: &str = "{us}:teams";
 
@@ -141,7 +151,7 @@ pub(super) fn platforms(pool: PoolId) -> String {
     format!("{{p:{pool}}}:platforms")
 }
 
-/// A pool's own policy, and which policy each family's order is for.
+/// A pool's own policy, the usual one, and which policy each family's order is for.
 pub(super) fn policy(pool: PoolId) -> String {
     format!("{{p:{pool}}}:policy")
 }
@@ -164,6 +174,24 @@ pub(super) fn purse(purse: &Purse) -> [String; 4] {
 /// When a token's rate is fresh again.
 pub(super) fn rate(index: &str) -> String {
     format!("{}:rate", token(index))
+}
+
+/// A console session by its keyed hash.
+pub(super) fn session(index: &str) -> String {
+    format!("{{s:{index}}}")
+}
+
+/// A user's console sessions: id to index.
+pub(super) fn sessions_of(user: UserId) -> String {
+    format!("{{u:{user}}}:sessions")
+}
+
+/// What was tried of a name or from an address.
+pub(super) fn attempts(key: &AttemptKey) -> String {
+    match key {
+        AttemptKey::Name(hash) => format!("try:n:{hash}"),
+        AttemptKey::Address(address) => format!("try:a:{address}"),
+    }
 }
 
 /// The numbers of the audit log's rows that show in a user's.
@@ -221,9 +249,10 @@ pub(super) fn token_uses(user: UserId) -> String {
     format!("{{u:{user}}}:token_uses")
 }
 
-/// A user's records: ids by time, records by id, ids by account and time.
-pub(super) fn records_of(user: UserId) -> [String; 3] {
-    ["ri", "rb", "ra"].map(|part| format!("{{u:{user}}}:{part}"))
+/// A user's records: ids by time, records by id, ids by account and time, and what was said by
+/// the record's id.
+pub(super) fn records_of(user: UserId) -> [String; 4] {
+    ["ri", "rb", "ra", "rs"].map(|part| format!("{{u:{user}}}:{part}"))
 }
 
 /// The accounts that were removed while calls of a user's may have been under way.

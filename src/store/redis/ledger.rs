@@ -19,7 +19,7 @@ use super::super::{Answer, Ledger, StoreError};
 use super::arguments::{EARLY_TOMBSTONE, LATE, TOMBSTONE, exactly, millis, tokens};
 use super::charges::kind_number;
 use super::keys::{self, Family};
-use super::records::Given;
+use super::records::{Given, take_said};
 use super::{RedisStore, corrupt, policies};
 
 /// How much one script does before others get their turn.
@@ -102,7 +102,8 @@ impl Ledger for RedisStore {
     }
 
     async fn sweep(&self, resets: &Resets) -> Answer<usize> {
-        let mut parts = vec![self.keep_up(resets).await, self.forget_audit().await];
+        let mut parts =
+            vec![self.keep_up(resets).await, self.tell_usual().await, self.forget_audit().await];
         let families: Vec<Family> = self.due_families().await?.into_iter().collect();
         let mut charged = 0;
         // A few at a time: a sweep must not crowd out leases.
@@ -155,8 +156,9 @@ impl Ledger for RedisStore {
         self.put_short_key(account, key).await
     }
 
-    async fn record(&self, batch: Vec<Record>) -> Answer<()> {
-        self.record_all(&batch, Given::First).await?;
+    async fn record(&self, mut batch: Vec<Record>) -> Answer<()> {
+        let said = take_said(&mut batch)?;
+        self.record_all(&batch, &said, Given::First).await?;
         self.memory.recorded(batch);
         Ok(())
     }

@@ -13,6 +13,7 @@ mod audit;
 mod charges;
 mod directory;
 mod edit;
+mod format;
 mod health;
 mod keys;
 mod ledger;
@@ -27,9 +28,11 @@ mod replay;
 mod roster;
 mod scripts;
 mod sealings;
+mod sign_ins;
 mod teams;
 mod tokens;
 mod totals;
+mod users;
 mod view;
 mod wire;
 
@@ -48,7 +51,7 @@ pub(super) use address::{holds_password, no_store};
 use keys::FamilyKeys;
 use link::Link;
 use places::Places;
-use policies::Policies;
+use policies::{Policies, Usual};
 use replay::Memory;
 use roster::Roster;
 use scripts::Scripts;
@@ -64,7 +67,8 @@ pub struct Options {
     pub keep: Keep,
     /// What TLS trusts instead of the system's authorities: a PEM file.
     pub ca_file: Option<PathBuf>,
-    /// The policy of pools without one of their own; the same on every gateway.
+    /// The policy of pools without one of their own; should gateways differ, that of the one
+    /// which began to sweep last.
     pub policy: Policy,
 }
 
@@ -88,6 +92,7 @@ pub struct RedisStore {
     family_keys: Arc<FamilyKeys>,
     places: Arc<Places>,
     policies: Arc<Policies>,
+    usual: Arc<Mutex<Usual>>,
     roster: Arc<Roster>,
     rates: Arc<Rates>,
     memory: Arc<Memory>,
@@ -101,16 +106,18 @@ impl RedisStore {
     /// ([`Store::in_this_runtime`] has one of its own).
     ///
     /// # Errors
-    /// `StoreError::Unusable` for a URL that is none, `StoreError::Unavailable` when no
+    /// `StoreError::Unusable` for a URL that is none, and where a newer version's state lies;
+    /// `StoreError::Unavailable` when no
     /// server answers.
     pub async fn open(url: &str, options: Options) -> Answer<Self> {
         let deadline = options.deadline.max(SHORTEST_DEADLINE);
-        Ok(Self {
+        let store = Self {
             link: Arc::new(Link::open(url, options.ca_file.as_deref()).await?),
             scripts: Arc::new(Scripts::new()),
             family_keys: Arc::default(),
             places: Arc::default(),
             policies: Arc::default(),
+            usual: Arc::new(Mutex::new(Usual::unsaid(options.policy))),
             roster: Arc::default(),
             rates: Arc::new(Rates::new(
                 options.clock.clone().unwrap_or_else(|| Arc::new(clock::now)),
@@ -118,7 +125,10 @@ impl RedisStore {
             memory: Arc::default(),
             forgot_audit: Arc::default(),
             options: Options { deadline, ..options },
-        })
+        };
+        store.claim_format().await?;
+        store.find_usual().await?;
+        Ok(store)
     }
 
     /// The time as scripts take it: 0 is the server's own.

@@ -1,4 +1,8 @@
 //! Pools' policies: facts in a pool's slot, kept for a few seconds.
+//!
+//! Which policy is usual is each gateway's setting. Should they differ, the word of the gateway
+//! that began last holds for all: each carries the newest that it knows, with its time, and
+//! pools keep the newest that came. Commands don't say a word, but carry what they find.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -20,6 +24,30 @@ const FRESH: Duration = Duration::from_secs(3);
 /// How many are kept before all are let go.
 const KEPT: usize = 20_000;
 
+/// The policy of pools without one of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Usual {
+    pub(super) policy: Policy,
+    /// Since when, in milliseconds; 0 where no gateway has said it.
+    pub(super) since: u64,
+    /// Whether this process has said what it is set to.
+    said: bool,
+}
+
+impl Usual {
+    /// A setting that nobody was told of.
+    pub(super) fn unsaid(policy: Policy) -> Self {
+        Self { policy, since: 0, said: false }
+    }
+
+    /// Reads `policy since`.
+    fn read(text: &str) -> Answer<Self> {
+        let (number, since) = text.split_once(' ').unwrap_or((text, ""));
+        let since = since.parse().map_err(|error| corrupt("usual policy", error))?;
+        Ok(Self { policy: policy(number)?, since, said: false })
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Policies(Mutex<HashMap<PoolId, (Stopwatch, Policy)>>);
 
@@ -30,6 +58,36 @@ pub(super) fn policy(number: &str) -> Answer<Policy> {
 }
 
 impl RedisStore {
+    pub(super) fn usual(&self) -> Usual {
+        *self.usual.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn know_usual(&self, usual: Usual) {
+        *self.usual.lock().unwrap_or_else(PoisonError::into_inner) = usual;
+    }
+
+    /// Finds out what is usual, if a gateway has said it.
+    pub(super) async fn find_usual(&self) -> Answer<()> {
+        let found = redis::cmd("GET").arg(keys::USUAL_POLICY).take();
+        if let Some(found) = self.link.ask::<Option<String>>(&found).await? {
+            self.know_usual(Usual::read(&found)?);
+        }
+        Ok(())
+    }
+
+    /// Says what is usual, once: this is a gateway.
+    pub(super) async fn tell_usual(&self) -> Answer<()> {
+        if self.usual().said {
+            return Ok(());
+        }
+        let (script, policy) = (&self.scripts.tell_usual, self.options.policy);
+        let mut call = script.call(&[keys::USUAL_POLICY]);
+        call.arg(policy.number());
+        let since: u64 = script.run(&self.link, &call).await?;
+        self.know_usual(Usual { policy, since, said: true });
+        Ok(())
+    }
+
     pub(super) async fn own_policy(&self, pool: PoolId) -> Answer<Option<Policy>> {
         let own = redis::cmd("HGET").arg(keys::policy(pool)).arg("policy").take();
         let own: Option<String> = self.link.ask(&own).await?;
@@ -42,7 +100,13 @@ impl RedisStore {
         {
             return Ok(*policy);
         }
-        let policy = self.own_policy(pool).await?.unwrap_or(self.options.policy);
+        let both = redis::cmd("HMGET").arg(keys::policy(pool)).arg("policy").arg("usual").take();
+        let (own, usual): (Option<String>, Option<String>) = self.link.ask(&both).await?;
+        let policy = match (own, usual) {
+            (Some(own), _) => self::policy(&own)?,
+            (None, Some(usual)) => newer(Usual::read(&usual)?, self.usual()).policy,
+            (None, None) => self.usual().policy,
+        };
         let mut kept = self.policies.lock();
         if kept.len() >= KEPT {
             kept.clear();
@@ -53,12 +117,9 @@ impl RedisStore {
 
     /// Should this end half way, sweeps bring the accounts to their places.
     pub(super) async fn give_policy(&self, pool: PoolId, policy: Option<Policy>) -> Answer<()> {
-        let key = keys::policy(pool);
-        let write = match policy {
-            Some(policy) => redis::cmd("HSET").arg(key).arg("policy").arg(policy.number()).take(),
-            None => redis::cmd("HDEL").arg(key).arg("policy").take(),
-        };
-        self.link.ask::<()>(&write).await?;
+        let mut call = self.scripts.set_policy.call(&[keys::policy(pool)]);
+        call.arg(policy.map(|policy| policy.number().to_string()).unwrap_or_default());
+        self.scripts.set_policy.run::<()>(&self.link, &call).await?;
         self.policies.lock().remove(&pool);
         let families = self.families_in(&[pool]).await?;
         all_of(join_all(families.iter().map(|family| self.reorder(family))).await)
@@ -85,6 +146,10 @@ impl RedisStore {
         let found: bool = self.scripts.set_priority.run(&self.link, &call).await?;
         Ok(found.then_some(()))
     }
+}
+
+fn newer(one: Usual, other: Usual) -> Usual {
+    if other.since > one.since { other } else { one }
 }
 
 impl Policies {

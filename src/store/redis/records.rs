@@ -1,7 +1,7 @@
 //! Records, and what totals count of them: a user's, in the user's slot.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures_util::future::join_all;
 use jiff::civil::Date;
@@ -23,15 +23,35 @@ pub(super) enum Given {
     Again,
 }
 
+/// What was said in calls, by their records' ids, as it is written.
+pub(super) type Said = HashMap<String, String>;
+
+/// Takes out what was said.
+pub(super) fn take_said(batch: &mut [Record]) -> Answer<Said> {
+    let mut all = Said::new();
+    for record in batch {
+        if let Some(bodies) = record.bodies.take() {
+            all.insert(record.id.clone(), to_json("bodies", &bodies)?);
+        }
+    }
+    Ok(all)
+}
+
 impl RedisStore {
-    pub(super) async fn record_all(&self, batch: &[Record], given: Given) -> Answer<()> {
+    /// Adds records, what was said in which is given apart.
+    pub(super) async fn record_all(
+        &self,
+        batch: &[Record],
+        said: &Said,
+        given: Given,
+    ) -> Answer<()> {
         let mut days: BTreeMap<(UserId, Date), Vec<&Record>> = BTreeMap::new();
         for record in batch {
             days.entry((record.user, record.day())).or_default().push(record);
         }
         let Some(newest) = batch.iter().map(|record| record.at).max() else { return Ok(()) };
         let calls = days.iter().flat_map(|(&of, records)| {
-            records.chunks(A_BATCH).map(move |some| self.record_some(of, some, newest, given))
+            records.chunks(A_BATCH).map(move |some| self.record_some(of, some, said, newest, given))
         });
         all_of(join_all(calls).await)
     }
@@ -41,12 +61,13 @@ impl RedisStore {
         &self,
         of: (UserId, Date),
         records: &[&Record],
+        said: &Said,
         newest: Timestamp,
         given: Given,
     ) -> Answer<()> {
         let (mut records, mut gone) = (records.to_vec(), BTreeSet::new());
         while !records.is_empty() {
-            let met = self.add_records(of, &records, &gone, newest, given).await?;
+            let met = self.add_records(of, &records, said, &gone, newest, given).await?;
             let is_met = |account: AccountId| met.contains(&account.0);
             records.retain(|record| record.attempts.iter().any(|one| is_met(one.account)));
             gone.extend(met);
@@ -60,6 +81,7 @@ impl RedisStore {
         &self,
         (user, day): (UserId, Date),
         records: &[&Record],
+        said: &Said,
         known_gone: &BTreeSet<i64>,
         newest: Timestamp,
         given: Given,
@@ -67,11 +89,9 @@ impl RedisStore {
         let keep = self.options.keep;
         let age = SignedDuration::try_from(keep.age).unwrap_or(SignedDuration::MAX);
         let oldest = newest.saturating_sub(age).map_or(0, Timestamp::as_millisecond);
-        let [times, bodies, by_account] = keys::records_of(user);
-        let days = keys::days_of(user);
-        let totals = keys::totals_of(user, day);
-        let gone = keys::gone_of(user);
-        let mut call = self.scripts.record.call(&[times, bodies, by_account, days, totals, gone]);
+        let mut all = keys::records_of(user).to_vec();
+        all.extend([keys::days_of(user), keys::totals_of(user, day), keys::gone_of(user)]);
+        let mut call = self.scripts.record.call(&all);
         call.arg(exactly(keep.records_an_account)).arg(oldest).arg(TotalKey::MOST_A_DAY);
         call.arg(u8::from(given == Given::Again)).arg(day.to_string());
         let is_gone = |account: AccountId| known_gone.contains(&account.0);
@@ -88,6 +108,10 @@ impl RedisStore {
             }
             let json = to_json("record", &*record)?;
             call.arg(record.at.as_millisecond()).arg(&record.id).arg(json);
+            match said.get(&record.id) {
+                Some(said) => call.arg(said),
+                None => call.arg(""),
+            };
             call.arg(accounts.len());
             for account in accounts {
                 call.arg(account);
@@ -111,16 +135,27 @@ impl RedisStore {
         let mut call = self.scripts.records.call(&keys::records_of(user));
         call.arg(before.unwrap_or_default()).arg(limit);
         call.arg(account.map(|account| account.to_string()).unwrap_or_default());
-        let records: Vec<Option<String>> = self.scripts.records.run(&self.link, &call).await?;
-        records.iter().flatten().map(|json| from_json("record", json)).collect()
+        type Row = (Option<String>, Option<String>);
+        let rows: Vec<Row> = self.scripts.records.run(&self.link, &call).await?;
+        let mut records = Vec::with_capacity(rows.len());
+        for (record, said) in &rows {
+            let Some(record) = record else { continue };
+            let mut record: Record = from_json("record", record)?;
+            // Records from before it lay apart have it in them.
+            if let Some(said) = said {
+                record.bodies = Some(from_json("bodies", said)?);
+            }
+            records.push(record);
+        }
+        Ok(records)
     }
 
     /// Deletes an account's records, whoever's they are, and takes its id out of totals.
     pub(super) async fn forget(&self, account: AccountId, users: &[UserId]) -> Answer<()> {
         for &user in users {
             let records = &self.scripts.forget_records;
-            let [times, bodies, by_account] = keys::records_of(user);
-            let mut call = records.call(&[times, bodies, by_account, keys::gone_of(user)]);
+            let [times, rows, by_account, said] = keys::records_of(user);
+            let mut call = records.call(&[times, rows, by_account, said, keys::gone_of(user)]);
             call.arg(account.0).arg(millis(LATE));
             while records.run::<bool>(&self.link, &call).await? {}
             let days = redis::cmd("SMEMBERS").arg(keys::days_of(user)).take();

@@ -17,7 +17,7 @@ use crate::telemetry::clock::Stopwatch;
 
 use super::super::Answer;
 use super::RedisStore;
-use super::records::Given;
+use super::records::{Given, Said};
 
 /// How long a replica may have been behind.
 const REMEMBERED: Duration = Duration::from_secs(60);
@@ -49,9 +49,8 @@ impl Memory {
         keep(&mut self.state().ended, batch, MOST_SETTLEMENTS);
     }
 
-    /// These were acknowledged. Their bodies, which may be long, are not remembered.
-    pub(super) fn recorded(&self, mut batch: Vec<Record>) {
-        batch.iter_mut().for_each(|record| record.bodies = None);
+    /// These were acknowledged. What was said in them, which may be long, is not remembered.
+    pub(super) fn recorded(&self, batch: Vec<Record>) {
         keep(&mut self.state().recorded, batch, MOST_RECORDS);
     }
 
@@ -110,7 +109,7 @@ impl RedisStore {
         let (settlements, holds, records) = (settled.len(), ended.len(), recorded.len());
         self.settle_all(&settled, resets).await?;
         self.end_all(&ended).await?;
-        self.record_all(&recorded, Given::Again).await?;
+        self.record_all(&recorded, &Said::default(), Given::Again).await?;
         self.memory.follow(masters);
         tracing::warn!(
             settlements,

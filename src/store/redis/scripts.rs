@@ -32,6 +32,9 @@ scripts! {
     renew: "common.lua" "renew.lua";
     sweep: "common.lua" "order.lua" "sweep.lua";
     reorder: "common.lua" "order.lua" "reorder.lua";
+    set_policy: "set_policy.lua";
+    claim_format: "claim_format.lua";
+    tell_usual: "tell_usual.lua";
     set_priority: "common.lua" "set_priority.lua";
     set_limit: "common.lua" "set_limit.lua";
     rename: "common.lua" "rename.lua";
@@ -68,6 +71,9 @@ scripts! {
     notices_forget: "notices_forget.lua";
     claim: "claim.lua";
     swap_fixed: "swap_fixed.lua";
+    touch: "touch.lua";
+    take_field: "take_field.lua";
+    try_sign_in: "try.lua";
     kept_bodies: "kept_bodies.lua";
     found_team: "found_team.lua";
     rename_team: "rename_team.lua";

@@ -23,9 +23,9 @@ const MOST_BYTES: usize = 4 << 20;
 /// How often a page looks.
 const MOST_LOOKS: usize = 100;
 
-/// Where the script's next look begins, how many it met under each key, and the records that
-/// lie under others than was asked for.
-type Looked = (String, Vec<(String, u64)>, Vec<String>);
+/// Where the script's next look begins, how many it met under each key, and those that lie under
+/// others than was asked for: a record's id, its bodies, or itself from before they lay apart.
+type Looked = (String, Vec<(String, u64)>, Vec<(String, String, String)>);
 
 #[async_trait]
 impl Sealings for RedisStore {
@@ -130,10 +130,17 @@ impl RedisStore {
     }
 
     async fn reseal_one(&self, kid: &str, row: &KeptRow) -> Answer<()> {
-        let [_, records, _] = keys::records_of(row.user);
+        let [_, records, _, said] = keys::records_of(row.user);
+        let is_it = |bodies: &KeptBodies| under(bodies) == kid;
+        let change = |json: &str| {
+            let is_it = is_it(&from_json("bodies", json)?);
+            is_it.then(|| to_json("bodies", &row.bodies)).transpose()
+        };
+        if self.swap(&said, &row.record, change).await? {
+            return Ok(());
+        }
         let change = |json: &str| {
             let mut record: Record = from_json("record", json)?;
-            let is_it = |bodies: &KeptBodies| under(bodies) == kid;
             if !record.bodies.as_ref().is_some_and(is_it) {
                 return Ok(None);
             }
@@ -175,18 +182,22 @@ impl RedisStore {
         page: &mut KeptPage,
         bytes: &mut usize,
     ) -> Answer<String> {
-        let [_, records, _] = keys::records_of(user);
-        let mut call = self.scripts.kept_bodies.call(&[records]);
+        let [_, records, _, said] = keys::records_of(user);
+        let mut call = self.scripts.kept_bodies.call(&[records, said]);
         call.arg(at).arg(A_LOOK[usize::from(besides.is_some())]).arg(besides.unwrap_or_default());
         let (next, under, others): Looked = self.scripts.kept_bodies.run(&self.link, &call).await?;
         for (kid, count) in under {
             *page.under.entry(kid).or_default() += count;
         }
-        for json in others {
-            *bytes += json.len();
-            let record: Record = from_json("record", &json)?;
-            let Some(bodies) = record.bodies else { continue };
-            page.others.push(KeptRow { at: String::new(), user, record: record.id, bodies });
+        for (record, said, json) in others {
+            *bytes += said.len() + json.len();
+            let bodies = if said.is_empty() {
+                from_json::<Record>("record", &json)?.bodies
+            } else {
+                Some(from_json("bodies", &said)?)
+            };
+            let Some(bodies) = bodies else { continue };
+            page.others.push(KeptRow { at: String::new(), user, record, bodies });
         }
         Ok(next)
     }

@@ -138,13 +138,8 @@ impl Teams for RedisStore {
         if users.is_empty() {
             return Ok(Vec::new());
         }
-        let mut some = redis::cmd("HMGET");
-        some.arg(keys::USERS[1]);
-        users.iter().for_each(|user| _ = some.arg(user.0));
-        let some: Vec<Option<String>> = self.link.ask(&some).await?;
-        let found = some.iter().flatten().map(|json| from_json::<User>("user", json));
-        let found: BTreeMap<UserId, User> =
-            found.map(|user| user.map(|user| (user.id, user))).collect::<Answer<_>>()?;
+        let found = self.some_user_rows(users).await?;
+        let found: BTreeMap<UserId, User> = found.into_iter().map(|user| (user.id, user)).collect();
         Ok(found.into_values().collect())
     }
 }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::accounts::{
-    AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, NewAccount, Origin, PlatformId,
-    Policy, PoolId, Priority, Record, Resets, TokenId, Tokens, Total, User, UserId,
+    AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, Identity, NewAccount, Origin,
+    PlatformId, Policy, PoolId, Priority, Record, Resets, TokenId, Tokens, Total, User, UserId,
 };
 
 use super::super::{Answer, Directory};
@@ -26,8 +26,16 @@ impl Directory for SqliteStore {
             .read(|books, _| books.people.users.values().find(|user| user.name == name).cloned())
     }
 
+    async fn user(&self, id: UserId) -> Answer<Option<User>> {
+        self.desk.read(|books, _| books.people.users.get(&id).cloned())
+    }
+
     async fn users(&self) -> Answer<Vec<User>> {
         self.desk.read(|books, _| books.people.users.values().cloned().collect())
+    }
+
+    async fn set_identity(&self, id: UserId, before: &Identity, after: Identity) -> Answer<bool> {
+        self.desk.write(|books, _| books.set_identity(id, before, after)).await
     }
 
     async fn reserve_token_id(&self) -> Answer<TokenId> {

@@ -28,6 +28,7 @@ pub(super) fn load(conn: &Connection, now: Timestamp, usual: Policy) -> Answer<B
     charges(conn, &mut books, now)?;
     leases(conn, &mut books, now)?;
     super::purses::load(conn, &mut books)?;
+    super::sign_ins::load(conn, &mut books)?;
     super::audit::load(conn, &mut books)?;
     super::notices::load(conn, &mut books)?;
     // Windows may have ended since: the first lease finds every account in its place.
@@ -47,12 +48,18 @@ fn people(conn: &Connection, books: &mut Books) -> Answer<()> {
         }
         Ok(())
     })?;
-    each(conn, "SELECT id, name, pool, created_at FROM users", |row| {
+    let sql = "SELECT u.id, u.name, u.pool, u.created_at, i.row FROM users u
+               LEFT JOIN identities i ON i.user = u.id";
+    each(conn, sql, |row| {
         let user = User {
             id: UserId(get(row, 0)?),
             name: get(row, 1)?,
             pool: PoolId(get(row, 2)?),
             created_at: rows::at("user", get(row, 3)?)?,
+            identity: match get::<Option<String>>(row, 4)? {
+                Some(text) => rows::json("identity", &text)?,
+                None => Default::default(),
+            },
         };
         books.people.users.insert(user.id, user);
         Ok(())

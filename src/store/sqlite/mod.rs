@@ -22,6 +22,7 @@ mod removal;
 mod retention;
 mod rows;
 mod sealings;
+mod sign_ins;
 mod statements;
 mod teams;
 mod totals;
@@ -77,6 +78,7 @@ pub struct SqliteStore {
     reader: Arc<Mutex<Connection>>,
     deadline: Duration,
     rates: Rates,
+    tries: sign_ins::Tries,
     /// Held by the one who posts a notice.
     posting: tokio::sync::Mutex<()>,
     // Last: the file is unlocked once all else is closed.
@@ -109,6 +111,7 @@ impl SqliteStore {
             reader,
             deadline,
             rates,
+            tries: Default::default(),
             posting: Default::default(),
             lock,
         })

@@ -16,6 +16,7 @@ use super::removal;
 use super::retention::Retention;
 use super::rows;
 use super::sealings;
+use super::sign_ins;
 use super::teams;
 use super::totals::Sums;
 
@@ -240,6 +241,12 @@ impl<'conn> Statements<'conn> {
                 "INSERT INTO users VALUES (?, ?, ?, ?)",
                 params![user.id.0, user.name, user.pool.0, user.created_at.as_millisecond()],
             ),
+            Note::Identity(user, identity) => self.once(
+                "INSERT OR REPLACE INTO identities VALUES (?, ?)",
+                params![user.0, rows::to_json("identity", identity)?],
+            ),
+            Note::Session(index, row) => sign_ins::write_session(self.conn, index, row.as_ref()),
+            Note::Link(slot, row) => sign_ins::write_link(self.conn, slot, row.as_ref()),
             Note::Token(row) => {
                 let json = rows::to_json("token", &**row)?;
                 let revoked = row.revoked_at.map(jiff::Timestamp::as_millisecond);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use rusqlite::{Connection, Row, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
 use crate::accounts::{
     AccountId, ChargeKind, Counts, PlatformId, Record, TokenId, Tokens, Total, TotalKey, UserId,
@@ -69,9 +69,7 @@ impl Sums {
 }
 
 fn write(conn: &Connection, key: &TotalKey, sum: &Sum) -> rusqlite::Result<()> {
-    let mut counts = sum.counts.row().map(|count| Tokens(count).signed());
-    let [.., estimated] = &mut counts;
-    *estimated = estimated.saturating_sub(sum.replaced.signed());
+    let counts = sum.counts.row().map(|count| Tokens(count).signed());
     let model = if is_full(conn, key)? { TotalKey::OTHER } else { &key.model };
     conn.prepare_cached(
         "INSERT INTO totals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -82,8 +80,31 @@ fn write(conn: &Connection, key: &TotalKey, sum: &Sum) -> rusqlite::Result<()> {
            output = output + excluded.output, reasoning = reasoning + excluded.reasoning,
            exact = exact + excluded.exact, estimated = estimated + excluded.estimated",
     )?
-    .execute(params_from_iter(named(key, model).into_iter().chain(counts.map(Into::into))))
-    .map(drop)
+    .execute(params_from_iter(named(key, model).into_iter().chain(counts.map(Into::into))))?;
+    take_back(conn, key, sum.replaced.signed())
+}
+
+/// Takes back estimates that were counted: where their model counts, or where all further ones
+/// do. The day may have been full then, and have room now.
+fn take_back(conn: &Connection, key: &TotalKey, mut estimated: i64) -> rusqlite::Result<()> {
+    const ROW: &str = "user = ? AND day = ? AND token = ? AND account = ? AND platform = ?
+                       AND model = ?";
+    for model in [&*key.model, TotalKey::OTHER] {
+        if estimated == 0 {
+            break;
+        }
+        let counted = format!("SELECT estimated FROM totals WHERE {ROW}");
+        let counted: Option<i64> = conn
+            .prepare_cached(&counted)?
+            .query_row(params_from_iter(named(key, model)), |row| row.get(0))
+            .optional()?;
+        let part = counted.unwrap_or_default().clamp(0, estimated);
+        let take = format!("UPDATE totals SET estimated = estimated - ? WHERE {ROW}");
+        let part_and_row = std::iter::once(part.into()).chain(named(key, model));
+        conn.prepare_cached(&take)?.execute(params_from_iter(part_and_row))?;
+        estimated -= part;
+    }
+    Ok(())
 }
 
 /// A row's key as the table has it.
@@ -136,7 +157,8 @@ fn total(row: &Row<'_>) -> Answer<Total> {
     let platform: String = get(row, 4)?;
     let mut counts = [0; 9];
     for (count, column) in counts.iter_mut().zip(6..) {
-        *count = get::<i64>(row, column)?.unsigned_abs();
+        // What an older version counted below nothing is nothing.
+        *count = get::<i64>(row, column)?.max(0).unsigned_abs();
     }
     let key = TotalKey {
         user: UserId(get(row, 0)?),

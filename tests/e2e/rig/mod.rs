@@ -1,6 +1,7 @@
 //! A gateway on free ports, with two accounts on each simulated platform.
 
 mod answer;
+mod console;
 mod crowd;
 mod fleet;
 mod people;
@@ -30,6 +31,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tributary::accounts::User;
+use tributary::identity::{self, CookieStyle};
 use tributary::platforms::Catalogue;
 use tributary::relay::{self, Books, Mail, MailTls, Parts, Sender, SmtpSettings, Webhook};
 use tributary::server::{self, OperatorSettings, Running};
@@ -39,6 +41,7 @@ use tributary::telemetry::Metrics;
 use tributary::vault::{KeyRing, Vault};
 
 pub use answer::{Answer, Stream};
+pub use console::{Console, PASSWORD};
 pub use crowd::Crowd;
 pub use fleet::{Fleet, PLATFORM};
 pub use people::Grants;
@@ -48,6 +51,9 @@ pub use redis_sets::{Cluster, Process, Watched, cli, free_ports, info, until};
 pub use skew::Skew;
 pub use stub::{chunk, is_cut};
 pub use town::Town;
+
+/// Passwords as cheap as they may be: a test makes many.
+const CHEAP: identity::Settings = identity::Settings { memory_mib: 19, passes: 2 };
 
 pub const CHAT: &str = "/v1/chat/completions";
 
@@ -332,6 +338,7 @@ async fn serve(
         Parts::new(&wish.relay, catalogue.clone(), store.clone(), vault.clone(), metrics, books)
             .await
             .unwrap()
+            .with_people(&CHEAP, CookieStyle::Secure)
             .with_operator_keys(platforms::operator_keys(wish.operator_keys, catalogue, vault))
             .with_senders(senders(wish));
     let operator = OperatorSettings { listen: ([127, 0, 0, 1], 0).into() };

@@ -129,7 +129,10 @@ impl Rig {
     }
 
     pub async fn join(&self, pool: PoolId, user: &User, role: TeamRole) {
-        let seat = membership(&self.vault, pool, user.id, role, clock::now());
+        // Each later than the one before, however fast the test is.
+        let teams = self.store.memberships_of(user.id).await.unwrap().len();
+        let at = clock::now() + jiff::SignedDuration::from_millis(i64::try_from(teams).unwrap());
+        let seat = membership(&self.vault, pool, user.id, role, at);
         assert_eq!(self.store.seat(None, seat).await.unwrap(), Seating::Done);
     }
 
@@ -271,6 +274,12 @@ impl Rig {
         let mut all = self.store.accounts_in(&[user.pool], &resets).await.unwrap();
         all.retain(|state| state.account.platform.as_str() == platform);
         all
+    }
+
+    /// The accounts of a pool.
+    pub async fn in_pool(&self, pool: PoolId) -> Vec<AccountState> {
+        let resets = Resets::after(clock::now(), [calm_zone()]);
+        self.store.accounts_in(&[pool], &resets).await.unwrap()
     }
 
     /// One of the user's accounts on a platform: 0 is the first.

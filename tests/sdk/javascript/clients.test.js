@@ -46,6 +46,20 @@ for (const store of stores) {
       assert.equal(text, whole.choices[0].message.content);
     });
 
+    test("a team and its members", async () => {
+      const { pools } = new OAuthClient({ apiKey, baseURL: demo.baseURL, maxRetries: 0 });
+      const lab = await pools.create({ name: "lab", policy: "sticky" });
+      assert.deepEqual([lab.kind, lab.role, lab.policy], ["team", "owner", "sticky"]);
+      assert.equal((await pools.list()).at(-1).id, lab.id);
+      assert.equal((await pools.setMember(lab.id, "demo", { role: "owner" })).role, "owner");
+      assert.deepEqual((await pools.members(lab.id)).map(({ user }) => user), ["demo"]);
+      await assert.rejects(pools.removeMember(lab.id, "demo"), { status: 409, code: "last_owner" });
+      const usual = await pools.update(lab.id, { name: "studio", policy: null });
+      assert.deepEqual([usual.name, usual.policy_is_default], ["studio", true]);
+      await pools.delete(lab.id);
+      await assert.rejects(pools.get(lab.id), { status: 404, code: "pool_not_found" });
+    });
+
     test("an account from its key to its end", async () => {
       const glm = (await oauth.listPlatforms()).find(({ id }) => id === "glm");
       assert.deepEqual(glm.methods[0].fields, ["key"]);

@@ -150,6 +150,29 @@ def test_refusals_are_openais_errors(fresh: Demo, client: OAuthClient) -> None:
     stranger.close()
 
 
+def test_a_team_and_its_members(fresh: Demo, client: OAuthClient) -> None:
+    fresh.command("user", "add", "ann/b")
+    pools = client.pools
+    lab = pools.create(name="lab", policy="sticky")
+    assert (lab.kind, lab.role, lab.policy) == ("team", "owner", "sticky")
+    assert [pool.id for pool in pools.list()][-1] == lab.id == pools.get(lab.id).id
+    assert pools.set_member(lab.id, "ann/b").role == "member"
+    assert pools.set_member(lab.id, "ann/b", role="owner").role == "owner"
+    assert [member.user for member in pools.members(lab.id)] == ["demo", "ann/b"]
+    account = client.oauth.add_account(platform="glm", account_name="shared", key=KEY, pool=lab.id)
+    assert account.pool == lab.id and account.is_own
+    assert client.oauth.usage(pool=lab.id, by=["member"]).data == []
+    with pytest.raises(openai.ConflictError) as refused:
+        pools.delete(lab.id)
+    assert refused.value.code == "pool_not_empty"
+    client.oauth.delete_account(account.id)
+    pools.remove_member(lab.id, "ann/b")
+    assert pools.update(lab.id, name="studio").name == "studio"
+    pools.delete(lab.id)
+    with pytest.raises(openai.NotFoundError):
+        pools.get(lab.id)
+
+
 async def test_the_same_is_awaited(fresh: Demo, token: str) -> None:
     async with AsyncOAuthClient(api_key=token, base_url=fresh.base_url, max_retries=0) as client:
         oauth = client.oauth
@@ -165,6 +188,14 @@ async def test_the_same_is_awaited(fresh: Demo, token: str) -> None:
         assert (await oauth.check_account(account.id)).verdict == "valid"
         assert (await oauth.update_account(account.id, priority=1)).priority == 1
         assert (await oauth.me()).user and (await oauth.points()).points
+        pools = client.pools
+        lab = await pools.create(name="lab")
+        assert lab in await pools.list() and (await pools.update(lab.id, policy="priority")).policy == "priority"
+        assert (await pools.set_member(lab.id, "demo", role="owner")).role == "owner"
+        assert len(await pools.members(lab.id)) == 1 and (await pools.get(lab.id)).name == "lab"
+        with pytest.raises(openai.ConflictError):
+            await pools.remove_member(lab.id, "demo")
+        await pools.delete(lab.id)
         minted = await client.tokens.create(scopes=["chat"])
         assert (await client.tokens.update(minted.id, points="never")).points == "never"
         assert (await client.tokens.get(minted.id)) in await client.tokens.list()

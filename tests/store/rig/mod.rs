@@ -21,7 +21,7 @@ use tributary::store::{Clock, Keep, Store, redis, sqlite};
 use tributary::vault::SealedCredential;
 
 pub use ask::{Ask, Held, fresh_id};
-pub use server::Server;
+pub use server::{Memory, Server};
 pub use sets::{Cluster, Process, Watched, cli, free_ports, info, until};
 
 /// Runs a check on each store.

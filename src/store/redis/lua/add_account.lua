@@ -18,7 +18,7 @@ s.id = id
 s.was = { timer = 0, place = '' }
 call('HSET', FIXED, id, fixed)
 -- The order of a family without an account is complete.
-if call('HLEN', A) == 0 then call('HSET', POLICY, A, order_of_pool()) end
+if call('HLEN', A) == 0 then call('HSET', POLICY, A, wanted_order()) end
 call('SADD', PLATFORMS, platform)
 put(s)
 return 1

@@ -2,7 +2,7 @@
 --
 -- KEYS are the same in every call, all declared, so that a script never meets a key
 -- of another slot. ARGV: the time in ms (0: the server's), the policy of pools without one
--- of their own, how many zones, each zone's
+-- of their own, since when that is so (0: nobody said it), how many zones, each zone's
 -- name and three resets around the caller's time, then the script's own arguments.
 --
 -- Numbers are tokens and milliseconds, below 2^53. They never become text by `..`,
@@ -42,12 +42,12 @@ if now == 0 then
 end
 
 local zones = {}
-local zone_count = number(ARGV[3])
+local zone_count = number(ARGV[4])
 for i = 0, zone_count - 1 do
-  zones[ARGV[4 + 4 * i]] = 5 + 4 * i
+  zones[ARGV[5 + 4 * i]] = 6 + 4 * i
 end
 -- The script's own arguments begin after this one.
-local base = 3 + 4 * zone_count
+local base = 4 + 4 * zone_count
 
 local function next_reset(zone)
   local place = zones[zone]
@@ -72,15 +72,23 @@ local PRIORITY, PLACE = 13, 14
 local FIRST_WINDOW, STRIDE = 15, 5
 local USUAL_PRIORITY = 50
 
--- The pool's policy, and that which the order PLACES is complete for. The hash holds the
--- pool's own, and by the family's first key what its order is for.
+-- The pool's policy. The hash holds the pool's own, the usual one with the time since when it
+-- is that, how often the pool's policy has changed, and by the family's first key what its
+-- order is complete for. Gateways may differ on what is usual: the newest word holds for all.
 local MOST_REMAINING, BY_PRIORITY, ROUND_ROBIN, STICKY = 0, 1, 2, 3
-local policy, placed
+local policy, changes, placed
 local function policy_of_pool()
-  if not policy then
-    local own = call('HMGET', POLICY, 'policy', A)
-    policy, placed = number(own[1] or ARGV[2]), tonumber(own[2] or MOST_REMAINING)
+  if policy then return policy end
+  local own, usual
+  own, usual, changes, placed = unpack(call('HMGET', POLICY, 'policy', 'usual', 'changes', A))
+  local told, told_at = number(ARGV[2]), number(ARGV[3])
+  local is, since = string.match(usual or '', '^(%d+) (%d+)$')
+  if told_at > (tonumber(since) or 0) then
+    call('HSET', POLICY, 'usual', format('%d %.0f', told, told_at))
+    if not own and tonumber(is) ~= told then changes = call('HINCRBY', POLICY, 'changes', 1) end
+    is = told
   end
+  policy = number(own or is or told)
   return policy
 end
 
@@ -88,6 +96,18 @@ end
 local function order_of_pool()
   local is = policy_of_pool()
   return (is == BY_PRIORITY or is == ROUND_ROBIN) and is or MOST_REMAINING
+end
+
+-- What PLACES must be complete for: an order, after so many changes. One that was changed to
+-- another and back is not complete, for some accounts may lie where the other put them.
+local function wanted_order()
+  local order = order_of_pool()
+  return format('%d %d', order, changes or 0)
+end
+
+local function is_in_order()
+  local wanted = wanted_order()
+  return (placed or MOST_REMAINING .. ' 0') == wanted
 end
 
 -- Most left first: the score is what is left, negated. Among equals, text order: the
@@ -439,13 +459,16 @@ end
 -- estimated tokens; by `#DAY USER`, how many of these there are. Callers choose names of
 -- models: past so many, all further ones count as one.
 local MOST_SUMS, A_DAY = 1000, 86400000
+local function sums_key(user, token, account, at)
+  return format('%d %s %s %s ', math.floor(at / A_DAY), user, token, account)
+end
+
 local function count(user, token, account, model, at, exact, estimated)
-  local day = math.floor(at / A_DAY)
-  local key = format('%d %s %s %s ', day, user, token, account)
+  local key = sums_key(user, token, account, at)
   local field = key .. model
   local before = call('HGET', SUMS, field)
   if not before then
-    local all = format('#%d %s', day, user)
+    local all = format('#%d %s', math.floor(at / A_DAY), user)
     if tonumber(call('HGET', SUMS, all) or 0) >= MOST_SUMS then
       field = key .. 'other'
       before = call('HGET', SUMS, field)
@@ -455,6 +478,20 @@ local function count(user, token, account, model, at, exact, estimated)
   local was_exact, was_estimated = string.match(before or '0 0', '^(%S+) (%S+)$')
   exact, estimated = exact + tonumber(was_exact), estimated + tonumber(was_estimated)
   call('HSET', SUMS, field, format('%.0f %.0f', exact, estimated))
+end
+
+-- Takes back an estimate that was counted: where its model counts, or where all further ones do.
+local function uncount(user, token, account, model, at, estimated)
+  local key = sums_key(user, token, account, at)
+  for _, field in ipairs({ key .. model, key .. 'other' }) do
+    local before = call('HGET', SUMS, field)
+    if before and estimated > 0 then
+      local was_exact, was_estimated = string.match(before, '^(%S+) (%S+)$')
+      local part = math.max(0, math.min(tonumber(was_estimated), estimated))
+      call('HSET', SUMS, field, format('%s %.0f', was_exact, tonumber(was_estimated) - part))
+      estimated = estimated - part
+    end
+  end
 end
 
 -- Ends an open lease: `l` is account, estimate, user, six that were answered, token and

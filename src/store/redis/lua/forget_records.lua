@@ -1,11 +1,11 @@
 -- Deletes records of a user that a removed account has a part in. Answers whether there are
 -- more. From now on `record.lua` adds none, and none again.
 --
--- KEYS: as `record.lua`'s first three and its last. Arguments: the account, for how many ms
+-- KEYS: as `record.lua`'s first four and its last. Arguments: the account, for how many ms
 -- that is remembered.
 
 local call, format = redis.call, string.format
-local TIMES, RECORDS, BY_ACCOUNT, GONE = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local TIMES, RECORDS, BY_ACCOUNT, SAID, GONE = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local from, to = '[' .. ARGV[1] .. ':', '(' .. ARGV[1] .. ';'
 
 call('SADD', GONE, ARGV[1])
@@ -22,6 +22,7 @@ for _, one in ipairs(some) do
   call('ZREM', BY_ACCOUNT, one)
   call('ZREM', TIMES, id)
   call('HDEL', RECORDS, id)
+  call('HDEL', SAID, id)
   call('SADD', GONE, 'r' .. id)
 end
 return #some == 100 and 1 or 0

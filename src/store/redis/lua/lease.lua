@@ -6,7 +6,8 @@
 --
 -- Costs the same whether the family has ten accounts or ten thousand: one due timer is
 -- handled, the top of a sorted set is taken. A model that is blocked on many has a set of
--- its own; one that is blocked on a few is looked for page by page.
+-- its own; one that is blocked on a few is looked for page by page. Where more models are
+-- blocked on many than can have a set, some pages are looked at, then some accounts at random.
 
 local id, user, token, model = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3], ARGV[base + 4]
 local estimate, lives = number(ARGV[base + 5]), number(ARGV[base + 6])
@@ -52,6 +53,38 @@ local function first_of_slot(idle_only)
   end
 end
 
+-- So many accounts are looked at whose model may be blocked, then so many at random.
+local MOST_LOOKS, AT_RANDOM = 1024, 256
+local gave_up = false
+
+-- Of a page of accounts the place of the first that may be taken.
+local function free_of(page)
+  if #page == 0 then return nil end
+  local ends = blocked_until(page)
+  for i, account in ipairs(page) do
+    if ends[i] == 0 and not tried[account] then return i end
+  end
+end
+
+-- An account of a set that may be taken, the best of some.
+local function any_of(set)
+  local best, found
+  local some = call('ZRANDMEMBER', set, AT_RANDOM, 'WITHSCORES')
+  local ids = {}
+  for i = 1, #some, 2 do ids[#ids + 1] = id_of(some[i]) end
+  for from = 1, #ids, PAGE do
+    local page = {}
+    for i = from, math.min(from + PAGE - 1, #ids) do page[#page + 1] = ids[i] end
+    local ends = blocked_until(page)
+    for i, account in ipairs(page) do
+      local score = tonumber(some[2 * (from + i - 1)])
+      local may = ends[i] == 0 and not tried[account]
+      if may and (not best or score < best) then best, found = score, account end
+    end
+  end
+  return found
+end
+
 -- The first account of a set that was not tried and whose model is not blocked.
 local function first_of(set)
   if slot and (set == Q or set == IDLE) then return first_of_slot(set == IDLE) end
@@ -61,17 +94,16 @@ local function first_of(set)
     end
     return nil
   end
-  local from = 0
-  while true do
+  for from = 0, MOST_LOOKS - 1, PAGE do
     local page = call('ZRANGE', set, from, from + PAGE - 1)
     if #page == 0 then return nil end
     for i, m in ipairs(page) do page[i] = id_of(m) end
-    local ends = blocked_until(page)
-    for i, account in ipairs(page) do
-      if ends[i] == 0 and not tried[account] then return account end
-    end
-    from = from + PAGE
+    local free = free_of(page)
+    if free then return page[free] end
   end
+  if call('ZCARD', set) <= MOST_LOOKS then return nil end
+  gave_up = true
+  return any_of(set)
 end
 
 local function is_past(at)
@@ -104,15 +136,25 @@ local function takes(account)
 end
 
 -- The first account of a class of the policy's order, or of the first class from that one
--- on: its place's text, and its class.
+-- on: its place's text, and its class. A request looks at some that are blocked, in all classes
+-- together; then what is left decides.
+local looks = 0
 local function first_of_class(order, from, to)
   local deep, skip = deep + 1, 0
-  while true do
+  while looks < MOST_LOOKS do
     local page = call('ZRANGEBYSCORE', order, from, to, 'WITHSCORES', 'LIMIT', skip, deep)
-    for i = 1, #page, 2 do
-      if takes(id_of_place(page[i])) then return page[i], tonumber(page[i + 1]) end
+    local ids = {}
+    for i = 1, #page, 2 do ids[#ids + 1] = id_of_place(page[i]) end
+    local free = blocks and free_of(ids)
+    for i = 1, blocks and 0 or #ids do
+      if not tried[ids[i]] then
+        free = i
+        break
+      end
     end
-    if #page < 2 * deep then return nil end
+    if free then return page[2 * free - 1], tonumber(page[2 * free]) end
+    if #ids < deep then return nil end
+    looks = looks + #ids
     skip, deep = skip + deep, PAGE
   end
 end
@@ -157,7 +199,7 @@ local function picked()
   end
   local order = order_of_pool()
   -- After a change the order is complete once a sweep has seen every account.
-  if order == MOST_REMAINING or order ~= placed then return nil end
+  if order == MOST_REMAINING or not is_in_order() then return nil end
   local places = slot and PLACE_SLOTS[slot] or PLACES
   if order == BY_PRIORITY then return first_by_priority(places) end
   return next_in_round(places)
@@ -324,7 +366,8 @@ else
   end
 end
 
-if busy then return { 'busy' } end
+-- One of those that were not looked at may do.
+if busy or gave_up then return { 'busy' } end
 
 local function any(set)
   if only ~= '' then

@@ -2,16 +2,19 @@
 -- oldest past the bounds. A record that is here already, or that went with an account, counts
 -- no more. Answers accounts that were removed: records that are on them are not added.
 --
--- KEYS: ids by time, records by id, ids by account and time, days that have totals, the
--- day's totals, accounts that were removed and, after an `r`, records that went with them. Arguments: the most to keep of an account, the
+-- KEYS: ids by time, records by id, ids by account and time, what was said by id, days that
+-- have totals, the day's totals, accounts that were removed and, after an `r`, records that
+-- went with them. Arguments: the most to keep of an account, the
 -- time before which all go, the most rows of a day, whether these may be here already and
--- gone again, the day; then for each record its time, id and JSON, how many accounts and
--- which, how many rows of the totals, and for each its key in two parts (the model is the
--- second) and nine counts.
+-- gone again, the day; then for each record its time, id and JSON, what was said or '', how
+-- many accounts and which, how many rows of the totals, and for each its key in two parts (the
+-- model is the second) and nine counts.
+--
+-- What was said is long, and lies apart: nothing here reads it.
 
 local call, format = redis.call, string.format
-local TIMES, RECORDS, BY_ACCOUNT, DAYS, TOTALS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local GONE = KEYS[6]
+local TIMES, RECORDS, BY_ACCOUNT, SAID = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local DAYS, TOTALS, GONE = KEYS[5], KEYS[6], KEYS[7]
 local most, most_rows = tonumber(ARGV[1]), tonumber(ARGV[3])
 local again, day = ARGV[4] == '1', ARGV[5]
 local COUNTS = 9
@@ -49,6 +52,7 @@ local function drop(ids)
     end
     call('ZREM', TIMES, id)
     call('HDEL', RECORDS, id)
+    call('HDEL', SAID, id)
   end
 end
 
@@ -56,20 +60,20 @@ local any_gone = call('EXISTS', GONE) == 1
 local gone, touched, counted = {}, {}, false
 local i = 6
 while i <= #ARGV do
-  local at, id, json = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2]
-  local accounts = tonumber(ARGV[i + 3])
-  local rows_at = i + 4 + accounts
+  local at, id, json, said = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  local first_account = i + 5
+  local rows_at = first_account + tonumber(ARGV[i + 4])
   local rows = tonumber(ARGV[rows_at])
   -- Given again after it was deleted: it was counted then.
   local was_here = any_gone and call('SISMEMBER', GONE, 'r' .. id) == 1
   local is_late = false
-  for a = i + 4, any_gone and not was_here and rows_at - 1 or 0 do
+  for a = first_account, any_gone and not was_here and rows_at - 1 or 0 do
     if call('SISMEMBER', GONE, ARGV[a]) == 1 then
       is_late = true
       gone[#gone + 1] = ARGV[a]
     end
   end
-  for a = i + 4, again and rows_at - 1 or 0 do
+  for a = first_account, again and rows_at - 1 or 0 do
     local from, to = '[' .. ARGV[a] .. ':', '(' .. ARGV[a] .. ';'
     local first = call('ZRANGEBYLEX', BY_ACCOUNT, from, to, 'LIMIT', 0, 1)[1]
     local is_full = call('ZLEXCOUNT', BY_ACCOUNT, from, to) >= most
@@ -77,7 +81,8 @@ while i <= #ARGV do
   end
   if not is_late and not was_here and call('HSETNX', RECORDS, id, json) == 1 then
     call('ZADD', TIMES, at, id)
-    for a = i + 4, rows_at - 1 do
+    if said ~= '' then call('HSET', SAID, id, said) end
+    for a = first_account, rows_at - 1 do
       call('ZADD', BY_ACCOUNT, 0, member(ARGV[a], at, id))
       touched[ARGV[a]] = true
     end

@@ -1,7 +1,8 @@
 -- A user's records, newest first, older than a given one.
 --
--- KEYS: ids by time, records by id, ids by account and time. Arguments: the id before which
--- to begin or '', how many, and the account that they were tried on or ''.
+-- KEYS: ids by time, records by id, ids by account and time, what was said by id. Arguments:
+-- the id before which to begin or '', how many, and the account that they were tried on or ''.
+-- Answers for each the record, and what was said.
 
 local before, most, account = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local ids = {}
@@ -29,8 +30,9 @@ end
 local records = {}
 for first = 1, #ids, 500 do
   local some = { unpack(ids, first, math.min(first + 499, #ids)) }
-  for _, record in ipairs(redis.call('HMGET', KEYS[2], unpack(some))) do
-    records[#records + 1] = record
+  local said = redis.call('HMGET', KEYS[4], unpack(some))
+  for n, record in ipairs(redis.call('HMGET', KEYS[2], unpack(some))) do
+    records[#records + 1] = { record, said[n] }
   end
 end
 return records

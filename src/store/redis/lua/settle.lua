@@ -19,16 +19,18 @@ end
 
 -- Replaces an estimate in the windows that it went to and that are still open.
 -- `kept` is account, false, user, tokens, token, model, when it was charged, and the ends of
--- those windows.
+-- those windows. Before totals counted charges, there were no token, model and time.
 local function correct(id, kept, exact)
   local s = load(kept[1])
   call('ZREM', DEADLINES, 'e' .. id)
   bury(id)
   if not s then return end
   roll(s)
+  local is_counted = type(kept[5]) == 'string'
+  local first_end = is_counted and 8 or 5
   local open = #s < FIRST_WINDOW
   for w = FIRST_WINDOW, #s, STRIDE do
-    if s[w + 3] == kept[8 + (w - FIRST_WINDOW) / STRIDE] then
+    if s[w + 3] == kept[first_end + (w - FIRST_WINDOW) / STRIDE] then
       s[w + 2] = math.max(0, s[w + 2] + exact - kept[4])
       open = true
     end
@@ -36,7 +38,10 @@ local function correct(id, kept, exact)
   put(s)
   if open then
     row(id, kept[1], kept[3], CORRECTION, exact - kept[4])
-    count(kept[3], kept[5], kept[1], kept[6], kept[7], exact, -kept[4])
+    if is_counted then
+      count(kept[3], kept[5], kept[1], kept[6], kept[7], exact, 0)
+      uncount(kept[3], kept[5], kept[1], kept[6], kept[7], kept[4])
+    end
   end
 end
 

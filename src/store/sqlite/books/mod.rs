@@ -25,6 +25,7 @@ mod purses;
 mod renewal;
 mod sealings;
 mod settle;
+mod sign_ins;
 mod sweep;
 mod teams;
 

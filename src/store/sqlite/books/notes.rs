@@ -12,8 +12,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::accounts::{
-    Account, AccountId, AuditRow, Condition, GatewayTokenRow, KeptRow, LeaseId, Policy, PoolId,
-    Priority, Record, TokenId, User, Window,
+    Account, AccountId, AuditRow, Condition, GatewayTokenRow, Identity, KeptRow, LeaseId, LinkRow,
+    Policy, PoolId, Priority, Record, SessionRow, TokenId, User, UserId, Window,
 };
 
 use super::super::notices::BoardNote;
@@ -23,6 +23,12 @@ use super::{Books, Charged, Counter, Entry, Ms, OpenLease, PurseNote, TeamNote};
 pub(in super::super) enum Note {
     Counter(Counter, i64),
     User(User),
+    /// What a user may do, and what it signs in with.
+    Identity(UserId, Identity),
+    /// A session by its index; `None`: it is gone.
+    Session(String, Option<SessionRow>),
+    /// A one-time link by its purpose; `None`: it is used up.
+    Link(String, Option<LinkRow>),
     Token(Arc<GatewayTokenRow>),
     Revoked(Arc<GatewayTokenRow>),
     /// It has another index, grant or name.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::accounts::{GatewayTokenRow, PoolId, Record, TokenId, TokenUse, User, UserId};
+use crate::accounts::{
+    GatewayTokenRow, Identity, LinkRow, PoolId, Record, SessionRow, TokenId, TokenUse, User, UserId,
+};
 
 use super::super::super::{Answer, StoreError};
 use super::super::notices::Waiting;
@@ -43,6 +45,10 @@ pub(in super::super) struct People {
     pub(in super::super) users: BTreeMap<UserId, User>,
     pub(in super::super) tokens: BTreeMap<TokenId, Arc<GatewayTokenRow>>,
     by_index: HashMap<String, TokenId>,
+    /// Console sessions by their index.
+    pub(in super::super) sessions: HashMap<String, SessionRow>,
+    /// One-time links by their purpose.
+    pub(in super::super) links: HashMap<String, LinkRow>,
     /// When tokens were last used.
     uses: BTreeMap<TokenId, Timestamp>,
     pub(in super::super) canaries: Vec<String>,
@@ -95,10 +101,27 @@ impl Books {
             name: name.into(),
             pool: PoolId(self.next_id(Counter::Pool)),
             created_at: now,
+            identity: Identity::default(),
         };
         self.people.users.insert(user.id, user.clone());
         self.rows.push(Note::User(user.clone()));
         Ok(user)
+    }
+
+    /// Gives a user another identity, if it still has this one.
+    pub(in super::super) fn set_identity(
+        &mut self,
+        id: UserId,
+        before: &Identity,
+        after: Identity,
+    ) -> bool {
+        let Some(user) = self.people.users.get_mut(&id) else { return false };
+        if user.identity != *before {
+            return false;
+        }
+        user.identity = after.clone();
+        self.rows.push(Note::Identity(id, after));
+        true
     }
 
     pub(in super::super) fn add_token(&mut self, row: GatewayTokenRow) -> Answer<()> {

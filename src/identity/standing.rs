@@ -1,0 +1,123 @@
+//! What may be believed of a user's row, and changing it.
+
+use crate::accounts::{Identity, User, UserId};
+use crate::store::{Answer, Directory, StoreError};
+use crate::vault::{MacParts, MacPurpose, Vault};
+
+/// How often a change is tried that another one overtakes.
+const TRIES: usize = 8;
+
+/// An identity with the MAC that says that a holder of the ring gave it to this user.
+#[must_use]
+pub fn proved(vault: &Vault, user: &User, identity: Identity) -> Identity {
+    let mac = vault.mac(MacPurpose::Row, &parts(user, &identity));
+    Identity { mac, ..identity }
+}
+
+/// Whether a user's identity is blank, or was given by a holder of the ring.
+pub fn is_trusted(vault: &Vault, user: &User) -> bool {
+    let identity = &user.identity;
+    identity.is_blank()
+        || vault.check_mac(MacPurpose::Row, &parts(user, identity), &identity.mac).is_ok()
+}
+
+/// What of a user's identity is to be believed: a row without our MAC is a disabled member's.
+pub fn identity_of(vault: &Vault, user: &User) -> Identity {
+    if is_trusted(vault, user) {
+        return user.identity.clone();
+    }
+    tracing::error!(user = user.id.0, "a user's row does not carry our MAC");
+    Identity {
+        disabled_at: Some(user.created_at),
+        epoch: user.identity.epoch.saturating_add(1),
+        ..Identity::default()
+    }
+}
+
+/// Whether a user may sign in, and use its tokens.
+pub fn may_act(vault: &Vault, user: &User) -> bool {
+    identity_of(vault, user).disabled_at.is_none()
+}
+
+/// Changes what a user may do; answers the user as it then is. `None`: there is no such user.
+///
+/// # Errors
+/// The store's.
+pub async fn change(
+    directory: &dyn Directory,
+    vault: &Vault,
+    id: UserId,
+    edit: impl Fn(&mut Identity),
+) -> Answer<Option<User>> {
+    for _ in 0..TRIES {
+        let Some(user) = directory.user(id).await? else { return Ok(None) };
+        let mut after = identity_of(vault, &user);
+        edit(&mut after);
+        let after = proved(vault, &user, after);
+        if directory.set_identity(id, &user.identity, after.clone()).await? {
+            return Ok(Some(User { identity: after, ..user }));
+        }
+    }
+    Err(StoreError::Unavailable("a user changes all the time".into()))
+}
+
+fn parts(user: &User, identity: &Identity) -> MacParts {
+    let Identity { role, disabled_at, password, epoch, mac: _ } = identity;
+    MacParts::new("user")
+        .number(user.id.0)
+        .text(&user.name)
+        .number(user.pool.0)
+        .text(role.word())
+        .numbers(disabled_at.map(|at| at.as_millisecond()))
+        .texts(password.as_ref().map(|hash| hash.0.as_str()))
+        .number(*epoch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accounts::{PasswordHash, PoolId, UserRole};
+    use crate::telemetry::clock;
+    use crate::vault::KeyRing;
+
+    // T-MINT: who can only write the store makes no operator, and gives nobody a password.
+    #[test]
+    fn t_mint_of_users() {
+        let vault = Vault::new(&KeyRing::parse(&KeyRing::generate().unwrap()).unwrap());
+        let ann = User {
+            id: UserId(1),
+            name: "ann".into(),
+            pool: PoolId(1),
+            created_at: clock::now(),
+            identity: Identity::default(),
+        };
+        assert!(may_act(&vault, &ann), "nothing was ever set");
+        let password = |text: &str| Some(PasswordHash(text.into()));
+        let given = Identity { password: password("hash"), ..Identity::default() };
+        let ann = User { identity: proved(&vault, &ann, given), ..ann };
+        assert!(is_trusted(&vault, &ann) && may_act(&vault, &ann));
+
+        let changes: [fn(&mut User); 7] = [
+            |user| user.identity.role = UserRole::Operator,
+            |user| user.identity.password = Some(PasswordHash("another".into())),
+            |user| user.identity.password = None,
+            |user| user.identity.epoch -= 1,
+            |user| user.id = UserId(2),
+            |user| user.name = "ben".into(),
+            |user| user.pool = PoolId(2),
+        ];
+        for change in changes {
+            let mut forged = ann.clone();
+            change(&mut forged);
+            let believed = identity_of(&vault, &forged);
+            assert!(!may_act(&vault, &forged), "{forged:?}");
+            assert_eq!((believed.role, believed.password), (UserRole::Member, None));
+        }
+        // Nor is a disabled one enabled.
+        let disabled = Identity { disabled_at: Some(clock::now()), ..ann.identity.clone() };
+        let mut disabled = User { identity: proved(&vault, &ann, disabled), ..ann };
+        assert!(is_trusted(&vault, &disabled) && !may_act(&vault, &disabled));
+        disabled.identity.disabled_at = None;
+        assert!(!may_act(&vault, &disabled));
+    }
+}

@@ -1,0 +1,66 @@
+//! Where what was said lies on Redis: apart from its record, which scripts read.
+
+use tributary::accounts::{AccountId, Record, User};
+use tributary::store::Keep;
+
+use crate::records::record;
+use crate::rig::{Rig, Server, Wish, cli};
+
+/// Runs a command on a user's key.
+fn run(
+    server: &Server,
+    url: &str,
+    user: &User,
+    command: &str,
+    part: &str,
+    rest: &[&str],
+) -> String {
+    let (database, key) = (url.rsplit_once('/').unwrap().1, format!("{{u:{}}}:{part}", user.id));
+    cli(server.port(), &[&["-n", database, command, &key], rest].concat()).trim().to_owned()
+}
+
+async fn recorded(rig: &Rig, user: &User, ids: &[&str]) -> Vec<Record> {
+    let mut records = Vec::new();
+    for id in ids {
+        rig.pass_secs(1);
+        let one = record(rig, user, id);
+        rig.store.record(vec![one.clone()]).await.unwrap();
+        records.insert(0, one);
+    }
+    records
+}
+
+#[tokio::test]
+async fn what_was_said_lies_apart_and_goes_with_its_record() {
+    let server = Server::shared();
+    let url = server.fresh_url();
+    let wish = Wish { keep: Keep { records_an_account: 3, ..Keep::default() } };
+    let rig = Rig::on_url(&url, wish).await;
+    let ann = rig.user().await;
+    let one = rig.account(&ann, 1000).await;
+    let records = recorded(&rig, &ann, &["a", "b", "c", "d", "e"]).await;
+    assert_eq!(rig.store.records_of(ann.id, None, 10).await.unwrap(), records[..3]);
+    let row = run(&server, &url, &ann, "HGET", "rb", &["e"]);
+    assert!(row.contains("qwen-plus") && !row.contains("request-of-e"), "{row}");
+    assert_eq!(run(&server, &url, &ann, "HLEN", "rs", &[]), "3");
+    assert_eq!(one, AccountId(1));
+    assert!(rig.store.remove_account(one).await.unwrap());
+    assert_eq!(run(&server, &url, &ann, "EXISTS", "rs", &[]), "0");
+}
+
+#[tokio::test]
+async fn a_record_with_what_was_said_in_it_is_read_and_goes() {
+    let server = Server::shared();
+    let url = server.fresh_url();
+    let rig = Rig::on_url(&url, Wish::default()).await;
+    let ann = rig.user().await;
+    let one = rig.account(&ann, 1000).await;
+    let records = recorded(&rig, &ann, &["old", "new"]).await;
+    // As it was written before.
+    let old = serde_json::to_string(&records[1]).unwrap();
+    run(&server, &url, &ann, "HSET", "rb", &["old", &old]);
+    run(&server, &url, &ann, "HDEL", "rs", &["old"]);
+    assert_eq!(rig.store.records_of(ann.id, None, 10).await.unwrap(), records);
+    assert!(rig.store.remove_account(one).await.unwrap());
+    assert!(rig.store.records_of(ann.id, None, 10).await.unwrap().is_empty());
+}
