@@ -1,4 +1,4 @@
-"""What docs/api.md shows is run as it stands there, but for the address."""
+"""What docs/api.md shows from "By hand" on is run as it stands there, but for the address."""
 
 import json
 import os
@@ -17,7 +17,8 @@ KEY = "sk-demo-qwen-0000000000000001"  # one that the simulated platform takes
 def examples(begin: str) -> list[str]:
     """The page's indented blocks that begin so, with the paragraphs of each that follow."""
     blocks: list[str] = []
-    for paragraph in DOCS.read_text().split("\n\n"):
+    _, shown = DOCS.read_text().split("\n## By hand\n")
+    for paragraph in shown.split("\n\n"):
         code = textwrap.dedent(paragraph)
         is_code = all(line.startswith("    ") for line in paragraph.splitlines())
         if is_code and blocks and blocks[-1] and not code.startswith(("curl", "{", "import")):
