@@ -88,6 +88,12 @@ impl Account {
         }
     }
 
+    /// Whether it was bound to this pool and platform: its seal holds nowhere else, and nor
+    /// does it serve anybody there.
+    pub fn lies_in(&self, pool: PoolId, platform: &PlatformId) -> bool {
+        self.pool == pool && self.platform == *platform
+    }
+
     /// Its short-lived key, if that is made of the credential that it has now.
     pub fn own_short_key(&self) -> Option<&ShortKey> {
         self.short_key.as_ref().filter(|key| key.generation == self.generation)

@@ -14,8 +14,9 @@ use crate::store::{Directory, Errand, PROOF_LIFE_MS, errand_proof};
 use crate::telemetry::clock;
 use crate::vault::MacPurpose;
 
-/// The longest errand, in bytes: it is read before anything is proved.
-const LONGEST_ERRAND: usize = 1 << 20;
+/// The longest errand, in bytes: it is read before anything is proved. Kept bodies that are
+/// sealed anew are the longest.
+const LONGEST_ERRAND: usize = 8 << 20;
 
 /// Nonces of errands that are still fresh.
 #[derive(Default)]

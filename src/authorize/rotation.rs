@@ -25,7 +25,7 @@ use crate::vault::{Kid, Place, ResealError, Said, Vault, Worn, proof_kid, sealed
 /// How often the accounts are walked through while others move what is read.
 const WALKS: u32 = 3;
 /// How many bytes of kept bodies are written at once.
-const MOST_BYTES: usize = 1 << 20;
+const MOST_BYTES: usize = 1 << 19;
 
 /// What a rotation came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

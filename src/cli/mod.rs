@@ -12,6 +12,7 @@ mod check_config;
 mod demo;
 mod desk;
 mod directory;
+mod doctor;
 mod failure;
 mod hardening;
 mod keys;
@@ -75,6 +76,7 @@ enum Command {
     #[command(subcommand)]
     Keys(keys::Keys),
     CheckConfig(check_config::CheckConfig),
+    Doctor(doctor::Doctor),
 }
 
 /// Runs the command that the process was started with.
@@ -134,6 +136,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Keys(keys) => keys.run(common).await,
         Command::Audit(audit) => audit.run(&Desk::open(common)?).await,
         Command::CheckConfig(check) => check.run(common).await,
+        Command::Doctor(doctor) => doctor.run(common).await,
     }
 }
 

@@ -107,6 +107,11 @@ impl Gateway {
                     else {
                         continue;
                     };
+                    if !account.lies_in(pool, &lane.platform) {
+                        let account = account.id.0;
+                        tracing::error!(account, pool = pool.0, "it was not bound to this pool");
+                        continue;
+                    }
                     call.begin_attempt(lease, lane.clone(), &hop.model.upstream);
                     return Ok(Some(account));
                 }

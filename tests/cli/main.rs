@@ -5,6 +5,7 @@
 
 mod audit;
 mod check;
+mod doctor;
 mod keys;
 mod people;
 mod points;

@@ -37,6 +37,8 @@ async fn rotate(store: &str, url: &str, gateways: usize) {
     let [old, new] = keys();
     let mut town = Town::on(url, &old).await;
     let tokens = town.people(accounts, CALLERS).await;
+    // As long as they are kept by default.
+    town.records(12, 64 << 10).await;
     for _ in 0..gateways {
         town.serve(&old);
     }
@@ -99,7 +101,7 @@ async fn survive(url: &str) {
     let [old, new] = keys();
     let mut town = Town::on(url, &old).await;
     town.people(MANY, 1).await;
-    town.records(MANY).await;
+    town.records(MANY, 10).await;
     town.shell.set("TRIBUTARY_MASTER_KEYS", &format!("{new},{old}"));
     let under = |town: &Town| {
         let status = town.shell.run(&["--json", "keys", "status"]).json();

@@ -41,7 +41,7 @@ impl Account {
 }
 
 /// What the operator does to an account, for the audit log.
-fn deed(account: &Bound, action: &str) -> Deed {
+pub(super) fn deed(account: &Bound, action: &str) -> Deed {
     Deed::new(Doer::OPERATOR, action, "account", account.id)
         .of(account.owner)
         .with("platform", &account.platform)

@@ -8,9 +8,9 @@ use std::time::Duration;
 use crate::accounts::{Account, AccountId};
 use crate::telemetry::clock::Stopwatch;
 
-use super::super::Answer;
+use super::super::{Answer, StoreError};
 use super::keys::{Family, account_place};
-use super::{RedisStore, from_json};
+use super::{RedisStore, corrupt, from_json};
 
 /// How old a kept account may be: every gateway follows a change within 5 s.
 const FRESH: Duration = Duration::from_secs(3);
@@ -41,6 +41,17 @@ impl Places {
     }
 }
 
+impl Family {
+    /// Who can only write Redis might have put another pool's account here.
+    pub(super) fn holds(&self, account: &Account) -> Answer<()> {
+        if account.lies_in(self.pool, &self.platform) { Ok(()) } else { Err(misplaced()) }
+    }
+}
+
+fn misplaced() -> StoreError {
+    corrupt("account", "it lies where it was not bound to")
+}
+
 impl RedisStore {
     pub(super) async fn fixed_part(&self, id: AccountId) -> Answer<Option<Arc<Account>>> {
         if let Some(account) = self.places.fresh(id) {
@@ -53,6 +64,10 @@ impl RedisStore {
         let fixed: Option<String> = self.link.ask(&fixed).await?;
         let Some(fixed) = fixed else { return Ok(None) };
         let account = Arc::new(from_json::<Account>("account", &fixed)?);
+        if account.id != id {
+            return Err(misplaced());
+        }
+        family.holds(&account)?;
         self.places.keep(&account);
         Ok(Some(account))
     }

@@ -1,7 +1,8 @@
 //! Accounts as they are shown.
 
 use crate::accounts::{
-    AccountId, AccountState, Origin, Period, PoolId, Priority, Resets, Tokens, Window, WindowSpec,
+    Account, AccountId, AccountState, Origin, Period, PoolId, Priority, Resets, Tokens, Window,
+    WindowSpec,
 };
 use futures_util::future::try_join_all;
 
@@ -50,7 +51,8 @@ impl RedisStore {
         let mut call = self.call(&self.scripts.view, &family, resets);
         call.arg(id.0);
         let mut shown: Vec<Shown> = self.scripts.view.run(&self.link, &call).await?;
-        shown.pop().map(state).transpose()
+        let state = shown.pop().map(|shown| state(&family, shown)).transpose()?;
+        Ok(state.filter(|state| state.account.id == id))
     }
 
     pub(super) async fn view(
@@ -67,7 +69,7 @@ impl RedisStore {
                 call.arg(page);
                 let shown: Vec<Shown> = self.scripts.view.run(&self.link, &call).await?;
                 for one in shown {
-                    states.push(state(one)?);
+                    states.push(state(&family, one)?);
                 }
             }
         }
@@ -77,9 +79,12 @@ impl RedisStore {
     }
 }
 
-fn state((fixed, health, leased, used_at, priority, windows): Shown) -> Answer<AccountState> {
+fn state(family: &Family, shown: Shown) -> Answer<AccountState> {
+    let (fixed, health, leased, used_at, priority, windows) = shown;
+    let account: Account = from_json("account", &fixed)?;
+    family.holds(&account)?;
     Ok(AccountState {
-        account: from_json("account", &fixed)?,
+        account,
         priority: Priority::try_from(priority).map_err(|error| corrupt("account", error))?,
         health: whole(health)?,
         windows: windows.into_iter().map(window).collect::<Answer<_>>()?,

@@ -17,7 +17,7 @@ use super::load::get;
 use super::{SqliteStore, rows};
 
 /// How many kept bodies a page looks at, and how many bytes of them it answers.
-const A_PAGE: i64 = 2_000;
+const A_PAGE: i64 = 500;
 const MOST_BYTES: usize = 4 << 20;
 
 #[async_trait]

@@ -137,11 +137,11 @@ pub struct Rig {
     ring: String,
     catalogue: Arc<Catalogue>,
     client: Client<HttpConnector, Full<Bytes>>,
-    _home: Home,
+    home: Home,
 }
 
 /// What goes when the test ends.
-#[expect(dead_code, reason = "held for its end")]
+#[expect(dead_code, reason = "a server is held for its end")]
 enum Home {
     Folder(tempfile::TempDir),
     Server(Arc<Server>),
@@ -193,7 +193,7 @@ impl Rig {
             ring,
             catalogue,
             client: Client::builder(TokioExecutor::new()).build_http(),
-            _home: home,
+            home,
         };
         rig.token = rig.token(&rig.user, Grants::default()).await.1;
         for (platform, keys) in KEYS {
@@ -203,6 +203,14 @@ impl Rig {
             }
         }
         rig
+    }
+
+    /// Where the embedded store's files are.
+    pub fn folder(&self) -> Option<&std::path::Path> {
+        match &self.home {
+            Home::Folder(folder) => Some(folder.path()),
+            Home::Server(_) => None,
+        }
     }
 
     /// Another gateway on the same store.

@@ -171,12 +171,13 @@ impl Town {
     }
 
     /// Records whose bodies the first ring sealed.
-    pub async fn records(&self, many: usize) {
+    pub async fn records(&self, many: usize, bytes: usize) {
         let store = self.store().await;
         let user = store.user_named("tester").await.unwrap().unwrap();
         for number in 0..many {
             let id = format!("record-{number}");
-            let seal = |said| self.vault.seal_words(user.id.0, &id, said, b"hello").unwrap();
+            let words = vec![b'x'; bytes];
+            let seal = |said| self.vault.seal_words(user.id.0, &id, said, &words).unwrap();
             let (request, response) = (seal(Said::Request), seal(Said::Response));
             let record = Record {
                 at: clock::now(),

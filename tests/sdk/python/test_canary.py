@@ -7,6 +7,7 @@ Then every place is searched, in every dress that text may wear.
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from harness.words import user
 PROMPT = "CANARY-PROMPT-白鸽/7f+Q"
 STRANGE_TOKEN = "CANARY-STRANGE-TOKEN-91+/aaBB"
 
+# T-CANARY
 # What each account's key file holds, and the part of it that is secret: GLM and ERNIE begin a key with its id.
 KEYS = {
     "openai": ("", "sk-proj-CANARY_o1+/Zq==xK7"),
@@ -31,7 +33,39 @@ KEYS = {
     "spark": ("", "CANARY-spark+/passw0rd==9"),
     "claude": ("sk-ant-", "CANARY_c3+/Np==yR8kd2"),
 }
-SECRETS = [secret for _, secret in KEYS.values()]
+PAIR = "ALTAKCANARYpair0Ak7Qx"
+TRIPLE = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+TRIPLE_SECRET = base64.b64encode(TRIPLE[::-1].encode()).decode()
+JWT = "c0ffee11canary9d"
+# The other kinds of key that platforms document: platform, dialect, key file, what of it is secret. The simulated
+# platforms know the secret of an access key, a Zhipu key and a Spark app by their ids.
+KINDS: dict[str, tuple[str, str | None, str, str]] = {
+    "pair": ("ernie", None, json.dumps({"access_key": PAIR, "secret_key": PAIR[::-1]}), PAIR[::-1]),
+    "long": (
+        "ernie",
+        None,
+        json.dumps({"scheme": "baidu_key", "key": "bce-v3/ALTAK-long/CANARYlong0f3e2d1c"}),
+        "CANARYlong0f3e2d1c",
+    ),
+    "jwt": (
+        "glm",
+        None,
+        json.dumps({"scheme": "zhipu_jwt", "key": f"c0ffee22c0ffee22{JWT}.{JWT}"}),
+        f".{JWT}",
+    ),
+    "triple": (
+        "spark",
+        "spark_ws",
+        json.dumps({"app_id": TRIPLE[:8], "api_key": TRIPLE, "api_secret": TRIPLE_SECRET}),
+        TRIPLE_SECRET,
+    ),
+}
+# Of these a platform that repeats what it knows repeats all of the key.
+WHOLE = {name: json.loads(KINDS[name][2])["key"] for name in ("long", "jwt")}
+# What a platform makes of a key for a short time, and what is signed with one.
+MADE = re.compile(rb"ALTAK-[0-9a-f]{21}/[0-9a-f]{40}|bce-auth-v1/ALTAK|eyJ[\w-]{20,}\.eyJ")
+
+SECRETS = [secret for _, secret in KEYS.values()] + [secret for *_, secret in KINDS.values()]
 
 
 class Trial:
@@ -39,6 +73,9 @@ class Trial:
 
     def __init__(self) -> None:
         self.token = ""
+        self.keeping = ""  # a token that keeps requests and answers
+        self.kept = b""
+        self.rest = ""  # a token that was made over REST
         self.answers: dict[str, bytes] = {}
         self.errors: dict[str, bytes] = {}
         self.logs: dict[str, bytes] = {}
@@ -79,6 +116,8 @@ def run(demo: Demo, store: str, folder: Path, redis: RedisServer | None) -> Tria
         served.bind("canary-owner", name, f"canary-{name}", public + secret)
     scopes = "chat,accounts:read,accounts:write"
     trial.token = served.command("token", "create", "--user", "canary-owner", "--scopes", scopes)["token"]
+    keeping = ("token", "create", "--user", "canary-owner", "--keep-bodies", "--scopes", scopes)
+    trial.keeping = served.command(*keeping)["token"]
     served.start()
     try:
         headers = {"Authorization": f"Bearer {trial.token}"}
@@ -89,6 +128,11 @@ def run(demo: Demo, store: str, folder: Path, redis: RedisServer | None) -> Tria
                 troubles(trial, http, platform, served)
                 hang_up(trial, http, platform)
                 surface(trial, http, platform, served)
+            for name, (platform_name, dialect, file, _) in KINDS.items():
+                account = served.bind("canary-owner", platform_name, f"canary-{name}", file, dialect)["id"]
+                every_kind(trial, http, demo.platforms[platform_name], name, account)
+            keeps(trial, http, platforms[0], served)
+            tokens(trial, http, platforms[0], served)
         trial.logs["metrics"] = httpx2.get(f"{served.operator_url}/metrics").content
         trial.logs["account list"] = json.dumps(served.command("account", "list")).encode()
         trial.logs["usage"] = json.dumps(served.command("usage")).encode()
@@ -191,6 +235,61 @@ def surface(trial: Trial, http: httpx2.Client, platform: Simulated, served: Serv
     assert call("deleted", "DELETE", account).status_code == 204
 
 
+def every_kind(trial: Trial, http: httpx2.Client, platform: Simulated, name: str, account: int) -> None:
+    """An account of another kind of key: it answers, and its platform repeats its secret."""
+    body = {"model": platform.model, "messages": user(PROMPT)}
+    pin = {"headers": {"X-Account-Id": str(account)}}
+    for stream in (False, True):
+        asked = trial.ask(http, f"{name}, stream {stream}", json=body | {"stream": stream}, **pin)
+        assert asked.status_code == 200, asked.text
+    for status in (500, 401):
+        platform.repeat_credential(status, WHOLE.get(name, KINDS[name][3]))
+        trial.ask(http, f"{name} is told its secret in a {status}", json=body, **pin)
+        platform.mend()
+
+
+def keeps(trial: Trial, http: httpx2.Client, platform: Simulated, served: Served) -> None:
+    """Requests and answers that are kept: the store has them sealed, and their owner gets them."""
+    body = {"model": platform.model, "messages": user(PROMPT)}
+    owner = {"headers": {"Authorization": f"Bearer {trial.keeping}"}}
+    answer = trial.ask(http, "kept", json=body, **owner)
+    assert answer.status_code == 200, answer.text
+    account = answer.headers["x-tributary-account"]
+    records = served.base_url.removesuffix("/v1") + f"/api/v1/oauth/accounts/{account}/usage"
+
+    def is_there() -> bool:
+        trial.kept = http.get(records, **owner).content
+        return b"CANARY-PROMPT" in trial.kept
+
+    until(is_there, "the kept request to be shown to its owner")
+    trial.answers["kept, for its owner"] = trial.kept
+
+
+def tokens(trial: Trial, http: httpx2.Client, platform: Simulated, served: Served) -> None:
+    """A token that is made over REST: its one showing is not searched, all else is."""
+    url = served.base_url.removesuffix("/v1") + "/api/v1/tokens"
+    made = http.post(url, json={"name": "canary-rest", "scopes": ["chat"]})
+    assert made.status_code == 201, made.text
+    trial.rest, one = made.json()["token"], f"{url}/{made.json()['id']}"
+    body = {"model": platform.model, "messages": user(PROMPT)}
+    headers = {"Authorization": f"Bearer {trial.rest}"}
+    assert trial.ask(http, "with a token made over REST", json=body, headers=headers).status_code == 200
+    trial.see("it makes none", http.post(url, json={"name": "other"}, headers=headers))
+    for what, answer in {
+        "tokens": http.get(url),
+        "token": http.get(one),
+        "token tightened": http.patch(one, json={"name": "canary-tight", "requests_per_minute": 5}),
+        "token tightened wrongly": http.patch(one, json={"requests_per_minute": trial.rest}),
+        "token made wrongly": http.post(url, json={"name": "x", "expires_at": trial.rest}),
+        "token as id": http.get(f"{url}/{trial.rest}"),
+        "token revoked": http.delete(one),
+        "audit": http.get(url.replace("tokens", "audit")),
+        "notices": http.get(url.replace("tokens", "notices")),
+    }.items():
+        trial.see(what, answer)
+    assert trial.ask(http, "with a token that is revoked", json=body, headers=headers).status_code == 401
+
+
 def hang_up(trial: Trial, http: httpx2.Client, platform: Simulated) -> None:
     platform.slow_down()
     body = {"model": platform.model, "messages": long(), "stream": True}
@@ -213,7 +312,13 @@ def test_no_credential_is_anywhere(trial: Trial) -> None:
 
 
 def test_no_token_is_anywhere(trial: Trial) -> None:
-    check_nothing_of([trial.token, STRANGE_TOKEN], trial.logs, trial.answers, trial.errors, trial.stored)
+    check_nothing_of([trial.token, trial.keeping, trial.rest, STRANGE_TOKEN], trial.logs, trial.answers, trial.errors, trial.stored)
+
+
+def test_nothing_that_is_made_of_a_key_is_anywhere(trial: Trial) -> None:
+    for places in (trial.logs, trial.answers, trial.errors, trial.stored):
+        shown = {place: MADE.findall(held)[:3] for place, held in places.items() if MADE.search(held)}
+        assert not shown, shown
 
 
 def test_no_prompt_is_in_a_log_a_metric_an_error_or_the_store(trial: Trial) -> None:
@@ -227,6 +332,9 @@ def test_there_was_something_to_find(trial: Trial) -> None:
     assert len(trial.errors) >= 10 * len(PLATFORMS)
     assert b"# TYPE" in trial.logs["metrics"]
     assert any(b"canary-openai" in held for held in trial.stored.values()), "the account's name is stored as it is"
+    told = [name for name in trial.errors if "is told its secret" in name]
+    assert len(told) == 2 * len(KINDS)
+    assert trial.kept
     for status in (400, 500, 429, 401):
         repeated = [held for name, held in trial.errors.items() if f"repeats its key in a {status}" in name]
         assert len(repeated) == 2 * len(PLATFORMS)
