@@ -18,7 +18,7 @@ def examples(begin: str) -> list[str]:
     """The page's indented blocks that begin so, with the paragraphs of each that follow."""
     blocks: list[str] = []
     _, shown = DOCS.read_text().split("\n## By hand\n")
-    for paragraph in shown.split("\n\n"):
+    for paragraph in shown.strip("\n").split("\n\n"):
         code = textwrap.dedent(paragraph)
         is_code = all(line.startswith("    ") for line in paragraph.splitlines())
         if is_code and blocks and blocks[-1] and not code.startswith(("curl", "{", "import")):
