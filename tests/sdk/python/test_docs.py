@@ -1,4 +1,4 @@
-"""What docs/api.md shows is run as it stands there, but for the address."""
+"""What docs/api.md shows from "By hand" on is run as it stands there, but for the address."""
 
 import json
 import os
@@ -15,15 +15,17 @@ KEY = "sk-demo-qwen-0000000000000001"  # one that the simulated platform takes
 
 
 def examples(begin: str) -> list[str]:
-    """The page's indented paragraphs that begin so, with those that follow without a word between."""
-    found: list[str] = []
-    for paragraph in DOCS.read_text().split("\n\n"):
+    """The page's indented blocks that begin so, with the paragraphs of each that follow."""
+    blocks: list[str] = []
+    _, shown = DOCS.read_text().split("\n## By hand\n")
+    for paragraph in shown.strip("\n").split("\n\n"):
+        code = textwrap.dedent(paragraph)
         is_code = all(line.startswith("    ") for line in paragraph.splitlines())
-        if is_code and textwrap.dedent(paragraph).startswith(begin):
-            found.append(textwrap.dedent(paragraph))
-        elif is_code and found and not textwrap.dedent(paragraph).startswith(("curl", "{", "import")):
-            found[-1] += "\n\n" + textwrap.dedent(paragraph)
-    return found
+        if is_code and blocks and blocks[-1] and not code.startswith(("curl", "{", "import")):
+            blocks[-1] += "\n\n" + code
+        else:
+            blocks.append(code if is_code else "")
+    return [block for block in blocks if block.startswith(begin)]
 
 
 def test_each_example_answers(fresh: Demo, tmp_path: Path) -> None:
