@@ -339,7 +339,7 @@ both! {
         let sheet = surface.call(Method::GET, "/api/v1/usage?format=csv&by=model", Value::Null).await;
         assert_eq!(sheet.header("content-type"), "text/csv; charset=utf-8");
         let text = String::from_utf8(sheet.body.to_vec()).unwrap();
-        assert!(text.starts_with("day,user,token,account,platform,model,calls,"), "{text}");
+        assert!(text.starts_with("day,member,token,account,platform,model,calls,"), "{text}");
         assert!(text.contains(",qwen-plus,4,"), "{text}");
         assert_eq!(surface.get("/api/v1/usage?from=2020-01-01&to=2020-01-02").await["data"], json!([]));
 

@@ -362,7 +362,7 @@ async fn a_record_that_went_with_its_account_is_not_given_again() {
     rig.store.record(vec![gone.clone(), lost.clone()]).await.unwrap();
     assert!(rig.store.remove_account(account).await.unwrap());
     // What a replica that had not heard of it would lack.
-    for part in ["ri", "rb", "ra"] {
+    for part in ["ri", "rb", "ra", "rs"] {
         cli(server.port, &["DEL", &format!("{{u:{}}}:{part}", ben.id)]);
     }
     server.restart();

@@ -12,7 +12,7 @@ use crate::accounts::{
     AccountId, Counts, PlatformId, PoolId, TokenId, Tokens, Total, TotalKey, User, UserId,
 };
 
-use super::super::Answer;
+use super::super::{Answer, Directory as _};
 use super::keys::{self, Family};
 use super::{RedisStore, corrupt, from_json};
 
@@ -49,13 +49,16 @@ impl RedisStore {
         Ok(days.concat())
     }
 
-    /// The pools that a user's calls may have drawn from: its own, and of every team that it
-    /// ever was in.
+    /// The pools that a user's calls may have drawn from: its own, those of its tokens, and of
+    /// every team that it ever was in.
     async fn pools_of(&self, user: UserId) -> Answer<Vec<PoolId>> {
         let row = redis::cmd("HGET").arg(keys::USERS[1]).arg(user.0).take();
         let row: Option<String> = self.link.ask(&row).await?;
         let row = row.map(|json| from_json::<User>("user", &json)).transpose()?;
         let mut pools: BTreeSet<PoolId> = row.iter().map(|user| user.pool).collect();
+        for token in self.tokens_of(user).await? {
+            pools.extend(token.grant.pools);
+        }
         let teams = redis::cmd("SMEMBERS").arg(keys::ever_of(user)).take();
         pools.extend(self.link.ask::<Vec<i64>>(&teams).await?.into_iter().map(PoolId));
         Ok(pools.into_iter().collect())
