@@ -57,7 +57,7 @@ impl RedisStore {
         let row = row.map(|json| from_json::<User>("user", &json)).transpose()?;
         let mut pools: BTreeSet<PoolId> = row.iter().map(|user| user.pool).collect();
         for token in self.tokens_of(user).await? {
-            pools.extend(token.grant.pools);
+            pools.extend(token.grant.only_pools.into_iter().flatten());
         }
         let teams = redis::cmd("SMEMBERS").arg(keys::ever_of(user)).take();
         pools.extend(self.link.ask::<Vec<i64>>(&teams).await?.into_iter().map(PoolId));
