@@ -55,7 +55,7 @@ impl Raw {
             Self::Redis(redis) => {
                 let keys: Vec<String> = redis.keys("*").unwrap();
                 let mut rows = BTreeMap::new();
-                for key in keys.iter().filter(|key| key.ends_with(":f") || key.ends_with(":rb")) {
+                for key in keys.iter().filter(|key| key.ends_with(":f") || key.ends_with(":rs")) {
                     let fields: BTreeMap<String, String> = redis.hgetall(key).unwrap();
                     for (field, text) in fields {
                         rows.insert((key.clone(), field), parse(text));
@@ -85,15 +85,13 @@ impl Raw {
 }
 
 /// The places of sealed texts in a row.
-const TEXTS: [&str; 8] = [
+const TEXTS: [&str; 6] = [
     "/sealed/wrapped_key",
     "/sealed/body",
     "/short_key/sealed/wrapped_key",
     "/short_key/sealed/body",
     "/request",
     "/response",
-    "/bodies/request",
-    "/bodies/response",
 ];
 
 /// What an account's row says of where it lies.
@@ -248,7 +246,7 @@ async fn splice(url: String) {
         (slots(&["/sealed", "/short_key/sealed"]), "credential"),
         (slots(&["/sealed/wrapped_key", "/short_key/sealed/wrapped_key"]), "credential"),
         (slots(&["/sealed/body", "/short_key/sealed/body"]), "credential"),
-        (slots(&["/request", "/response", "/bodies/request", "/bodies/response"]), "Re"),
+        (slots(&["/request", "/response"]), "Re"),
         (slots(&TEXTS), ""),
     ];
     moves.extend(LABELS.map(|label| (slots(&[label]), "")));
