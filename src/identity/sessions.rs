@@ -104,15 +104,16 @@ impl People {
         let Some(secret) = Secret::parse(cookie) else { return Ok(None) };
         for index in self.vault.secret_indexes(SecretKind::Session, secret.expose_secret()) {
             let Some(session) = self.store.session(&index).await? else { continue };
-            return self.admit(session).await;
+            return self.admit(&index, session).await;
         }
         Ok(None)
     }
 
-    async fn admit(&self, session: SessionRow) -> Answer<Option<SignedIn>> {
+    /// Proved for where it was found: another's row that somebody put there is none.
+    async fn admit(&self, index: &str, session: SessionRow) -> Answer<Option<SignedIn>> {
         let now = clock::now();
         let grant = &session.grant;
-        let parts = session_parts(&session.index, grant);
+        let parts = session_parts(index, grant);
         if let Err(error) = self.vault.check_mac(MacPurpose::Row, &parts, &session.mac) {
             tracing::error!(user = grant.user.0, %error, "a session's row does not carry our MAC");
             return Ok(None);
@@ -120,6 +121,7 @@ impl People {
         let Some(user) = self.store.user(grant.user).await? else { return Ok(None) };
         let identity = identity_of(&self.vault, &user);
         let is_good = is_live(&session, now)
+            && user.id == grant.user
             && identity.disabled_at.is_none()
             && identity.epoch == grant.epoch;
         if !is_good {

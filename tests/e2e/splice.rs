@@ -14,7 +14,7 @@ use tributary::store::{self, Store};
 use tributary::telemetry::clock;
 use tributary::vault::{KeyRing, Place, Plain, Said, SealedCredential, Vault};
 
-use crate::rig::{KEYS, Rig, Server, Wish, ask};
+use crate::rig::{Grants, KEYS, Rig, Server, Wish, ask};
 
 const PLATFORMS: [&str; 2] = ["openai", "qwen"];
 
@@ -359,4 +359,47 @@ async fn t_splice_an_account_serves_the_pool_that_it_was_bound_to_alone() {
     );
     let owners = rig.chat(pinned(victim)).await;
     assert_eq!(owners.status, 200, "{owners:?}");
+}
+
+// T-SPLICE: a stranger who writes Redis puts another's whole rows where the own are looked for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t_splice_a_row_grants_nothing_where_another_is_looked_for() {
+    let server = Server::shared();
+    let url = server.fresh_url();
+    let mut redis = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
+    let rig = Rig::on_database(Wish::default(), server, url).await;
+    let mut copy = |from: &str, to: &str| {
+        let mut copy = redis::cmd("COPY");
+        let done: bool = copy.arg(from).arg(to).arg("REPLACE").query(&mut redis).unwrap();
+        assert!(done, "{from} is not there");
+    };
+    let (stranger, _) = rig.stranger().await;
+
+    let victims = rig.store.tokens_of(rig.user.id).await.unwrap().swap_remove(0);
+    let (own, token) = rig.token_row(&stranger, Grants::default()).await;
+    rig.store.add_token(own.clone()).await.unwrap();
+    copy(&format!("{{t:{}}}", victims.index), &format!("{{t:{}}}", own.index));
+    let bearer = |request: http::request::Builder| {
+        request.header("authorization", format!("Bearer {token}"))
+    };
+    let answer = rig.send(bearer(http::Request::get("/api/v1/me")), "").await;
+    assert_eq!(answer.status, 401, "{answer:?}");
+
+    let boss = rig.operator().await;
+    let console = rig.console(&stranger).await;
+    assert_eq!(console.get(&rig, "/api/v1/session").await.status, 200);
+    let index = async |user| rig.store.sessions_of(user).await.unwrap().swap_remove(0).index;
+    let [theirs, own] = [index(boss.user).await, index(stranger.id).await];
+    copy(&format!("{{s:{own}}}"), "own");
+    copy(&format!("{{s:{theirs}}}"), &format!("{{s:{own}}}"));
+    assert_eq!(console.get(&rig, "/api/v1/session").await.status, 401);
+    copy("own", &format!("{{s:{own}}}"));
+    assert_eq!(console.get(&rig, "/api/v1/session").await.status, 200);
+
+    for key in ["{us}:users", "{us}:identities"] {
+        let row: String = redis.hget(key, boss.user.0).unwrap();
+        redis.hset::<_, _, _, ()>(key, stranger.id.0, row).unwrap();
+    }
+    assert_eq!(console.get(&rig, "/api/v1/admin/users").await.status, 401);
+    assert_eq!(boss.get(&rig, "/api/v1/admin/users").await.status, 200);
 }
