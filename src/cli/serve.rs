@@ -42,17 +42,20 @@ impl Serve {
             operator = %running.addresses.operator,
             "serving"
         );
-        let setup = setup_link(&desk.config, &running).await?;
-        if let Some(link) = &setup {
+        let setup = setup(&desk.config, &running).await?;
+        if let Some(Setup { url, token }) = &setup {
             // To whoever starts it, and not to the log: it is as good as a password.
             eprintln!(
-                "There is no operator yet. Make the first one within 24 hours, once:\n\n    {link}\n\n\
-                 without a browser as docs/people.md says."
+                "There is no operator yet. Make the first one within 24 hours, once:\n\n    \
+                 curl -H 'Content-Type: application/json' \\\n      \
+                 -d '{{\"token\": \"{token}\", \"name\": \"YOU\", \"password\": \"…\"}}' \\\n      \
+                 {url}\n"
             );
         }
         if desk.json {
             let mut facts = addresses(&running);
-            facts["setup_url"] = setup.into();
+            facts["setup"] =
+                setup.map(|Setup { url, token }| json!({"url": url, "token": token})).into();
             print::line(&facts.to_string())?;
         }
         serve_until_told(running, told).await
@@ -67,8 +70,15 @@ pub(super) fn addresses(running: &Running) -> serde_json::Value {
     })
 }
 
-/// A link that makes the first operator, where there is none yet.
-async fn setup_link(config: &Config, running: &Running) -> Result<Option<String>, Failure> {
+/// What makes the first operator.
+struct Setup {
+    url: String,
+    /// Good once.
+    token: String,
+}
+
+/// What makes the first operator, where there is none yet.
+async fn setup(config: &Config, running: &Running) -> Result<Option<Setup>, Failure> {
     let token = running.people.setup_link().await.map_err(|error| match error {
         NoEntry::Store(error) => error.into(),
         error => Failure::other(error.to_string(), "Start the gateway again."),
@@ -78,7 +88,7 @@ async fn setup_link(config: &Config, running: &Running) -> Result<Option<String>
         Some(url) => url.to_string(),
         None => format!("http://{}/", running.addresses.public),
     };
-    Ok(token.map(|token| format!("{base}setup/{token}")))
+    Ok(token.map(|token| Setup { url: format!("{base}api/v1/setup"), token }))
 }
 
 /// Begins to log as the configuration says.
