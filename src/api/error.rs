@@ -116,6 +116,8 @@ pub enum Stronger {
     ThanItsMaker,
     /// The one that it was.
     ThanItWas,
+    /// The one that asks for it, beside that one.
+    BesideItsMaker,
 }
 
 impl From<CallError> for ApiError {
@@ -253,11 +255,18 @@ impl ApiError {
                 "There is no such token among yours.".into(),
             ),
             Self::StrongerToken { field, than } => {
-                let than = match than {
-                    Stronger::ThanItsMaker => "A token makes none that may do more than itself",
-                    Stronger::ThanItWas => "A token's limits can be tightened only",
+                let said = match than {
+                    Stronger::ThanItsMaker => format!(
+                        "A token makes none that may do more than itself: `{field}` would allow more."
+                    ),
+                    Stronger::ThanItWas => format!(
+                        "A token's limits can be tightened only: `{field}` would allow more."
+                    ),
+                    Stronger::BesideItsMaker => format!(
+                        "A token with `{field}` makes none with the scope chat: that one's calls \
+                         would be counted for themselves, and come on top."
+                    ),
                 };
-                let said = format!("{than}: `{field}` would allow more.");
                 refuse(StatusCode::FORBIDDEN, INVALID, Some(field), "stronger_token", said)
             }
             Self::TooManyTokens { most } => Refusal {

@@ -148,6 +148,11 @@ pub async fn create_token(
     if let Some(field) = exceeds(&grant, caller.grant(), caller) {
         return Err(ApiError::StrongerToken { field, than: Stronger::ThanItsMaker });
     }
+    if grant.scopes.contains(&Scope::Chat)
+        && let Some(field) = counted(caller.grant())
+    {
+        return Err(ApiError::StrongerToken { field, than: Stronger::BesideItsMaker });
+    }
     if rows(app, caller).await?.len() >= MOST {
         return Err(ApiError::TooManyTokens { most: MOST });
     }
@@ -214,6 +219,12 @@ fn exceeds(grant: &TokenGrant, other: &TokenGrant, caller: &Caller) -> Option<&'
     let is_new = |pool: &&PoolId| !other.only_pools.as_ref().is_some_and(|own| own.contains(pool));
     let is_strange = |pool: &PoolId| !caller.pools().contains(pool);
     grant.exceeds(other).or_else(|| pools.filter(is_new).any(is_strange).then_some("pools"))
+}
+
+/// What of a token's use is counted against a limit: each token has a count of its own.
+fn counted(grant: &TokenGrant) -> Option<&'static str> {
+    let rate = grant.requests_per_minute.map(|_| "requests_per_minute");
+    rate.or(grant.tokens_per_day.map(|_| "tokens_per_day"))
 }
 
 /// What a caller does to a token, for the audit log.

@@ -44,7 +44,7 @@ pub(super) fn described_open(handler: OpenHandler, of: &mut Types<'_>) -> Descri
             body: of.one::<SetUpAsk>(),
             refuses: &[404, 409, 503],
             ..row(
-                "Makes the first operator, by the link that `serve` printed",
+                "Makes the first operator, by the token that `serve` printed",
                 201,
                 of.one::<SessionView>(),
             )

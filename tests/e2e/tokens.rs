@@ -126,15 +126,30 @@ both! {
             assert_eq!(refused.row(), format!("403 invalid_request_error stronger_token param={field}"), "{wish}");
             assert!(refused.message().contains(field), "{refused:?}");
         }
+        // Two that may make 60 calls each could make 120.
+        for field in ["requests_per_minute", "tokens_per_day"] {
+            let limit = Grants {
+                scopes: vec![Scope::Chat, Scope::AccountsWrite],
+                requests_per_minute: NonZeroU32::new(60).filter(|_| field == "requests_per_minute"),
+                tokens_per_day: Some(Tokens(1000)).filter(|_| field == "tokens_per_day"),
+                ..Grants::default()
+            };
+            let maker = Surface { rig: &rig, token: rig.token(&rig.user, limit).await.1 };
+            let refused = maker.post(TOKENS, json!({(field): 1})).await;
+            assert_eq!(refused.row(), format!("403 invalid_request_error stronger_token param={field}"));
+        }
         // Where nothing is said, it is as its maker, but that it makes none itself.
-        let made = maker.post(TOKENS, json!({})).await.json();
-        assert_eq!((&made["name"], &made["scopes"]), (&json!("default"), &json!(["chat"])));
+        let free = Grants { scopes: vec![Scope::Chat, Scope::AccountsWrite], ..Grants::default() };
+        let free = Surface { rig: &rig, token: rig.token(&rig.user, free).await.1 };
+        let child = free.post(TOKENS, json!({})).await.json();
+        assert_eq!((&child["name"], &child["scopes"]), (&json!("default"), &json!(["chat"])));
+        let made = maker.post(TOKENS, json!({"scopes": ["accounts:write"]})).await.json();
         assert_eq!(made["models"], json!(["qwen-plus", "glm-4.7"]));
         assert_eq!(made["platforms"], json!(["qwen", "glm"]));
         assert_eq!(made["expires_at"], json!(ends));
         assert_eq!((&made["points"], &made["keep_bodies"]), (&json!("never"), &json!(true)));
         assert_eq!((&made["requests_per_minute"], &made["tokens_per_day"]), (&json!(60), &json!(1000)));
-        let child = Surface { rig: &rig, token: made["token"].as_str().unwrap().to_owned() };
+        let child = Surface { rig: &rig, token: child["token"].as_str().unwrap().to_owned() };
         assert_eq!(child.post(TOKENS, json!({})).await.status, 403);
         let heir = json!({"scopes": ["accounts:write", "accounts:write"], "requests_per_minute": 1});
         let heir = maker.post(TOKENS, heir).await.json();
