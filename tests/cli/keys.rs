@@ -123,3 +123,25 @@ fn a_rotation_beside_a_gateway_needs_its_new_key_there() {
     rig.set("TRIBUTARY_MASTER_KEYS", NEW);
     assert_eq!(key(&rig.run(&["--json", "keys", "status"]).json(), "new")["accounts"], 1);
 }
+
+#[test]
+fn users_rights_outlive_the_key_that_proved_them() {
+    let mut rig = Rig::without_keys(ANYWHERE);
+    rig.set("TRIBUTARY_MASTER_KEYS", OLD);
+    rig.run(&["user", "add", "boss", "--role", "operator"]).ok();
+    rig.run(&["user", "add", "other", "--role", "operator"]).ok();
+
+    rig.set("TRIBUTARY_MASTER_KEYS", &format!("{NEW},{OLD}"));
+    let told = rig.run(&["--json", "keys", "status"]).json();
+    let old = key(&told, "old");
+    assert_eq!((&old["users"], &old["may_leave"]), (&2.into(), &false.into()));
+    let moved = rig.run(&["--json", "keys", "rotate"]).json();
+    assert_eq!((&moved["users"], &key(&moved, "new")["users"]), (&2.into(), &2.into()));
+    assert_eq!(key(&moved, "old")["may_leave"], true);
+
+    rig.set("TRIBUTARY_MASTER_KEYS", NEW);
+    // Of what is not believed a change leaves a member.
+    rig.run(&["user", "enable", "boss"]).ok();
+    let users = rig.run(&["--json", "user", "list"]).json();
+    assert_eq!(users[0]["role"], "operator", "{users}");
+}

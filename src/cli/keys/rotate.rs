@@ -64,7 +64,7 @@ impl Rotate {
         }
         let Rotated { accounts, short_keys, records, unlocked, .. } = &done;
         print::line(&format!(
-            "moved to key {}: {accounts} accounts, {short_keys} short-lived keys, \
+            "moved to key {}: {accounts} accounts, {short_keys} short-lived keys, {users} users, \
              {memberships} memberships, {records} records; {unlocked} locked accounts work again",
             vault.sealing_kid()
         ))?;

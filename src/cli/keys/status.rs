@@ -13,8 +13,9 @@ use crate::vault::Vault;
 
 /// Show what lies under each key, and which may leave the ring.
 ///
-/// A key that nothing lies under may leave it. Accounts, short-lived keys, memberships of
-/// teams and kept records move by `tributary keys rotate`; a token moves when its caller next calls.
+/// A key that nothing lies under may leave it. Accounts, short-lived keys, users' rights,
+/// memberships of teams and kept records move by `tributary keys rotate`; a token moves when its
+/// caller next calls.
 #[derive(Debug, Args)]
 pub struct Status {}
 
@@ -84,14 +85,25 @@ pub(super) fn shown(vault: &Vault, mut keys: BTreeMap<String, KeyUse>) -> Vec<Sh
 /// The table, and what to do about each key that is not the primary.
 pub(super) fn text(keys: &[Shown]) -> String {
     let row = |shown: &Shown| {
-        let KeyUse { accounts, short_keys, tokens, memberships, records, seals, .. } = shown.under;
-        let counts = [accounts, short_keys, tokens, memberships, records, seals];
-        let [accounts, short_keys, tokens, members, records, seals] = counts.map(|n| n.to_string());
+        let KeyUse { accounts, short_keys, tokens, users, memberships, records, seals, .. } =
+            shown.under;
+        let counts = [accounts, short_keys, tokens, users, memberships, records, seals];
+        let [accounts, short_keys, tokens, users, members, records, seals] =
+            counts.map(|n| n.to_string());
         let ring = shown.ring.word().to_owned();
-        [shown.key.clone(), ring, accounts, short_keys, tokens, members, records, seals]
+        [shown.key.clone(), ring, accounts, short_keys, tokens, users, members, records, seals]
     };
-    let head =
-        ["KEY", "RING", "ACCOUNTS", "SHORT-LIVED", "TOKENS", "MEMBERS", "RECORDS", "SEALS MADE"];
+    let head = [
+        "KEY",
+        "RING",
+        "ACCOUNTS",
+        "SHORT-LIVED",
+        "TOKENS",
+        "USERS",
+        "MEMBERS",
+        "RECORDS",
+        "SEALS MADE",
+    ];
     let mut lines = vec![table(head, keys.iter().map(row).collect())];
     lines.extend(keys.iter().filter_map(advice));
     lines.join("\n")
