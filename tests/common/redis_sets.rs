@@ -85,7 +85,7 @@ fn sentinel(port: u16, master: u16) -> Process {
     let text = format!(
         "port {port}\nbind 127.0.0.1\nprotected-mode no\n\
          sentinel monitor main 127.0.0.1 {master} 2\n\
-         sentinel down-after-milliseconds main 1000\n\
+         sentinel down-after-milliseconds main 2500\n\
          sentinel failover-timeout main 3000\n"
     );
     std::fs::write(&file, text).unwrap();
@@ -111,7 +111,7 @@ impl Cluster {
         let node = |pair: &[u16]| {
             let (port, bus) = (pair[0].to_string(), pair[1].to_string());
             let own = ["--port", &port, "--cluster-enabled", "yes", "--cluster-port", &bus];
-            let quick = ["--cluster-node-timeout", "1500", "--appendonly", "yes"];
+            let quick = ["--cluster-node-timeout", "3000", "--appendonly", "yes"];
             let sync =
                 ["--repl-diskless-sync-delay", "0", "--cluster-replica-validity-factor", "0"];
             Process::start(pair[0], &[&PLAIN[..], &own, &quick, &sync].concat())
@@ -194,6 +194,11 @@ pub fn cli(port: u16, words: &[&str]) -> String {
     let port = port.to_string();
     let said = Command::new("redis-cli").args(["-p", &port]).args(words).output();
     String::from_utf8_lossy(&said.expect("redis-cli is installed").stdout).replace('\r', "")
+}
+
+/// Waits until a master's replica has all that was written so far.
+pub fn until_shared(master: &Process) {
+    until("the replica has all", || cli(master.port, &["WAIT", "1", "1000"]).trim() == "1");
 }
 
 /// One line of a server's `INFO`.

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use crate::figures::fault;
-use crate::rig::{Cluster, Crowd, Fleet, Process, Watched, cli, free_ports, info, until};
+use crate::rig::{
+    Cluster, Crowd, Fleet, Process, Watched, cli, free_ports, info, until, until_shared,
+};
 
 const CALLERS_EACH: usize = 16;
 const GATEWAYS: usize = 2;
@@ -115,6 +117,7 @@ async fn books_balance_through_a_fail_over_by_sentinels() {
         let port = apart(move || {
             let dies = set.master();
             let other = set.servers.iter().find(|one| one.port != dies.port).unwrap();
+            until_shared(dies);
             dies.kill();
             until("another took over", || info(other.port, "role") == "master");
             set.agree_on(other.port);
@@ -139,6 +142,7 @@ async fn books_balance_through_a_fail_over_in_a_cluster() {
         let port = apart(move || {
             // The shard of the one pool.
             let [dies, other] = cluster.shard_of("{p:1}");
+            until_shared(dies);
             dies.kill();
             until("another took over", || info(other.port, "role") == "master");
             dies.port

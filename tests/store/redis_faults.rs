@@ -14,12 +14,14 @@ use tokio::task::JoinSet;
 use tributary::accounts::{
     AccountId, Charge, ChargeKind, LeaseAsk, LeaseId, Settlement, TokenId, Tokens, User,
 };
+use tributary::store::StoreError;
 use tributary::store::redis::{Options, RedisStore};
-use tributary::store::{Store, StoreError};
 
 use crate::figures::{self, fault};
 use crate::records::record;
-use crate::rig::{Cluster, Process, Rig, Watched, Wish, cli, fresh_id, info, key, until};
+use crate::rig::{
+    Cluster, Process, Rig, Watched, Wish, cli, fresh_id, info, key, until, until_shared,
+};
 
 const TASKS: usize = 8;
 const POOLS: usize = 4;
@@ -182,18 +184,22 @@ async fn live(
             Err(error) => panic!("{error}"),
         };
         // As a gateway's books do.
-        insist(&*rig.store, Settlement { lease, charge }, &rig).await;
+        failed.fetch_add(insist(&rig, Settlement { lease, charge }).await, Ordering::Relaxed);
         done.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     settled
 }
 
-async fn insist(store: &dyn Store, settlement: Settlement, rig: &Rig) {
-    while let Err(error) = store.settle(vec![settlement.clone()], &rig.resets()).await {
+/// Settles, however often it takes; answers how often it failed.
+async fn insist(rig: &Rig, settlement: Settlement) -> usize {
+    let mut failed = 0;
+    while let Err(error) = rig.store.settle(vec![settlement.clone()], &rig.resets()).await {
         assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+        failed += 1;
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    failed
 }
 
 async fn apart<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> T {
@@ -317,6 +323,7 @@ async fn a_master_that_stands_still_and_wakes_after_another_took_over_loses_no_c
         apart(move || {
             let frozen = set.servers.iter().find(|one| one.port == frozen).unwrap();
             let other = set.servers.iter().find(|one| one.port != frozen.port).unwrap();
+            until_shared(frozen);
             frozen.freeze();
             until("another took over", || info(other.port, "role") == "master");
             frozen.thaw();
@@ -337,6 +344,7 @@ async fn a_clusters_master_that_stands_still_loses_no_count() {
         let cluster = cluster.clone();
         apart(move || {
             let [master, replica] = cluster.shard_of("{p:1}");
+            until_shared(master);
             master.freeze();
             until("another took over", || info(replica.port, "role") == "master");
             master.thaw();
@@ -422,7 +430,7 @@ async fn a_family_that_cannot_be_renewed_keeps_no_other_from_it() {
 /// A replica hears nothing for a while, and then its master dies.
 async fn lose(load: &mut Load, master: &Process, replica: &Process) {
     // Not before it has the accounts: what it lacks shall be what it is kept from.
-    until("the replica has all", || cli(master.port, &["WAIT", "1", "1000"]).trim() == "1");
+    until_shared(master);
     // A password that the master does not know: it turns the replica away.
     cli(replica.port, &["CONFIG", "SET", "masterauth", "unknown"]);
     cli(replica.port, &["CLIENT", "KILL", "TYPE", "master"]);

@@ -47,7 +47,7 @@ pub use fleet::{Fleet, PLATFORM};
 pub use people::Grants;
 pub use platforms::{KEYS, OTHER_FACES, configured, credential, spark_app, tail};
 pub use redis_server::{Memory, Server};
-pub use redis_sets::{Cluster, Process, Watched, cli, free_ports, info, until};
+pub use redis_sets::{Cluster, Process, Watched, cli, free_ports, info, until, until_shared};
 pub use skew::Skew;
 pub use stub::{chunk, is_cut};
 pub use town::Town;

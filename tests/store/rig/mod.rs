@@ -22,7 +22,7 @@ use tributary::vault::SealedCredential;
 
 pub use ask::{Ask, Held, fresh_id};
 pub use server::{Memory, Server};
-pub use sets::{Cluster, Process, Watched, cli, free_ports, info, until};
+pub use sets::{Cluster, Process, Watched, cli, free_ports, info, until, until_shared};
 
 /// Runs a check on each store.
 #[macro_export]
