@@ -1,12 +1,17 @@
 //! A `redis-server` that ends with this process, however that ends.
 
+#[path = "redis_ready.rs"]
+mod ready;
+
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+
+use ready::is_ready;
 
 /// Starts a server, says its pid, and waits to be told to leave the folder; told nothing,
 /// as when the tests end, it kills the server and takes the folder away.
@@ -77,8 +82,8 @@ impl Process {
     }
 
     fn wait(&self) {
-        for _ in 0..500 {
-            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+        for _ in 0..2000 {
+            if is_ready(self.port) {
                 return;
             }
             std::thread::sleep(Duration::from_millis(10));

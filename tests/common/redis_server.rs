@@ -2,11 +2,16 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-use std::net::{TcpListener, TcpStream};
+#[path = "redis_ready.rs"]
+mod ready;
+
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
+
+use ready::is_ready;
 
 /// A server that ends with its last user.
 pub struct Server {
@@ -131,8 +136,8 @@ fn spawn(
 }
 
 fn answers(child: &mut Child, port: u16) -> bool {
-    for _ in 0..200 {
-        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+    for _ in 0..1000 {
+        if is_ready(port) {
             return child.try_wait().unwrap().is_none();
         }
         if child.try_wait().unwrap().is_some() {

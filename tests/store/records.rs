@@ -136,8 +136,10 @@ contract! {
         }
         let held = futures_util::stream::iter(leases).buffered(256).collect::<Vec<_>>().await;
         let release = |held: Held| Settlement { lease: held.key, charge: Charge::Release };
-        let batch: Vec<_> = held.into_iter().map(release).collect();
-        rig.store.settle(batch, &rig.resets()).await.unwrap();
+        let all: Vec<_> = held.into_iter().map(release).collect();
+        for some in all.chunks(1000) {
+            rig.store.settle(some.to_vec(), &rig.resets()).await.unwrap();
+        }
         rig.pass_secs(3601);
         let last = rig.ask(&ann, 1).held().await;
         rig.settle(&last, Charge::Release).await;
