@@ -20,6 +20,8 @@ pub mod relay;
 
 pub mod authorize;
 
+pub mod oidc;
+
 pub mod upstream;
 
 pub mod identity;

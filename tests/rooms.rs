@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the highest to the lowest.
-const ROOMS: [&str; 16] = [
+const ROOMS: [&str; 17] = [
     "main",
     "cli",
     "config",
@@ -15,6 +15,7 @@ const ROOMS: [&str; 16] = [
     "console",
     "relay",
     "authorize",
+    "oidc",
     "upstream",
     "identity",
     "store",

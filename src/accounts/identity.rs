@@ -37,6 +37,16 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
+/// Whom an OpenID provider knows a person as. It is what the provider promises never to give
+/// to another: an e-mail address or a name it may.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// The provider, by its issuer's URL.
+    pub issuer: String,
+    /// The person there.
+    pub subject: String,
+}
+
 /// What grants something of a user. Its MAC covers every field, and the user's id, name and
 /// pool: one who can only write the store can make no operator, and sign in as nobody.
 ///
@@ -52,6 +62,9 @@ pub struct Identity {
     /// What it signs in with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<PasswordHash>,
+    /// Whom it signs in as at an OpenID provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<Subject>,
     /// Counts what ends all sessions of before: another password, another role, a disabling.
     pub epoch: i64,
     /// The MAC over all of it.

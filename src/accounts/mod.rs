@@ -32,7 +32,7 @@ pub use charge::{ChargeKind, ChargeRow};
 pub use harm::{Condition, EARLY_TRY, Harm, Rest, Scale, later};
 pub use health::{Health, remedy_of};
 pub use hold::{HoldAsk, HoldEnd, HoldKey, HoldRefusal, Purse, PurseState};
-pub use identity::{Identity, PasswordHash, UserRole};
+pub use identity::{Identity, PasswordHash, Subject, UserRole};
 pub use ids::{AccountId, LeaseId, PlatformId, PoolId, TokenId, UserId};
 pub use lease::{Charge, Grant, LeaseAsk, LeaseKey, Refusal, Settlement};
 pub use notice::{Channel, Delivery, Matter, NewNotice, Notice, Stage, notices_due};

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::Errands;
+use crate::oidc::Provider;
 use crate::relay::Gateway;
 
 /// One thread's handlers' state.
@@ -15,6 +16,8 @@ pub struct App {
     pub health: Arc<Health>,
     /// Errands of commands that run beside the gateway.
     pub errands: Errands,
+    /// The OpenID provider that people may sign in at.
+    pub oidc: Option<Provider>,
     /// Where browsers reach the gateway, if that is set.
     pub public_url: Option<url::Url>,
     /// The longest request body, in bytes.

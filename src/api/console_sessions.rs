@@ -16,7 +16,7 @@ use super::cookie;
 use super::page::Page;
 use super::sign_in_error::SignInError;
 use super::{ApiError, App, Request, Response};
-use crate::accounts::{Deed, SessionRow, UserId, UserRole};
+use crate::accounts::{Deed, SessionRow, Subject, UserId, UserRole};
 use crate::identity::{
     LONGEST_USER_NAME, NoEntry, SHORTEST_PASSWORD, SignIn, SignedIn, Started, is_password,
     is_user_name,
@@ -87,10 +87,20 @@ pub struct SessionView {
     role: UserRole,
     /// The session's id, as the list of sessions has it.
     session: String,
+    /// Whom the user is connected to at an OpenID provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oidc: Option<SubjectView>,
     /// To be sent as `X-CSRF-Token` with every call that is no GET.
     csrf_token: String,
     #[schemars(with = "String", extend("format" = "date-time"))]
     ends_at: Timestamp,
+}
+
+/// A person, as an OpenID provider knows it.
+#[derive(Serialize, JsonSchema)]
+pub struct SubjectView {
+    issuer: String,
+    subject: String,
 }
 
 /// One of a user's sessions.
@@ -117,11 +127,7 @@ pub async fn sign_in(app: &App, request: &mut Request, from: IpAddr) -> Result<R
     let people = &app.gateway.parts.people;
     let sign_in = SignIn { name: &name, password, from, agent: agent(request) };
     let started = people.sign_in(sign_in).await?;
-    if let Some(cookie) = cookie::session(app, request.headers())
-        && let Some(before) = people.session(cookie).await.map_err(ApiError::store)?
-    {
-        people.sign_out(&before).await.map_err(ApiError::store)?;
-    }
+    end_former(app, request).await?;
     Ok(began(app, StatusCode::OK, &started))
 }
 
@@ -223,7 +229,18 @@ fn check_password(field: &str, password: &str) -> Result<(), ApiError> {
     Err(refused("invalid_password", field, said))
 }
 
-fn agent(request: &Request) -> &str {
+/// Ends the session that the browser had.
+pub(super) async fn end_former(app: &App, request: &Request) -> Result<(), ApiError> {
+    let people = &app.gateway.parts.people;
+    if let Some(cookie) = cookie::session(app, request.headers())
+        && let Some(before) = people.session(cookie).await.map_err(ApiError::store)?
+    {
+        people.sign_out(&before).await.map_err(ApiError::store)?;
+    }
+    Ok(())
+}
+
+pub(super) fn agent(request: &Request) -> &str {
     let agent = request.headers().get(USER_AGENT);
     agent.and_then(|agent| agent.to_str().ok()).unwrap_or_default()
 }
@@ -241,6 +258,11 @@ fn view(app: &App, signed_in: &SignedIn) -> SessionView {
         name: user.name.clone(),
         role: user.identity.role,
         session: session.grant.id.clone(),
+        oidc: user
+            .identity
+            .oidc
+            .clone()
+            .map(|Subject { issuer, subject }| SubjectView { issuer, subject }),
         csrf_token: app.gateway.parts.people.csrf_token(signed_in),
         ends_at: session.grant.ends_at,
     }

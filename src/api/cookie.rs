@@ -10,6 +10,7 @@ use super::host::host;
 use super::sign_in_error::SignInError;
 use super::{ApiError, App, Request};
 use crate::identity::{CookieStyle, LIFE, SignedIn};
+use crate::oidc::{JOURNEY_LIFE, Journey};
 use crate::vault::Secret;
 
 const CSRF_TOKEN: &str = "x-csrf-token";
@@ -24,9 +25,24 @@ fn name(style: CookieStyle) -> &'static str {
     }
 }
 
+fn journey_name(style: CookieStyle) -> &'static str {
+    match style {
+        CookieStyle::Secure => "__Host-tb_oidc",
+        CookieStyle::Plain => "tb_oidc",
+    }
+}
+
 /// What the session's cookie of a request holds.
 pub(super) fn session<'r>(app: &App, headers: &'r HeaderMap) -> Option<&'r str> {
-    let name = name(app.gateway.parts.people.cookies);
+    held(headers, name(app.gateway.parts.people.cookies))
+}
+
+/// What the cookie of a journey to the OpenID provider holds.
+pub(super) fn journey<'r>(app: &App, headers: &'r HeaderMap) -> Option<&'r str> {
+    held(headers, journey_name(app.gateway.parts.people.cookies))
+}
+
+fn held<'r>(headers: &'r HeaderMap, name: &str) -> Option<&'r str> {
     let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     pairs.flat_map(|value| value.split(';')).find_map(|pair| {
         let (known, value) = pair.split_once('=')?;
@@ -36,24 +52,38 @@ pub(super) fn session<'r>(app: &App, headers: &'r HeaderMap) -> Option<&'r str> 
 
 /// Sets the cookie.
 pub(super) fn set(app: &App, secret: &Secret) -> HeaderValue {
-    written(app, secret.expose_secret(), LIFE.as_secs())
+    let name = name(app.gateway.parts.people.cookies);
+    written(app, name, secret.expose_secret(), LIFE.as_secs(), SameSite::Strict)
 }
 
 /// Takes the cookie away.
 pub(super) fn cleared(app: &App) -> HeaderValue {
-    written(app, "", 0)
+    written(app, name(app.gateway.parts.people.cookies), "", 0, SameSite::Strict)
 }
 
-fn written(app: &App, value: &str, seconds: i64) -> HeaderValue {
+/// Sets the cookie of a journey. The provider leads the browser back from another site: a
+/// cookie that is `Strict` would not come along.
+pub(super) fn set_journey(app: &App, journey: &Journey) -> HeaderValue {
+    let parts = &app.gateway.parts;
+    let (name, value) = (journey_name(parts.people.cookies), journey.cookie(&parts.vault));
+    written(app, name, &value, JOURNEY_LIFE.as_secs(), SameSite::Lax)
+}
+
+/// Takes the cookie of a journey away.
+pub(super) fn journey_cleared(app: &App) -> HeaderValue {
+    written(app, journey_name(app.gateway.parts.people.cookies), "", 0, SameSite::Lax)
+}
+
+fn written(app: &App, name: &str, value: &str, seconds: i64, site: SameSite) -> HeaderValue {
     let style = app.gateway.parts.people.cookies;
-    let cookie = Cookie::build((name(style), value))
+    let cookie = Cookie::build((name, value))
         .path("/")
         .http_only(true)
-        .same_site(SameSite::Strict)
+        .same_site(site)
         .secure(style == CookieStyle::Secure)
         .max_age(cookie::time::Duration::seconds(seconds));
-    let mut value =
-        HeaderValue::try_from(cookie.to_string()).expect("a secret is letters and digits");
+    let mut value = HeaderValue::try_from(cookie.to_string())
+        .expect("what we set is letters, digits, dots and dashes");
     value.set_sensitive(true);
     value
 }

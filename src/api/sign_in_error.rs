@@ -6,6 +6,7 @@ use http::StatusCode;
 
 use super::ApiError;
 use super::error::{refuse, too_fast};
+use super::oidc_error::OidcError;
 use crate::identity::{NoEntry, NoHash};
 use crate::platforms::Refusal;
 
@@ -48,6 +49,8 @@ pub enum SignInError {
     NoSession,
     /// Nobody would be left to add users.
     LastOperator,
+    /// A sign-in at the OpenID provider came to nothing.
+    Oidc(OidcError),
 }
 
 impl From<SignInError> for ApiError {
@@ -63,6 +66,8 @@ impl From<NoEntry> for ApiError {
             NoEntry::TooOften { wait } => SignInError::TooOften { wait },
             NoEntry::NoLink => SignInError::NoLink,
             NoEntry::Taken => SignInError::NameTaken,
+            NoEntry::Unknown => SignInError::Oidc(OidcError::UnknownUser),
+            NoEntry::Connected => SignInError::Oidc(OidcError::Connected),
             NoEntry::Hash(error) => SignInError::NoHash(error),
             NoEntry::Store(error) => return Self::store(error),
             NoEntry::NoRandom(error) => {
@@ -162,13 +167,14 @@ impl SignInError {
                 "last_operator",
                 "It is the last operator that can act: make another one first.",
             ),
+            Self::Oidc(error) => error.refusal(),
         }
     }
 
     /// One of each, for the reference.
     #[cfg(test)]
     pub(super) fn each() -> Vec<Self> {
-        vec![
+        let mut each = vec![
             Self::NotSignedIn,
             Self::Wrong,
             Self::WrongPassword,
@@ -183,6 +189,8 @@ impl SignInError {
             Self::NoUser,
             Self::NoSession,
             Self::LastOperator,
-        ]
+        ];
+        each.extend(OidcError::each().map(Self::Oidc));
+        each
     }
 }

@@ -4,7 +4,8 @@ use clap::Args;
 
 use super::{Common, Failure, desk, print};
 use crate::config::{
-    Environment, Mistake, OwnRing, Settings, key_ring, notice_senders, operator_keys,
+    Environment, Mistake, OwnRing, Settings, key_ring, notice_senders, oidc_registration,
+    operator_keys,
 };
 
 /// Check the configuration, and tell every mistake with its line.
@@ -25,16 +26,22 @@ impl CheckConfig {
         let ring = key_ring(&environment, OwnRing::Never).await;
         let keys = loaded.as_ref().ok().map(|config| operator_keys(config, &environment));
         let senders = loaded.as_ref().ok().map(|config| notice_senders(config, &environment));
+        let oidc = loaded.as_ref().ok().map(|config| oidc_registration(config, &environment));
         if let Ok(None) = ring {
             eprintln!("note: no key ring is set; `tributary serve` needs one");
         }
         let file = loaded.as_ref().ok().and_then(|config| config.file.clone());
-        let mistakes: Vec<Mistake> =
-            [loaded.err(), ring.err(), keys.and_then(Result::err), senders.and_then(Result::err)]
-                .into_iter()
-                .flatten()
-                .flat_map(|all| all.0)
-                .collect();
+        let mistakes: Vec<Mistake> = [
+            loaded.err(),
+            ring.err(),
+            keys.and_then(Result::err),
+            senders.and_then(Result::err),
+            oidc.and_then(Result::err),
+        ]
+        .into_iter()
+        .flatten()
+        .flat_map(|all| all.0)
+        .collect();
         if common.json {
             print::json(&serde_json::json!({ "mistakes": mistakes }))?;
         } else if mistakes.is_empty() {

@@ -82,7 +82,7 @@ impl Demo {
         let told = Told::listen()?;
         let (keys, senders) = (Vec::new(), Vec::new());
         let cookies = CookieStyle::Plain;
-        let running = begin(&desk.config, store, vault, keys, senders, cookies).await?;
+        let running = begin(&desk.config, store, vault, keys, senders, None, cookies).await?;
         let mut facts = addresses(&running);
         if desk.json {
             facts["token"] = token.into();

@@ -9,8 +9,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Desk, Failure, print, ring};
 use crate::authorize::count_seal;
-use crate::config::{Config, OwnRing, notice_senders, operator_keys};
+use crate::config::{Config, OwnRing, notice_senders, oidc_registration, operator_keys};
 use crate::identity::{CookieStyle, NoEntry};
+use crate::oidc::Registration;
 use crate::relay::{Books, OperatorKey, OperatorKeys, Parts, Sender};
 use crate::server::{self, Running};
 use crate::store::{self, Store};
@@ -32,11 +33,12 @@ impl Serve {
         let vault = desk.vault(own).await?;
         let keys = operator_keys(&desk.config, &desk.environment)?;
         let senders = notice_senders(&desk.config, &desk.environment)?;
+        let oidc = oidc_registration(&desk.config, &desk.environment)?;
         let store = store::open(&desk.config.settings.store).await?;
         // Before anybody is answered: a signal that nobody listens for kills.
         let told = Told::listen()?;
         let cookies = if self.dev { CookieStyle::Plain } else { CookieStyle::Secure };
-        let running = begin(&desk.config, store, vault, keys, senders, cookies).await?;
+        let running = begin(&desk.config, store, vault, keys, senders, oidc, cookies).await?;
         tracing::info!(
             public = %running.addresses.public,
             operator = %running.addresses.operator,
@@ -97,13 +99,14 @@ pub(super) fn begin_log(config: &Config) -> Result<(), Failure> {
 }
 
 /// Begins to serve on an open store, with these keys of the operator's own, and these ways
-/// out for notices.
+/// out for notices and this OpenID provider to sign in at.
 pub(super) async fn begin(
     config: &Config,
     store: Arc<dyn Store>,
     vault: Arc<Vault>,
     keys: Vec<OperatorKey>,
     senders: Vec<Sender>,
+    oidc: Option<Registration>,
     cookies: CookieStyle,
 ) -> Result<Running, Failure> {
     if let Some(warning) = ring::prove(&*store, &vault).await? {
@@ -130,7 +133,8 @@ pub(super) async fn begin(
     .await?
     .with_operator_keys(keys)
     .with_people(&settings.passwords, cookies)
-    .with_senders(senders);
+    .with_senders(senders)
+    .with_oidc(oidc);
     let running =
         server::start(&settings.server, &settings.operator, &settings.upstream, parts, keeper)
             .map_err(|error| Failure::Io { what: "the gateway can't start".into(), error })?;

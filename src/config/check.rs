@@ -24,7 +24,8 @@ pub(super) fn check(layers: &Layers, mistakes: &mut Vec<Mistake>) -> Option<(Set
     let mut settings = settings.expect("every key was tried, and what did not fit is gone");
     paths::resolve(&mut settings, layers);
     checked.meanings(&settings);
-    for (key, what, fix) in super::notices::misplaced(&settings) {
+    let oidc = super::oidc::misplaced(&settings);
+    for (key, what, fix) in super::notices::misplaced(&settings).into_iter().chain(oidc) {
         checked.wrong(key, what, fix);
     }
     if let Some(catalogue) = &catalogue {

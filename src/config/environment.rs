@@ -7,6 +7,7 @@
 //! | `TRIBUTARY_MASTER_KEYS_FILE` | a file that holds the key ring |
 //! | what `[points] keys` names | a key of the operator's own |
 //! | what `[notices]` names | the secret of a webhook, the password of a mail server |
+//! | what `[oidc]` names | the client's secret at an OpenID provider |
 //! | `RUST_LOG` | `[log] filter`, where that is not set by its own variable |
 //! | `XDG_CONFIG_HOME`, `HOME` | where `demo` and `--dev` keep a key ring of their own |
 //!

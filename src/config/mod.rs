@@ -15,6 +15,7 @@
 //! | `check`, `bounds`, `mistake`, `suggest` | what is wrong, told so that it can be put right |
 //! | `keys`, `ring_command`, `operator_keys`, `secret_file` | the sources of the key ring and of the operator's own keys |
 //! | `notices` | where notices are sent, with the secrets for that |
+//! | `oidc` | the OpenID provider, with the client's secret |
 
 mod bounds;
 mod check;
@@ -24,6 +25,7 @@ mod layers;
 mod lines;
 mod mistake;
 mod notices;
+mod oidc;
 mod operator_keys;
 mod paths;
 mod ring_command;
@@ -41,6 +43,7 @@ pub use environment::Environment;
 pub use keys::{OwnRing, key_ring};
 pub use mistake::{Mistake, Mistakes, Where};
 pub use notices::notice_senders;
+pub use oidc::oidc_registration;
 pub use operator_keys::operator_keys;
 pub use settings::Settings;
 

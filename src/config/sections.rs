@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use crate::{identity, relay, server, store, telemetry, upstream};
+use crate::{identity, oidc, relay, server, store, telemetry, upstream};
 
 /// One section.
 pub(super) struct Section {
@@ -21,7 +21,7 @@ pub(super) struct Section {
 }
 
 /// Every section that has a fixed set of keys.
-pub(super) const SECTIONS: [Section; 9] = [
+pub(super) const SECTIONS: [Section; 10] = [
     section::<server::Settings>("server"),
     section::<server::OperatorSettings>("operator"),
     section::<store::Settings>("store"),
@@ -29,6 +29,7 @@ pub(super) const SECTIONS: [Section; 9] = [
     section::<relay::Settings>("relay"),
     section::<relay::PointsSettings>("points"),
     section::<identity::Settings>("passwords"),
+    section::<oidc::Settings>("oidc"),
     section::<relay::NoticeSettings>("notices"),
     section::<telemetry::log::Settings>("log"),
 ];

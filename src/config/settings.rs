@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{identity, relay, server, store, telemetry, upstream};
+use crate::{identity, oidc, relay, server, store, telemetry, upstream};
 
 /// Tributary's settings: `gateway.toml`.
 ///
@@ -27,6 +27,8 @@ pub struct Settings {
     pub points: relay::PointsSettings,
     /// What a password's hash costs (Argon2id).
     pub passwords: identity::Settings,
+    /// An OpenID provider that people may sign in at.
+    pub oidc: oidc::Settings,
     /// Where notices about accounts are sent.
     pub notices: relay::NoticeSettings,
     /// What is logged, on standard error.

@@ -63,6 +63,11 @@ impl Limits {
         Ok(Try { name, address })
     }
 
+    /// Counts a try from an address in this process alone.
+    pub(super) fn take_one_here(&self, from: IpAddr) -> Result<(), NoEntry> {
+        self.take_here(&network(from))
+    }
+
     fn take_here(&self, network: &str) -> Result<(), NoEntry> {
         if self.here.len() > KEPT {
             self.here.retain_recent();

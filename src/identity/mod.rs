@@ -8,6 +8,7 @@
 //! | `limits` | how often a sign-in may be tried |
 //! | `sessions` | signing in, and finding a session again |
 //! | `links` | one-time links: the first operator, a new password |
+//! | `subjects` | who an OpenID provider says that somebody is |
 
 mod limits;
 mod links;
@@ -15,6 +16,7 @@ mod password;
 mod sessions;
 mod settings;
 mod standing;
+mod subjects;
 
 use std::sync::Arc;
 
@@ -28,6 +30,7 @@ pub use password::{LONGEST_PASSWORD, NoHash, Passwords, SHORTEST_PASSWORD, Verdi
 pub use sessions::{LIFE, SignIn, SignedIn, Started};
 pub use settings::Settings;
 pub use standing::{change, identity_of, is_trusted, may_act, prove_users_anew, proved};
+pub use subjects::Returning;
 
 /// The longest name of a user, in characters.
 pub const LONGEST_USER_NAME: usize = 64;
@@ -65,6 +68,12 @@ pub enum NoEntry {
     /// The link is not known, has ended or was used.
     #[error("the link is not known, has ended or was used")]
     NoLink,
+    /// Nobody here is known by the provider's subject, and nobody is made.
+    #[error("nobody is known by what the provider says")]
+    Unknown,
+    /// Another user is known by the provider's subject.
+    #[error("another user is known by what the provider says")]
+    Connected,
     /// There is a user of that name.
     #[error("there is already a user of that name")]
     Taken,

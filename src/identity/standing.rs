@@ -1,6 +1,6 @@
 //! What may be believed of a user's row, and changing it.
 
-use crate::accounts::{Identity, User, UserId};
+use crate::accounts::{Identity, Subject, User, UserId};
 use crate::store::{Answer, Directory, StoreError};
 use crate::vault::{MacParts, MacPurpose, Vault, proof_kid};
 
@@ -79,15 +79,20 @@ pub async fn change(
 }
 
 fn parts(user: &User, identity: &Identity) -> MacParts {
-    let Identity { role, disabled_at, password, epoch, mac: _ } = identity;
-    MacParts::new("user")
+    let Identity { role, disabled_at, password, oidc, epoch, mac: _ } = identity;
+    let parts = MacParts::new("user")
         .number(user.id.0)
         .text(&user.name)
         .number(user.pool.0)
         .text(role.word())
         .numbers(disabled_at.map(|at| at.as_millisecond()))
         .texts(password.as_ref().map(|hash| hash.0.as_str()))
-        .number(*epoch)
+        .number(*epoch);
+    // Left out where there is none: the MACs of older rows hold.
+    match oidc {
+        Some(Subject { issuer, subject }) => parts.text("oidc").text(issuer).text(subject),
+        None => parts,
+    }
 }
 
 #[cfg(test)]
@@ -110,14 +115,21 @@ mod tests {
         };
         assert!(may_act(&vault, &ann), "nothing was ever set");
         let password = |text: &str| Some(PasswordHash(text.into()));
-        let given = Identity { password: password("hash"), ..Identity::default() };
+        let subject = |subject: &str| {
+            Some(Subject { issuer: "https://id.example".into(), subject: subject.into() })
+        };
+        let given =
+            Identity { password: password("hash"), oidc: subject("ann"), ..Identity::default() };
         let ann = User { identity: proved(&vault, &ann, given), ..ann };
         assert!(is_trusted(&vault, &ann) && may_act(&vault, &ann));
 
-        let changes: [fn(&mut User); 7] = [
+        let changes: [fn(&mut User); 10] = [
             |user| user.identity.role = UserRole::Operator,
             |user| user.identity.password = Some(PasswordHash("another".into())),
             |user| user.identity.password = None,
+            |user| user.identity.oidc = None,
+            |user| user.identity.oidc.as_mut().unwrap().subject = "ben".into(),
+            |user| user.identity.oidc.as_mut().unwrap().issuer = "https://other.example".into(),
             |user| user.identity.epoch -= 1,
             |user| user.id = UserId(2),
             |user| user.name = "ben".into(),
@@ -129,6 +141,7 @@ mod tests {
             let believed = identity_of(&vault, &forged);
             assert!(!may_act(&vault, &forged), "{forged:?}");
             assert_eq!((believed.role, believed.password), (UserRole::Member, None));
+            assert_eq!(believed.oidc, None);
         }
         // Nor is a disabled one enabled.
         let disabled = Identity { disabled_at: Some(clock::now()), ..ann.identity.clone() };

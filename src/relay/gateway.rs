@@ -15,6 +15,7 @@ use super::settings::Settings;
 use super::zones::Zones;
 use crate::authorize::ShortKeys;
 use crate::identity::{self, CookieStyle, People};
+use crate::oidc::Registration;
 use crate::platforms::{Catalogue, Hangup, Platform};
 use crate::store::{Answer, Store};
 use crate::telemetry::Metrics;
@@ -44,6 +45,8 @@ pub struct Parts {
     pub(super) operator_keys: Arc<OperatorKeys>,
     /// Where notices are sent.
     pub senders: Vec<Arc<Sender>>,
+    /// This gateway at an OpenID provider, if people may sign in at one.
+    pub oidc: Option<Arc<Registration>>,
     pub(super) short_keys: Arc<ShortKeys>,
     pub(super) hearing: Arc<Hearing>,
     pub(super) clocks: Arc<Clocks>,
@@ -98,6 +101,7 @@ impl Parts {
             lanes: Arc::default(),
             operator_keys: Arc::default(),
             senders: Vec::new(),
+            oidc: None,
             short_keys,
             hearing: Arc::default(),
             clocks: Arc::default(),
@@ -130,6 +134,14 @@ impl Parts {
     #[must_use]
     pub fn with_senders(self, senders: Vec<Sender>) -> Self {
         Self { senders: senders.into_iter().map(Arc::new).collect(), ..self }
+    }
+}
+
+impl Parts {
+    /// With an OpenID provider that people may sign in at.
+    #[must_use]
+    pub fn with_oidc(self, registration: Option<Registration>) -> Self {
+        Self { oidc: registration.map(Arc::new), ..self }
     }
 }
 

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::openapi::{Described, Types};
+use super::openapi::{Described, Param, Types, text};
 use super::routes::{AdminHandler, OpenHandler, SessionHandler};
 use crate::api::schema::{
-    AddUserAsk, ChangeUserAsk, GrantAsk, GrantView, HealthView, Page, PasswordAsk, ResetAsk,
-    SessionView, SetUpAsk, SignInAsk, SignInView, UserView,
+    AddUserAsk, ChangeUserAsk, GrantAsk, GrantView, HealthView, OidcView, Page, PasswordAsk,
+    ResetAsk, SessionView, SetUpAsk, SignInAsk, SignInView, UserView,
 };
 
 fn row(does: &'static str, status: u16, answer: Option<serde_json::Value>) -> Described {
@@ -20,6 +20,14 @@ fn row(does: &'static str, status: u16, answer: Option<serde_json::Value>) -> De
         kind: "application/json",
     }
 }
+
+/// What an OpenID provider sends a browser back with.
+const RETURNED: &[Param] = &[
+    ("state", "What the sign-in was begun with", text),
+    ("iss", "The provider's issuer", text),
+    ("code", "What the provider gives tokens for", text),
+    ("error", "Why there is none", text),
+];
 
 /// What answers anyone.
 pub(super) fn described_open(handler: OpenHandler, of: &mut Types<'_>) -> Described {
@@ -54,6 +62,15 @@ pub(super) fn described_open(handler: OpenHandler, of: &mut Types<'_>) -> Descri
             refuses: &[404, 503],
             ..row("Sets a password, by a link that an operator made", 200, of.one::<SessionView>())
         },
+        OpenHandler::BeginOidc => Described {
+            refuses: &[404, 429, 503],
+            ..row("Leads a browser to the OpenID provider, to sign in there", 303, None)
+        },
+        OpenHandler::FinishOidc => Described {
+            query: RETURNED,
+            refuses: &[403, 404, 409, 429, 502, 503],
+            ..row("Takes back whom the OpenID provider sends: sets the console's cookie", 303, None)
+        },
     }
 }
 
@@ -66,6 +83,17 @@ pub(super) fn described_session(handler: SessionHandler, of: &mut Types<'_>) -> 
             row("The user's console sessions", 200, of.one::<Page<SignInView>>())
         }
         SessionHandler::EndSignIn => row("Ends one of them", 204, None),
+        SessionHandler::ConnectOidc => Described {
+            refuses: &[404, 429],
+            ..row(
+                "Begins to connect the OpenID provider to the user, in this browser",
+                200,
+                of.one::<OidcView>(),
+            )
+        },
+        SessionHandler::DisconnectOidc => {
+            row("Lets the OpenID provider sign the user in no more", 204, None)
+        }
         SessionHandler::ChangePassword => Described {
             body: of.one::<PasswordAsk>(),
             refuses: &[429],

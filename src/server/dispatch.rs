@@ -188,6 +188,8 @@ async fn for_anyone(
         OpenHandler::SignIn => api::sign_in(app, request, from).await,
         OpenHandler::SetUp => api::set_up(app, request).await,
         OpenHandler::ResetPassword => api::reset_password(app, request).await,
+        OpenHandler::BeginOidc => api::begin_oidc(app, request, from).await,
+        OpenHandler::FinishOidc => api::finish_oidc(app, request, from).await,
     }
 }
 
@@ -204,6 +206,8 @@ async fn for_session(
         SessionHandler::ListSignIns => api::list_sign_ins(app, signed_in).await,
         SessionHandler::EndSignIn => api::end_sign_in(app, signed_in, named).await,
         SessionHandler::ChangePassword => api::change_password(app, signed_in, request, from).await,
+        SessionHandler::ConnectOidc => api::connect_oidc(app, signed_in, from).await,
+        SessionHandler::DisconnectOidc => api::disconnect_oidc(app, signed_in).await,
     }
 }
 

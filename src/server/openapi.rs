@@ -52,7 +52,7 @@ impl Described {
 
 pub(super) type Param = (&'static str, &'static str, fn() -> Value);
 
-fn text() -> Value {
+pub(super) fn text() -> Value {
     json!({"type": "string"})
 }
 

@@ -47,6 +47,8 @@ pub enum OpenHandler {
     SignIn,
     SetUp,
     ResetPassword,
+    BeginOidc,
+    FinishOidc,
 }
 
 /// What answers whoever is signed in.
@@ -58,6 +60,8 @@ pub enum SessionHandler {
     ListSignIns,
     EndSignIn,
     ChangePassword,
+    ConnectOidc,
+    DisconnectOidc,
 }
 
 /// What answers operators who are signed in.
@@ -248,6 +252,10 @@ pub static ROUTES: &[Route] = &[
     session(Method::DELETE, "/api/v1/sessions/{session}", SessionHandler::EndSignIn),
     session(Method::POST, "/api/v1/password", SessionHandler::ChangePassword),
     open(Method::POST, "/api/v1/password/reset", OpenHandler::ResetPassword),
+    open(Method::GET, "/api/v1/oidc/start", OpenHandler::BeginOidc),
+    open(Method::GET, "/api/v1/oidc/callback", OpenHandler::FinishOidc),
+    session(Method::POST, "/api/v1/oidc/connection", SessionHandler::ConnectOidc),
+    session(Method::DELETE, "/api/v1/oidc/connection", SessionHandler::DisconnectOidc),
     admin(Method::GET, "/api/v1/admin/users", AdminHandler::ListUsers),
     admin(Method::POST, "/api/v1/admin/users", AdminHandler::AddUser),
     admin(Method::PATCH, "/api/v1/admin/users/{user_id}", AdminHandler::ChangeUser),

@@ -18,6 +18,7 @@ use super::dispatch::{Listener, answer};
 use super::{OperatorSettings, Settings, listen};
 use crate::api::{self, App, Health};
 use crate::identity::People;
+use crate::oidc::Provider;
 use crate::relay::{self, Bookkeeper, Drains, Gateway, Parts};
 use crate::upstream::Client;
 
@@ -62,7 +63,10 @@ pub fn start(
     let health = Arc::new(Health::default());
     let app = |parts: Parts, drains: Drains| -> io::Result<App> {
         let client = Client::new(upstream).map_err(io::Error::other)?;
+        let provider = |registration| Provider::new(registration, upstream);
+        let oidc = parts.oidc.clone().map(provider).transpose().map_err(io::Error::other)?;
         Ok(App {
+            oidc,
             gateway: Gateway::new(parts, client, drains),
             health: health.clone(),
             errands: api::Errands::default(),

@@ -44,7 +44,7 @@ impl From<hyper::Error> for SendFailure {
 }
 
 /// An error with its causes. None of hyper's or tungstenite's texts holds a header or a body.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -13,7 +13,7 @@ mod websocket;
 
 pub use body::Body;
 pub use client::{Client, Reply};
-pub use failure::SendFailure;
+pub use failure::{SendFailure, chain};
 pub use settings::Settings;
 
 /// What we call ourselves.

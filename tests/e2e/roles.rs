@@ -114,6 +114,11 @@ fn rows() -> Vec<Row> {
         row(Method::DELETE, "/api/v1/sessions/{session}", none, 404, 404),
         row(Method::POST, "/api/v1/password", |_| json!({"old_password": "x", "new_password": "correct horse battery"}), 400, 400),
         row(Method::POST, "/api/v1/password/reset", |_| json!({"token": "x", "password": "correct horse battery"}), 404, 404),
+        // No provider is configured.
+        row(Method::GET, "/api/v1/oidc/start", none, 404, 404),
+        row(Method::GET, "/api/v1/oidc/callback", none, 404, 404),
+        row(Method::POST, "/api/v1/oidc/connection", none, 404, 404),
+        row(Method::DELETE, "/api/v1/oidc/connection", none, 204, 204),
         row(Method::GET, "/api/v1/admin/users", none, 200, 200),
         row(Method::POST, "/api/v1/admin/users", |id| json!({"name": format!("user {id}")}), 201, 201),
         row(Method::PATCH, "/api/v1/admin/users/{user_id}", |_| json!({}), 404, 404),

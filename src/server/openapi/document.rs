@@ -145,7 +145,7 @@ fn responses(route: &Route, row: &Described) -> Map<String, Value> {
     statuses.sort_unstable();
     statuses.dedup();
     let mut responses = Map::new();
-    let mut answer = json!({"description": if *status < 300 { "Done" } else { "Refused" }});
+    let mut answer = json!({"description": if *status < 400 { "Done" } else { "Refused" }});
     if let Some(schema) = schema {
         answer["content"] = json!({row.kind: {"schema": schema}});
         for kind in row.also {

@@ -89,6 +89,41 @@ export async function startDemo(store) {
   };
 }
 
+/** `tributary serve` on an empty store, with an operator whose password is `password`. */
+export async function startGateway(store, sections, secrets = {}) {
+  const folder = await mkdtemp(path.join(os.tmpdir(), "tributary-js-"));
+  const redis = store === "redis" ? await startRedis(folder) : undefined;
+  const url = redis?.url ?? `sqlite:${path.join(folder, "tributary.db")}`;
+  const origin = `http://127.0.0.1:${await freePort()}`;
+  const file = path.join(folder, "gateway.toml");
+  const listen = `listen = "${new URL(origin).host}"\npublic_url = "${origin}"`;
+  await writeFile(file, `[server]\n${listen}\n[operator]\nlisten = "127.0.0.1:0"\n${sections}`);
+  const { stdout: ring } = await promisify(execFile)(binary, ["keys", "generate"], { cwd: folder });
+  const environment = { PATH: process.env.PATH, HOME: folder, TRIBUTARY_STORE__URL: url, TRIBUTARY_MASTER_KEYS: ring.trim() };
+  const words = [binary, "serve", "--json", "--config", file];
+  const child = await Child.start("gateway", words, folder, { ...environment, ...secrets, RUST_LOG: "debug" });
+  const facts = JSON.parse(await until(() => child.firstLine(), "the gateway to print its line", 60));
+  const password = "correct horse battery staple";
+  const made = await fetch(facts.setup.url, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ token: facts.setup.token, name: "boss", password }),
+  });
+  if (made.status !== 201) throw new Error(`no operator: ${await made.text()}`);
+  return {
+    origin,
+    password,
+    /** All that it logged. */
+    log: () => readFile(child.err, "utf8"),
+    async stop() {
+      const status = await child.stop();
+      await redis?.child.stop();
+      await rm(folder, { recursive: true, force: true });
+      if (status !== 0) throw new Error(`the gateway ended with ${status}`);
+    },
+  };
+}
+
 /** A process of the tests' own, its output in files. */
 class Child {
   static async start(name, [program, ...words], folder, env) {
