@@ -184,7 +184,7 @@ impl Provider {
             checked => checked,
         };
         let claims = claims.map_err(|error| Failure::BadToken(error.to_string()))?;
-        self.person(&client, &tokens, &claims).await
+        self.person(&client, &tokens, claims).await
     }
 
     async fn exchange(
