@@ -11,8 +11,7 @@ use tributary::vault::{KeyRing, Said, Vault};
 use crate::figures;
 use crate::rig::{Server, Town};
 
-/// `TRIBUTARY_TEST_ACCOUNTS` asks for more.
-const ACCOUNTS: usize = 100;
+const ACCOUNTS: usize = 1000;
 const CALLERS: usize = 16;
 /// Answers that callers get between two steps.
 const ANSWERS: usize = 50;
@@ -32,11 +31,9 @@ async fn t_rotate_no_request_fails_while_the_ring_changes_on_redis() {
 }
 
 async fn rotate(store: &str, url: &str, gateways: usize) {
-    let accounts =
-        std::env::var("TRIBUTARY_TEST_ACCOUNTS").map_or(ACCOUNTS, |count| count.parse().unwrap());
     let [old, new] = keys();
     let mut town = Town::on(url, &old).await;
-    let tokens = town.people(accounts, CALLERS).await;
+    let tokens = town.people(ACCOUNTS, CALLERS).await;
     // As long as they are kept by default.
     town.records(12, 64 << 10).await;
     for _ in 0..gateways {
@@ -56,7 +53,7 @@ async fn rotate(store: &str, url: &str, gateways: usize) {
     drop(killed); // kill -9
     let moved = town.shell.run(&["--json", "keys", "rotate"]).json();
     let moved_now = moved["moved"]["accounts"].as_u64().unwrap();
-    assert!((1..accounts as u64).contains(&moved_now), "{moved}");
+    assert!((1..ACCOUNTS as u64).contains(&moved_now), "{moved}");
     let mut status = Value::Null;
     crowd
         .until(async || {
@@ -64,7 +61,7 @@ async fn rotate(store: &str, url: &str, gateways: usize) {
             status["keys"][1]["may_leave"] == true
         })
         .await;
-    assert_eq!(status["keys"][0]["accounts"], accounts, "{status}");
+    assert_eq!(status["keys"][0]["accounts"], ACCOUNTS, "{status}");
     assert_eq!(status["keys"][0]["tokens"], CALLERS, "{status}");
 
     town.restart_each(&new).await;
@@ -78,10 +75,10 @@ async fn rotate(store: &str, url: &str, gateways: usize) {
     town.end();
     figures::tell(
         &format!("rotation, {store}"),
-        &[("accounts", &accounts), ("requests", &answered), ("failed", &failed.len())],
+        &[("accounts", &ACCOUNTS), ("requests", &answered), ("failed", &failed.len())],
     );
     let opened = everything_opens(&town.store().await, &vault(&new)).await;
-    assert_eq!((opened.accounts, opened.short_keys), (accounts, accounts / 10));
+    assert_eq!((opened.accounts, opened.short_keys), (ACCOUNTS, ACCOUNTS / 10));
     assert!(opened.records > ANSWERS, "{}", opened.records);
 }
 
