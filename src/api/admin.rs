@@ -229,7 +229,7 @@ fn deed(operator: &SignedIn, action: &str, user: UserId) -> Deed {
     Deed::new(operator.doer(), action, "user", user).of(user)
 }
 
-async fn user_of(app: &App, id: &str) -> Result<User, ApiError> {
+pub(super) async fn user_of(app: &App, id: &str) -> Result<User, ApiError> {
     let number = id.parse().ok().filter(|number: &i64| number.to_string() == id);
     let number = number.ok_or(SignInError::NoUser)?;
     let user = app.gateway.parts.store.user(UserId(number)).await.map_err(ApiError::store)?;

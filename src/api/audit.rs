@@ -1,4 +1,5 @@
-//! `GET /api/v1/audit`: who did what to the caller's things, and what the caller did.
+//! `GET /api/v1/audit`: who did what to the caller's things, and what the caller did. `GET
+//! /api/v1/admin/audit`: the whole log, or one user's part of it, for operators.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +8,12 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::admin::user_of;
 use super::answer::typed;
 use super::ask::Query;
 use super::page::{self, PageAsk};
 use super::{ApiError, App, Request, Response};
-use crate::accounts::{AuditRow, Deed};
+use crate::accounts::{AuditRow, Deed, UserId};
 use crate::relay::Caller;
 use crate::store::write_down;
 
@@ -35,6 +37,16 @@ pub struct AuditView {
     cursor: String,
 }
 
+/// One row of the audit log, as operators see it.
+#[derive(Serialize, JsonSchema)]
+pub struct WholeAuditView {
+    #[serde(flatten)]
+    row: AuditView,
+    /// Whose that is which it was done to, where it is a user's.
+    #[schemars(with = "Option<i64>")]
+    user_id: Option<UserId>,
+}
+
 /// What something was done to.
 #[derive(Serialize, JsonSchema)]
 pub struct Target {
@@ -50,6 +62,26 @@ pub async fn show_audit(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let ask = PageAsk::read(&Query::read(request, &page::QUERY)?)?;
+    let found = look(app, Some(caller.user()), &ask).await?;
+    let rows = found.into_iter().map(AuditView::of).collect();
+    Ok(typed(StatusCode::OK, &ask.page(rows, |row: &AuditView| &row.cursor)))
+}
+
+/// The log, newest first: all of it, or what `tributary audit --user` shows. Rows are facts, so
+/// that an operator learns no credential and nothing that was asked or answered.
+pub async fn show_whole_audit(app: &App, request: &Request) -> Result<Response, ApiError> {
+    let query = Query::read(request, &["before", "limit", "user_id"])?;
+    let ask = PageAsk::read(&query)?;
+    let reader = match query.text("user_id") {
+        Some(id) => Some(user_of(app, id).await?.id),
+        None => None,
+    };
+    let found = look(app, reader, &ask).await?;
+    let rows = found.into_iter().map(WholeAuditView::of).collect();
+    Ok(typed(StatusCode::OK, &ask.page(rows, |view: &WholeAuditView| &view.row.cursor)))
+}
+
+async fn look(app: &App, reader: Option<UserId>, ask: &PageAsk) -> Result<Vec<AuditRow>, ApiError> {
     let before = match ask.before.as_deref().map(str::parse) {
         None => None,
         Some(Ok(seq)) => Some(seq),
@@ -57,9 +89,13 @@ pub async fn show_audit(
         Some(Err(_)) => Some(0),
     };
     let store = &app.gateway.parts.store;
-    let found = store.audit_of(Some(caller.user()), before, ask.look()).await;
-    let rows = found.map_err(ApiError::store)?.into_iter().map(AuditView::of).collect();
-    Ok(typed(StatusCode::OK, &ask.page(rows, |row: &AuditView| &row.cursor)))
+    store.audit_of(reader, before, ask.look()).await.map_err(ApiError::store)
+}
+
+impl WholeAuditView {
+    fn of(row: AuditRow) -> Self {
+        Self { user_id: row.deed.whose, row: AuditView::of(row) }
+    }
 }
 
 impl AuditView {

@@ -39,7 +39,7 @@ pub use accounts::{bind_account, change_account, delete_account, list_accounts, 
 pub use admin::{add_user, change_user, grant_points, list_users, show_health};
 pub use answer::{Body, document, page, stylesheet};
 pub use app::{App, Health};
-pub use audit::show_audit;
+pub use audit::{show_audit, show_whole_audit};
 pub use authenticate::{Sessions, authenticate, operator, signed_in};
 pub use authorizations::{authorize_account, end_session, reauthorize_account, show_session};
 pub use body::discard;
@@ -72,7 +72,7 @@ pub mod schema {
     pub use super::account_usage::RecordView;
     pub use super::accounts::{BindAsk, ChangeAsk};
     pub use super::admin::{AddUserAsk, ChangeUserAsk, GrantAsk, GrantView, HealthView, UserView};
-    pub use super::audit::AuditView;
+    pub use super::audit::{AuditView, WholeAuditView};
     pub use super::authorizations::AuthorizeAsk;
     pub use super::check::CheckView;
     pub use super::console_sessions::{

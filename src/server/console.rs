@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::openapi::{Described, Param, Types, text};
+use super::openapi::{Described, Param, Types, WHOLE_PAGE, text};
 use super::routes::{AdminHandler, OpenHandler, SessionHandler};
 use crate::api::schema::{
     AddUserAsk, ChangeUserAsk, GrantAsk, GrantView, HealthView, OidcView, Page, PasswordAsk,
-    ResetAsk, SessionView, SetUpAsk, SignInAsk, SignInView, UserView,
+    ResetAsk, SessionView, SetUpAsk, SignInAsk, SignInView, UserView, WholeAuditView,
 };
 
 fn row(does: &'static str, status: u16, answer: Option<serde_json::Value>) -> Described {
@@ -131,5 +131,14 @@ pub(super) fn described_admin(handler: AdminHandler, of: &mut Types<'_>) -> Desc
         AdminHandler::ShowHealth => {
             row("How many accounts fare how on each platform", 200, of.one::<Page<HealthView>>())
         }
+        AdminHandler::ShowWholeAudit => Described {
+            query: WHOLE_PAGE,
+            refuses: &[404],
+            ..row(
+                "Who did what, newest first: the whole log, or one user's part",
+                200,
+                of.one::<Page<WholeAuditView>>(),
+            )
+        },
     }
 }

@@ -224,6 +224,7 @@ async fn for_admin(
         AdminHandler::ChangeUser => api::change_user(app, operator, request, named).await,
         AdminHandler::GrantPoints => api::grant_points(app, operator, request, named).await,
         AdminHandler::ShowHealth => api::show_health(app).await,
+        AdminHandler::ShowWholeAudit => api::show_whole_audit(app, request).await,
     }
 }
 

@@ -84,6 +84,11 @@ fn by() -> Value {
 
 const PAGE: &[Param] =
     &[("before", "The `next` of the page before", text), ("limit", "How many rows at most", count)];
+pub(super) const WHOLE_PAGE: &[Param] = &[
+    PAGE[0],
+    PAGE[1],
+    ("user_id", "What this user did, and what was done to its things", integer),
+];
 const UNREAD_PAGE: &[Param] =
     &[PAGE[0], PAGE[1], ("unread", "Those alone that the caller has not read", truth)];
 const PLATFORM: &[Param] = &[("platform", "On this platform alone", text)];

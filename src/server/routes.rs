@@ -73,6 +73,7 @@ pub enum AdminHandler {
     ChangeUser,
     GrantPoints,
     ShowHealth,
+    ShowWholeAudit,
 }
 
 /// What answers callers.
@@ -261,6 +262,7 @@ pub static ROUTES: &[Route] = &[
     admin(Method::PATCH, "/api/v1/admin/users/{user_id}", AdminHandler::ChangeUser),
     admin(Method::POST, "/api/v1/admin/users/{user_id}/points", AdminHandler::GrantPoints),
     admin(Method::GET, "/api/v1/admin/platforms", AdminHandler::ShowHealth),
+    admin(Method::GET, "/api/v1/admin/audit", AdminHandler::ShowWholeAudit),
     open(Method::GET, "/docs", OpenHandler::Docs),
     open(Method::GET, "/docs/style.css", OpenHandler::DocsStyle),
     operator(Method::GET, "/healthz", OperatorHandler::Healthz),

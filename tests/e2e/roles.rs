@@ -124,6 +124,7 @@ fn rows() -> Vec<Row> {
         row(Method::PATCH, "/api/v1/admin/users/{user_id}", |_| json!({}), 404, 404),
         row(Method::POST, "/api/v1/admin/users/{user_id}/points", |_| json!({"points": 1}), 404, 404),
         row(Method::GET, "/api/v1/admin/platforms", none, 200, 200),
+        row(Method::GET, "/api/v1/admin/audit", none, 200, 200),
         row(Method::GET, "/docs", none, 200, 200),
         row(Method::GET, "/docs/style.css", none, 200, 200),
         row(Method::GET, "/healthz", none, 200, 200),

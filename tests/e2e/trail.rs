@@ -1,4 +1,4 @@
-//! The audit log over REST: who did what to the caller's things.
+//! The audit log over REST: who did what to the caller's things, and to all for operators.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -10,6 +10,7 @@ use crate::rig::{KEYS, Rig, Server, Wish, cli};
 
 const ACCOUNTS: &str = "/api/v1/oauth/accounts";
 const AUDIT: &str = "/api/v1/audit";
+const WHOLE: &str = "/api/v1/admin/audit";
 
 fn actions(page: &Value) -> Vec<&str> {
     page["data"].as_array().unwrap().iter().map(|row| row["action"].as_str().unwrap()).collect()
@@ -65,6 +66,55 @@ both! {
         let chain = check_chain(&*rig.store, &rig.vault, None, None).await.unwrap();
         assert_eq!(chain.faults, []);
         assert!(chain.rows >= 6);
+    }
+}
+
+// What an operator sees over REST is what `tributary audit` shows: facts, and whose they are.
+both! {
+    async fn an_operator_reads_the_whole_log_or_one_users_part(rig: Rig) {
+        let boss = rig.operator().await;
+        let (stranger, _) = rig.stranger().await;
+        let mut theirs = Surface::of(&rig).await;
+        theirs.token = rig.token(&stranger, all_scopes()).await.1;
+        let own = Surface::of(&rig).await;
+        let key = KEYS[1].1[0];
+        let wish = |name: &str| json!({"platform": "qwen", "account_name": name, "key": key});
+        assert_eq!(own.post(ACCOUNTS, wish("mine")).await.status, 201);
+        assert_eq!(theirs.post(ACCOUNTS, wish("theirs")).await.status, 201);
+        let grant = format!("/api/v1/admin/users/{}/points", stranger.id);
+        assert_eq!(boss.post(&rig, &grant, json!({"points": "1"})).await.status, 200);
+
+        let read = async |query: &str| boss.get(&rig, &format!("{WHOLE}{query}")).await;
+        let log = read("").await.json();
+        assert_eq!(actions(&log)[..3], ["points.grant", "account.bind", "account.bind"], "{log}");
+        let rows = log["data"].as_array().unwrap();
+        let facts = |row: &Value| (row["who"].clone(), row["user_id"].clone());
+        let user = |id| json!(format!("user:{id}"));
+        assert_eq!(facts(&rows[0]), (user(boss.user), json!(stranger.id)));
+        assert_eq!(facts(&rows[1]), (user(stranger.id), json!(stranger.id)));
+        assert_eq!(facts(&rows[2]), (user(rig.user.id), json!(rig.user.id)));
+        assert_eq!(rows[1]["details"], json!({"name": "theirs", "platform": "qwen"}));
+        for hidden in [key, &own.token, &theirs.token, &boss.cookie, &boss.csrf] {
+            assert!(!log.to_string().contains(hidden), "{hidden} in {log}");
+        }
+
+        // Those of one user: what it did, and what was done to its things.
+        let part = read(&format!("?user_id={}", stranger.id)).await.json();
+        assert_eq!(actions(&part), ["points.grant", "account.bind"], "{part}");
+        let part = read(&format!("?user_id={}", boss.user)).await.json();
+        assert_eq!(actions(&part)[0], "points.grant", "{part}");
+        assert!(!actions(&part).contains(&"account.bind"), "{part}");
+        let nobody = read("?user_id=99").await;
+        assert_eq!(nobody.row(), "404 invalid_request_error user_not_found param=user");
+        assert_eq!(read("?doer=1").await.row(), "400 invalid_request_error invalid_request_error param=doer");
+
+        // Page by page.
+        let first = read("?limit=2").await.json();
+        assert_eq!(first["has_more"], true);
+        let next = first["next"].as_str().unwrap();
+        let rest = read(&format!("?limit=1&before={next}")).await.json();
+        assert_eq!(rest["data"][0], rows[2]);
+        assert_eq!(actions(&read("?before=x").await.json()), [""; 0]);
     }
 }
 
