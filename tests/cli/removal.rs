@@ -1,5 +1,7 @@
 //! Removing an account, where the store fails half way.
 
+#[path = "../common/redis_ready.rs"]
+mod redis_ready;
 #[path = "../common/redis_server.rs"]
 mod server;
 

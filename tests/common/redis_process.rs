@@ -1,8 +1,5 @@
 //! A `redis-server` that ends with this process, however that ends.
 
-#[path = "redis_ready.rs"]
-mod ready;
-
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -11,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use ready::is_ready;
+use super::super::redis_ready::is_ready;
 
 /// Starts a server, says its pid, and waits to be told to leave the folder; told nothing,
 /// as when the tests end, it kills the server and takes the folder away.

@@ -2,16 +2,13 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-#[path = "redis_ready.rs"]
-mod ready;
-
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use ready::is_ready;
+use super::redis_ready::is_ready;
 
 /// A server that ends with its last user.
 pub struct Server {

@@ -6,6 +6,8 @@ mod crowd;
 mod fleet;
 mod people;
 mod platforms;
+#[path = "../../common/redis_ready.rs"]
+mod redis_ready;
 #[path = "../../common/redis_server.rs"]
 mod redis_server;
 #[path = "../../common/redis_sets.rs"]

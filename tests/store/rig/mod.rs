@@ -1,6 +1,8 @@
 //! A store to test, with its clock in the test's hand.
 
 mod ask;
+#[path = "../../common/redis_ready.rs"]
+mod redis_ready;
 #[path = "../../common/redis_server.rs"]
 mod server;
 #[path = "../../common/redis_sets.rs"]
