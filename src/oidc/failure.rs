@@ -2,7 +2,8 @@
 
 /// A sign-in at a provider that came to nothing.
 ///
-/// The texts are ours: what a provider says in its own words is in none of them.
+/// The texts are for the log, and hold nothing secret: of what a provider says they have at
+/// most the issuer and the audiences of an id token that is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// It was begun in another browser, too long ago, or not at all; or another provider answers.
