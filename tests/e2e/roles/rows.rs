@@ -19,13 +19,7 @@ pub(super) struct Row {
     pub(super) member: u16,
 }
 
-const fn row(
-    method: Method,
-    path: &'static str,
-    body: fn(i64) -> Value,
-    own: u16,
-    foreign: u16,
-) -> Row {
+fn row(method: Method, path: &'static str, body: fn(i64) -> Value, own: u16, foreign: u16) -> Row {
     Row { method, path, body, own, foreign, member: own }
 }
 
@@ -46,14 +40,14 @@ fn binding(id: i64) -> Value {
 }
 
 /// The same where a member who does not own it is refused.
-const fn owners(
+fn owners(
     method: Method,
     path: &'static str,
     body: fn(i64) -> Value,
     own: u16,
     foreign: u16,
 ) -> Row {
-    Row { method, path, body, own, foreign, member: 403 }
+    Row { member: 403, ..row(method, path, body, own, foreign) }
 }
 
 /// A row for every route of the table. What needs no account of the owner's answers a
