@@ -12,19 +12,26 @@ class Meter:
     """Puts load on one running subject and reads its cost."""
 
     def __init__(self, bench, subject, pid, urls):
-        self.bench, self.subject, self.urls = bench, subject, urls
-        self.plan, self.pids = bench.plan, family(pid)
+        self.bench, self.subject, self.pid, self.urls = bench, subject, pid, urls
+        self.plan = getattr(subject, "plan", bench.plan)
+        self.pids = []
 
     def warm_up(self):
         """Little, so that what it leaves behind hides no memory of the streams."""
-        self._load("whole", requests=1000, connections=4)
+        self._load("whole", requests=self.plan.warm_up_requests, connections=4)
+        if self.plan.warm_up_streams:
+            few = self.plan.warm_up_streams
+            self._load("saturated", requests=few, connections=few)
+        # Not before: nginx accepts connections before its worker is there.
+        self.pids = family(self.pid)
 
     def measure(self, metric):
         """The figures of one metric, by name."""
         return getattr(self, f"_{metric}")()
 
     def _whole(self):
-        self._load("whole", requests=2000, connections=self.plan.connections)
+        self._load("whole", requests=2 * self.plan.warm_up_requests,
+                   connections=self.plan.connections)
         return {"whole_us": self._cost("whole", self.plan.whole_requests, "requests")}
 
     def _tls(self):
@@ -32,7 +39,8 @@ class Meter:
         return {"tls_us": self._cost("tls", self.plan.whole_requests // 2, "requests")}
 
     def _saturated(self):
-        self._load("saturated", requests=16, connections=16)
+        few = min(16, self.plan.connections)
+        self._load("saturated", requests=few, connections=few)
         return {"saturated_us": self._cost("saturated", self.plan.saturated_requests, "events")}
 
     def _paced(self):

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 PROMPT = "Tell me about the river and what flows into it. "
 
@@ -17,6 +17,8 @@ class Plan:
     dialect_requests: int
     gap_ms: int = 150
     connections: int = 64
+    warm_up_requests: int = 1000
+    warm_up_streams: int = 0
     saturated_events: int = 2000
     ramp_ms: int = 1000
 
@@ -31,6 +33,16 @@ class Plan:
             "paced": f"paced-{self.gap_ms}ms-{events}",
             "tls": "whole-1k-tls",
         }
+
+    def for_a_slow_subject(self):
+        """The same requests, fewer of them and fewer at once, so that none has to wait long.
+
+        With so few streams, what the first one makes it load would show in their memory.
+        """
+        return replace(self, warm_up_requests=self.warm_up_requests // 5, warm_up_streams=2,
+                       whole_requests=self.whole_requests // 40,
+                       saturated_requests=self.saturated_requests // 20,
+                       streams=self.streams // 10, connections=self.connections // 16)
 
     def write_bodies(self, folder):
         """Writes each metric's request body; gives the paths."""

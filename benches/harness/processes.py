@@ -92,9 +92,15 @@ class Process:
 
 
 def family(pid):
-    """A process and its children: nginx works in a child."""
-    with open(f"/proc/{pid}/task/{pid}/children") as children:
-        return [pid, *map(int, children.read().split())]
+    """A process and all that it started: nginx works in a child."""
+    found = [pid]
+    for task in os.listdir(f"/proc/{pid}/task"):
+        # A thread may have ended meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            with open(f"/proc/{pid}/task/{task}/children") as children:
+                for child in children.read().split():
+                    found += family(int(child))
+    return found
 
 
 def free_port():
