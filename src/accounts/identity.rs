@@ -76,6 +76,11 @@ impl Identity {
     pub fn is_blank(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Whether it is an operator that may sign in.
+    pub fn is_acting_operator(&self) -> bool {
+        self.role == UserRole::Operator && self.disabled_at.is_none()
+    }
 }
 
 #[cfg(test)]

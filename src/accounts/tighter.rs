@@ -10,8 +10,6 @@ impl TokenGrant {
         let is_within = [
             ("scopes", self.scopes.iter().all(|scope| other.scopes.contains(scope))),
             ("models", is_within(&self.models, &other.models)),
-            ("platforms", is_within(&self.platforms, &other.platforms)),
-            ("pools", are_of(self.only_pools.as_deref(), other.only_pools.as_deref())),
             ("expires_at", is_at_most(self.expires_at, other.expires_at)),
             ("points", self.points >= other.points),
             (
@@ -21,8 +19,21 @@ impl TokenGrant {
             ("tokens_per_day", is_at_most(self.tokens_per_day, other.tokens_per_day)),
             ("keep_bodies", self.keep_bodies >= other.keep_bodies),
         ];
-        is_within.into_iter().find(|(_, is_within)| !is_within).map(|(field, _)| field)
+        self.reaches_beyond(other).or_else(|| first_beyond(is_within))
     }
+
+    /// Of the fields that say what a token has anything to do with (its platforms and its
+    /// pools), the first that reaches further than another's.
+    pub fn reaches_beyond(&self, other: &Self) -> Option<&'static str> {
+        first_beyond([
+            ("platforms", is_within(&self.platforms, &other.platforms)),
+            ("pools", are_of(self.only_pools.as_deref(), other.only_pools.as_deref())),
+        ])
+    }
+}
+
+fn first_beyond<const N: usize>(is_within: [(&'static str, bool); N]) -> Option<&'static str> {
+    is_within.into_iter().find(|(_, is_within)| !is_within).map(|(field, _)| field)
 }
 
 /// Whether a list that limits (empty: not at all) allows nothing that another does not.
@@ -103,6 +114,26 @@ mod tests {
             TokenGrant { expires_at: later, ..limited() }.exceeds(&limited()),
             Some("expires_at")
         );
+    }
+
+    #[test]
+    fn only_platforms_and_pools_reach_anywhere() {
+        let wider = TokenGrant {
+            scopes: vec![Scope::AccountsRead],
+            models: vec![],
+            expires_at: None,
+            points: Spending::Fallback,
+            requests_per_minute: None,
+            tokens_per_day: None,
+            keep_bodies: false,
+            ..limited()
+        };
+        assert_eq!(wider.reaches_beyond(&limited()), None);
+        let further = TokenGrant { platforms: vec![], ..limited() };
+        assert_eq!(further.reaches_beyond(&limited()), Some("platforms"));
+        let further = TokenGrant { only_pools: Some(vec![PoolId(3)]), ..limited() };
+        assert_eq!(further.reaches_beyond(&limited()), Some("pools"));
+        assert_eq!(limited().reaches_beyond(&further), Some("pools"));
     }
 
     #[test]

@@ -15,7 +15,9 @@ use super::page::Page;
 use super::sign_in_error::SignInError;
 use super::{ApiError, App, Request, Response};
 use crate::accounts::{Deed, Identity, Points, PoolId, User, UserId, UserRole};
-use crate::identity::{LINK_LIFE, SignedIn, change, identity_of};
+use crate::identity::{
+    Changed, LINK_LIFE, SignedIn, change, change_but_the_last_operator, identity_of,
+};
 use crate::store::{Directory, StoreError};
 use crate::telemetry::clock;
 
@@ -152,17 +154,28 @@ pub async fn change_user(
         return Err(SignInError::LastOperator.into());
     }
     if ask.role.is_some() || ask.enabled.is_some() {
-        let deed = deed(operator, "user.change", user.id);
-        app.write_down(deed.with("role", role.word()).with("enabled", enabled)).await?;
+        let id = user.id;
+        let deed =
+            |action| deed(operator, action, id).with("role", role.word()).with("enabled", enabled);
+        app.write_down(deed("user.change")).await?;
         let now = clock::now();
-        let edit = |it: &mut Identity| {
+        let edit = move |it: &mut Identity| {
             if it.role != role || it.disabled_at.is_none() != enabled {
                 it.epoch += 1;
             }
             it.role = role;
             it.disabled_at = if enabled { None } else { it.disabled_at.or(Some(now)) };
         };
-        user = changed(app, user.id, edit).await?;
+        let directory: &dyn Directory = &*parts.store;
+        let changed = change_but_the_last_operator(directory, &parts.vault, user.id, edit).await;
+        user = match changed.map_err(ApiError::store)? {
+            Changed::Done(user) => *user,
+            Changed::NoUser => return Err(SignInError::NoUser.into()),
+            Changed::LastOperator => {
+                app.write_down(deed("user.change_refused")).await?;
+                return Err(SignInError::LastOperator.into());
+            }
+        };
         if user.identity.epoch != before.epoch {
             parts.people.end_sessions(&user).await.map_err(ApiError::store)?;
         }
@@ -252,14 +265,11 @@ async fn link(app: &App, user: UserId) -> Result<LinkView, ApiError> {
     Ok(LinkView { token, ends_at: clock::now() + LINK_LIFE })
 }
 
-/// Whether no other operator could act. Two that leave at once may both be told that the other
-/// stays: then the command line, or the next start's link, makes one anew.
+/// Whether no other operator could act: looked at before anything is written down. That it
+/// still holds when the change is made, the change sees to.
 async fn is_last_operator(app: &App, user: &User) -> Result<bool, ApiError> {
     let parts = &app.gateway.parts;
-    let acts = |user: &User| {
-        let identity = identity_of(&parts.vault, user);
-        identity.role == UserRole::Operator && identity.disabled_at.is_none()
-    };
+    let acts = |user: &User| identity_of(&parts.vault, user).is_acting_operator();
     let users = parts.store.users().await.map_err(ApiError::store)?;
     Ok(acts(user) && !users.iter().any(|other| other.id != user.id && acts(other)))
 }

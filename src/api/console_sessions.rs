@@ -16,7 +16,7 @@ use super::cookie;
 use super::page::Page;
 use super::sign_in_error::SignInError;
 use super::{ApiError, App, Request, Response};
-use crate::accounts::{Deed, SessionRow, Subject, UserId, UserRole};
+use crate::accounts::{SessionRow, Subject, UserId, UserRole};
 use crate::identity::{
     LONGEST_USER_NAME, NoEntry, SHORTEST_PASSWORD, SignIn, SignedIn, Started, is_password,
     is_user_name,
@@ -140,8 +140,6 @@ pub async fn set_up(app: &App, request: &mut Request) -> Result<Response, ApiErr
     check_password("password", &password)?;
     let people = &app.gateway.parts.people;
     let started = people.set_up(&token, &name, password, agent(request)).await?;
-    let (doer, user) = (started.signed_in.doer(), &started.signed_in.user);
-    app.write_down(Deed::new(doer, "user.setup", "user", user.id).of(user.id)).await?;
     Ok(began(app, StatusCode::CREATED, &started))
 }
 
@@ -153,7 +151,6 @@ pub async fn reset_password(app: &App, request: &mut Request) -> Result<Response
     check_password("password", &password)?;
     let people = &app.gateway.parts.people;
     let started = people.set_password_by_link(&token, password, agent(request)).await?;
-    app.write_down(password_deed(&started.signed_in)).await?;
     Ok(began(app, StatusCode::OK, &started))
 }
 
@@ -203,13 +200,7 @@ pub async fn change_password(
         NoEntry::Wrong => SignInError::WrongPassword.into(),
         error => ApiError::from(error),
     })?;
-    app.write_down(password_deed(signed_in)).await?;
     Ok(began(app, StatusCode::OK, &started))
-}
-
-fn password_deed(signed_in: &SignedIn) -> Deed {
-    let user = signed_in.user.id;
-    Deed::new(signed_in.doer(), "user.password", "user", user).of(user)
 }
 
 /// Refuses what can't be a user's name.

@@ -116,6 +116,8 @@ pub enum Stronger {
     ThanItsMaker,
     /// The one that it was.
     ThanItWas,
+    /// The one that would change or revoke it.
+    ThanWhoChangesIt,
     /// The one that asks for it, beside that one.
     BesideItsMaker,
 }
@@ -261,6 +263,10 @@ impl ApiError {
                     ),
                     Stronger::ThanItWas => format!(
                         "A token's limits can be tightened only: `{field}` would allow more."
+                    ),
+                    Stronger::ThanWhoChangesIt => format!(
+                        "A token changes and revokes none that reaches further than itself: \
+                         `{field}` does."
                     ),
                     Stronger::BesideItsMaker => format!(
                         "A token with `{field}` makes none with the scope chat: that one's calls \

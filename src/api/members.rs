@@ -76,11 +76,18 @@ pub async fn put_member(
     let before = member(app, pool, user.id).await?;
     let joined_at = before.as_ref().map_or_else(clock::now, |before| before.joined_at);
     let after = membership(&parts.vault, pool, user.id, wish.role, joined_at);
-    let seated = parts.store.seat(before.as_ref(), after.clone()).await;
-    done(seated.map_err(ApiError::store)?, PoolError::Changed)?;
+    let deed = |action| {
+        let deed = Deed::new(caller.doer(), action, "pool", pool).of(user.id);
+        deed.with("user", &user.name).with("role", wish.role.name())
+    };
+    // The log before the grant.
+    app.write_down(deed("pool.member")).await?;
+    let seated = parts.store.seat(before.as_ref(), after.clone()).await.map_err(ApiError::store)?;
+    if seated != Seating::Done {
+        app.write_down(deed("pool.member_refused")).await?;
+    }
+    done(seated, PoolError::Changed)?;
     parts.callers.forget_user(user.id);
-    let deed = Deed::new(caller.doer(), "pool.member", "pool", pool).of(user.id);
-    app.write_down(deed.with("user", &user.name).with("role", wish.role.name())).await?;
     Ok(typed(StatusCode::OK, &MemberView::of(&after, &user.name)))
 }
 

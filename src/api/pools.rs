@@ -143,16 +143,22 @@ pub async fn add_pool(
     let (id, now) = (store.reserve_pool_id().await.map_err(ApiError::store)?, clock::now());
     let founder = membership(&parts.vault, id, caller.user(), TeamRole::Owner, now);
     let team = Team { id, name: wish.name, created_at: now };
+    let deed = |action| {
+        Deed::new(caller.doer(), action, "pool", id).of(caller.user()).with("name", &team.name)
+    };
+    // The log before the grant.
+    app.write_down(deed("pool.create")).await?;
     match store.found_team(team.clone(), founder).await.map_err(ApiError::store)? {
         Seating::Done => {}
-        _ => return Err(PoolError::Full.into()),
+        _ => {
+            app.write_down(deed("pool.create_refused")).await?;
+            return Err(PoolError::Full.into());
+        }
     }
     parts.callers.forget_user(caller.user());
     if wish.policy.is_some() {
         store.set_pool_policy(id, wish.policy).await.map_err(ApiError::store)?;
     }
-    let deed = Deed::new(caller.doer(), "pool.create", "pool", id).of(caller.user());
-    app.write_down(deed.with("name", &team.name)).await?;
     let view = PoolView::of(app, id, Some(&team), TeamRole::Owner).await?;
     Ok(typed(StatusCode::CREATED, &view))
 }

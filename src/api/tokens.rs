@@ -1,6 +1,7 @@
 //! `/api/v1/tokens` and `…/{id}`: the gateway tokens of the caller's user.
 //!
-//! A token makes none that may do more than itself, and is changed to no more than it was.
+//! A token makes none that may do more than itself, and is changed to no more than it was;
+//! one that is limited to some pools or platforms changes and revokes none that reaches further.
 
 use std::num::NonZeroU32;
 
@@ -112,6 +113,18 @@ async fn load(app: &App, caller: &Caller, id: &str) -> Result<GatewayTokenRow, A
     own.ok_or(ApiError::NoSuchToken)
 }
 
+/// The same, where the caller may change or revoke it. Whoever has a token that is limited to
+/// some pools or platforms has no say over what goes on in others, nor over who calls there.
+async fn load_to_change(app: &App, caller: &Caller, id: &str) -> Result<GatewayTokenRow, ApiError> {
+    let row = load(app, caller, id).await?;
+    match row.grant.reaches_beyond(caller.grant()) {
+        Some(field) if row.grant.id != caller.grant().id => {
+            Err(ApiError::StrongerToken { field, than: Stronger::ThanWhoChangesIt })
+        }
+        _ => Ok(row),
+    }
+}
+
 /// The tokens of the caller's user, by id.
 pub async fn list_tokens(app: &App, caller: &Caller) -> Result<Response, ApiError> {
     let rows = rows(app, caller).await?;
@@ -178,7 +191,7 @@ pub async fn change_token(
     let bytes = ask::read(app, request).await?;
     let parts = &app.gateway.parts;
     for _ in 0..TRIES {
-        let row = load(app, caller, id).await?;
+        let row = load_to_change(app, caller, id).await?;
         let mut wish: TokenAsk = ask::parse(&bytes)?;
         let name = wish.take_name()?.unwrap_or_else(|| row.name.clone());
         let grant = wish.of_changed(app, &row.grant)?;
@@ -201,7 +214,7 @@ pub async fn change_token(
 
 /// Revokes a token.
 pub async fn revoke_token(app: &App, caller: &Caller, id: &str) -> Result<Response, ApiError> {
-    let row = load(app, caller, id).await?;
+    let row = load_to_change(app, caller, id).await?;
     let parts = &app.gateway.parts;
     let revoked = parts.store.revoke_token(row.grant.id).await.map_err(ApiError::store)?;
     parts.callers.forget(row.grant.id);

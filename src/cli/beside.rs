@@ -112,6 +112,14 @@ impl Directory for Beside {
         self.ask(Verb::AddUser { name: name.into() }).await
     }
 
+    async fn reserve_user_id(&self) -> Answer<UserId> {
+        self.ask(Verb::ReserveUserId).await
+    }
+
+    async fn enrol(&self, user: User) -> Answer<()> {
+        self.ask(Verb::Enrol { user: Box::new(user) }).await
+    }
+
     async fn user_named(&self, name: &str) -> Answer<Option<User>> {
         self.ask(Verb::UserNamed { name: name.into() }).await
     }
@@ -127,6 +135,18 @@ impl Directory for Beside {
     async fn set_identity(&self, id: UserId, before: &Identity, after: Identity) -> Answer<bool> {
         let (before, after) = (Box::new(before.clone()), Box::new(after));
         self.ask(Verb::SetIdentity { id, before, after }).await
+    }
+
+    async fn set_identity_beside(
+        &self,
+        other: &User,
+        id: UserId,
+        before: &Identity,
+        after: Identity,
+    ) -> Answer<bool> {
+        let (before, after) = (Box::new(before.clone()), Box::new(after));
+        let other = Box::new(other.clone());
+        self.ask(Verb::SetIdentityBeside { other, id, before, after }).await
     }
 
     async fn reserve_token_id(&self) -> Answer<TokenId> {

@@ -6,10 +6,10 @@
 use jiff::SignedDuration;
 use zeroize::Zeroizing;
 
-use super::sessions::Started;
-use super::{NoEntry, People, change, identity_of};
-use crate::accounts::{Identity, LinkPurpose, LinkRow, User, UserId, UserRole};
-use crate::store::{Answer, Directory};
+use super::sessions::{Started, password_deed};
+use super::{NoEntry, People, identity_of};
+use crate::accounts::{Deed, Doer, Identity, LinkPurpose, LinkRow, User, UserId, UserRole};
+use crate::store::Answer;
 use crate::telemetry::clock;
 use crate::vault::{MacParts, MacPurpose, Secret, SecretKind};
 
@@ -22,10 +22,7 @@ impl People {
     /// # Errors
     /// The store's.
     pub async fn has_operator(&self) -> Answer<bool> {
-        let is_one = |user: &User| {
-            let identity = identity_of(&self.vault, user);
-            identity.role == UserRole::Operator && identity.disabled_at.is_none()
-        };
+        let is_one = |user: &User| identity_of(&self.vault, user).is_acting_operator();
         Ok(self.store.users().await?.iter().any(is_one))
     }
 
@@ -69,20 +66,20 @@ impl People {
             return Err(NoEntry::Taken);
         }
         let hash = self.passwords.hash(password).await?;
+        let identity = Identity {
+            role: UserRole::Operator,
+            password: Some(hash),
+            epoch: 1,
+            ..Identity::default()
+        };
+        let user = self.newcomer(name, identity).await?;
+        // Before the link is used up: an operator that can't be written down is none.
+        let deed = Deed::new(Doer::GATEWAY, "user.setup", "user", user.id).of(user.id);
+        self.write_down(deed.with("name", name)).await?;
         if !self.store.take_link(&row).await? {
             return Err(NoEntry::NoLink);
         }
-        let user = self.store.add_user(name).await.map_err(|error| match error {
-            crate::store::StoreError::Taken(_) => NoEntry::Taken,
-            error => error.into(),
-        })?;
-        let edit = |it: &mut Identity| {
-            it.role = UserRole::Operator;
-            it.password = Some(hash.clone());
-            it.epoch += 1;
-        };
-        let directory: &dyn Directory = &*self.store;
-        let user = change(directory, &self.vault, user.id, edit).await?.unwrap_or(user);
+        self.enrol(&user).await?;
         self.start(user, agent).await
     }
 
@@ -100,12 +97,15 @@ impl People {
         let user = UserId(user.parse().map_err(|_| NoEntry::NoLink)?);
         let row = self.good_link(LinkPurpose::Password(user), secret).await?;
         let user = self.store.user(user).await?.ok_or(NoEntry::NoLink)?;
-        if identity_of(&self.vault, &user).disabled_at.is_some()
-            || !self.store.take_link(&row).await?
-        {
+        if identity_of(&self.vault, &user).disabled_at.is_some() {
             return Err(NoEntry::NoLink);
         }
-        let user = self.set_password(&user, password).await?;
+        let hash = self.passwords.hash(password).await?;
+        self.write_down(password_deed(&user, Doer::GATEWAY)).await?;
+        if !self.store.take_link(&row).await? {
+            return Err(NoEntry::NoLink);
+        }
+        let user = self.set_password(&user, hash).await?;
         self.start(user, agent).await
     }
 

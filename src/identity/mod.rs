@@ -22,14 +22,19 @@ use std::sync::Arc;
 
 use limits::Limits;
 
-use crate::store::{Store, StoreError};
+use crate::accounts::{Deed, Identity, User};
+use crate::store::{Answer, Store, StoreError, write_down};
+use crate::telemetry::clock;
 use crate::vault::Vault;
 
 pub use links::LINK_LIFE;
 pub use password::{LONGEST_PASSWORD, NoHash, Passwords, SHORTEST_PASSWORD, Verdict, is_password};
 pub use sessions::{LIFE, SignIn, SignedIn, Started};
 pub use settings::Settings;
-pub use standing::{change, identity_of, is_trusted, may_act, prove_users_anew, proved};
+pub use standing::{
+    Changed, change, change_but_the_last_operator, identity_of, is_trusted, may_act,
+    prove_users_anew, proved,
+};
 pub use subjects::Returning;
 
 /// The longest name of a user, in characters.
@@ -108,6 +113,30 @@ impl People {
     ) -> Self {
         let (passwords, limits) = (Passwords::new(settings), Limits::default());
         Self { store, vault, passwords, limits, cookies }
+    }
+
+    /// A user that is in no store yet: its ids are reserved, its identity is proved for them.
+    async fn newcomer(&self, name: &str, identity: Identity) -> Answer<User> {
+        let user = User {
+            id: self.store.reserve_user_id().await?,
+            name: name.to_owned(),
+            pool: self.store.reserve_pool_id().await?,
+            created_at: clock::now(),
+            identity: Identity::default(),
+        };
+        Ok(User { identity: proved(&self.vault, &user, identity), ..user })
+    }
+
+    /// Adds it, all at once: should the gateway end half way, its name is not taken.
+    async fn enrol(&self, newcomer: &User) -> Result<(), NoEntry> {
+        self.store.enrol(newcomer.clone()).await.map_err(|error| match error {
+            StoreError::Taken(_) => NoEntry::Taken,
+            error => error.into(),
+        })
+    }
+
+    async fn write_down(&self, deed: Deed) -> Answer<()> {
+        write_down(&*self.store, &self.vault, deed).await
     }
 }
 

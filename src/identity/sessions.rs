@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
 use super::{NoEntry, People, Verdict, change, identity_of};
-use crate::accounts::{Doer, PasswordHash, SessionGrant, SessionRow, User, UserRole};
+use crate::accounts::{Deed, Doer, PasswordHash, SessionGrant, SessionRow, User, UserRole};
 use crate::store::{Answer, Directory};
 use crate::telemetry::clock;
 use crate::vault::{MacParts, MacPurpose, Secret, SecretKind};
@@ -173,7 +173,9 @@ impl People {
             return Err(NoEntry::Wrong);
         }
         tried.succeeded(&*self.store).await?;
-        let user = self.set_password(user, new).await?;
+        let hash = self.passwords.hash(new).await?;
+        self.write_down(password_deed(user, signed_in.doer())).await?;
+        let user = self.set_password(user, hash).await?;
         self.start(user, &signed_in.session.agent).await
     }
 
@@ -181,9 +183,8 @@ impl People {
     pub(super) async fn set_password(
         &self,
         user: &User,
-        password: Zeroizing<String>,
+        hash: PasswordHash,
     ) -> Result<User, NoEntry> {
-        let hash = self.passwords.hash(password).await?;
         let edit = |it: &mut crate::accounts::Identity| {
             it.password = Some(hash.clone());
             it.epoch += 1;
@@ -245,6 +246,11 @@ impl People {
     pub fn is_csrf_token(&self, signed_in: &SignedIn, token: &str) -> bool {
         self.vault.check_mac(MacPurpose::Csrf, &signed_in.csrf_parts(), token).is_ok()
     }
+}
+
+/// That a user gets a password.
+pub(super) fn password_deed(user: &User, doer: Doer) -> Deed {
+    Deed::new(doer, "user.password", "user", user.id).of(user.id)
 }
 
 fn is_live(session: &SessionRow, now: Timestamp) -> bool {

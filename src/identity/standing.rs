@@ -75,7 +75,58 @@ pub async fn change(
             return Ok(Some(User { identity: after, ..user }));
         }
     }
-    Err(StoreError::Unavailable("a user changes all the time".into()))
+    Err(changes_all_the_time())
+}
+
+/// What became of a change that may take away an operator.
+#[derive(Debug)]
+pub enum Changed {
+    /// It is made; the user as it then is.
+    Done(Box<User>),
+    /// There is no such user.
+    NoUser,
+    /// Nobody else could act as an operator.
+    LastOperator,
+}
+
+/// The same, but one operator who can act stays, also where several step down at once: the
+/// change is written only while another one is what it was read as.
+///
+/// # Errors
+/// The store's.
+pub async fn change_but_the_last_operator(
+    directory: &dyn Directory,
+    vault: &Vault,
+    id: UserId,
+    edit: impl Fn(&mut Identity),
+) -> Answer<Changed> {
+    for _ in 0..TRIES {
+        let users = directory.users().await?;
+        let Some(user) = users.iter().find(|user| user.id == id) else {
+            return Ok(Changed::NoUser);
+        };
+        let before = identity_of(vault, user);
+        let mut after = before.clone();
+        edit(&mut after);
+        let steps_down = before.is_acting_operator() && !after.is_acting_operator();
+        let after = proved(vault, user, after);
+        let is_set = if steps_down {
+            let acts =
+                |other: &&User| other.id != id && identity_of(vault, other).is_acting_operator();
+            let Some(stays) = users.iter().find(acts) else { return Ok(Changed::LastOperator) };
+            directory.set_identity_beside(stays, id, &user.identity, after.clone()).await?
+        } else {
+            directory.set_identity(id, &user.identity, after.clone()).await?
+        };
+        if is_set {
+            return Ok(Changed::Done(Box::new(User { identity: after, ..user.clone() })));
+        }
+    }
+    Err(changes_all_the_time())
+}
+
+fn changes_all_the_time() -> StoreError {
+    StoreError::Unavailable("a user changes all the time".into())
 }
 
 fn parts(user: &User, identity: &Identity) -> MacParts {

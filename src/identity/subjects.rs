@@ -7,7 +7,7 @@ use super::limits::Try;
 use super::sessions::Started;
 use super::{NoEntry, People, change, identity_of};
 use crate::accounts::{Deed, Doer, Identity, Subject, User, UserId};
-use crate::store::{Answer, Directory, StoreError, write_down};
+use crate::store::{Answer, Directory};
 
 impl People {
     /// Counts, in this process alone, that an address begins a sign-in at the provider.
@@ -57,14 +57,15 @@ impl People {
         name: &str,
         agent: &str,
     ) -> Result<Started, NoEntry> {
-        let user = self.store.add_user(name).await.map_err(|error| match error {
-            StoreError::Taken(_) => NoEntry::Taken,
-            error => error.into(),
-        })?;
+        if self.store.user_named(name).await?.is_some() {
+            return Err(NoEntry::Taken);
+        }
+        let identity = Identity { oidc: Some(subject.clone()), ..Identity::default() };
+        let user = self.newcomer(name, identity).await?;
         let deed = Deed::new(Doer::GATEWAY, "user.add", "user", user.id).of(user.id);
         let deed = deed.with("name", name).with("role", user.identity.role.word());
         self.write_down(with(deed, subject)).await?;
-        let user = self.known_from_now_on(user.id, Some(subject)).await?;
+        self.enrol(&user).await?;
         self.start(user, agent).await
     }
 
@@ -119,10 +120,6 @@ impl People {
         let directory: &dyn Directory = &*self.store;
         let changed = change(directory, &self.vault, user, edit).await?;
         changed.ok_or(NoEntry::Wrong)
-    }
-
-    async fn write_down(&self, deed: Deed) -> Answer<()> {
-        write_down(&*self.store, &self.vault, deed).await
     }
 }
 

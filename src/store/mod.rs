@@ -55,6 +55,11 @@ pub type Answer<T> = Result<T, StoreError>;
 pub trait Directory: Treasury + Sealings + Teams + AuditLog {
     /// Adds a user with a personal pool. `StoreError::Taken` when the name is.
     async fn add_user(&self, name: &str) -> Answer<User>;
+    /// A user id that nobody else gets; an identity's MAC is bound to it.
+    async fn reserve_user_id(&self) -> Answer<UserId>;
+    /// Adds a user as it stands, with its reserved ids and its identity: all, or nothing.
+    /// `StoreError::Taken` when the name is, or the id.
+    async fn enrol(&self, user: User) -> Answer<()>;
     /// Finds a user by name.
     async fn user_named(&self, name: &str) -> Answer<Option<User>>;
     /// Finds a user by id.
@@ -64,6 +69,15 @@ pub trait Directory: Treasury + Sealings + Teams + AuditLog {
     /// Gives a user another identity. `false` when it no longer has `before`, or there is no
     /// such user.
     async fn set_identity(&self, id: UserId, before: &Identity, after: Identity) -> Answer<bool>;
+    /// The same, where somebody else still has the identity that was read of it. `false` when
+    /// either has another one by now.
+    async fn set_identity_beside(
+        &self,
+        other: &User,
+        id: UserId,
+        before: &Identity,
+        after: Identity,
+    ) -> Answer<bool>;
 
     /// A token id that nobody else gets; the row's MAC is bound to it.
     async fn reserve_token_id(&self) -> Answer<TokenId>;

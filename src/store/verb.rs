@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::{Answer, Directory, StoreError, TeamVerb};
 use crate::accounts::{
     AccountId, AuditRow, GatewayTokenRow, Health, Identity, KeptRow, NewAccount, Origin,
-    PlatformId, Points, Policy, PoolId, Priority, Purse, Resets, Rewrap, TokenId, Tokens, UserId,
+    PlatformId, Points, Policy, PoolId, Priority, Purse, Resets, Rewrap, TokenId, Tokens, User,
+    UserId,
 };
 use crate::vault::MacParts;
 
@@ -18,10 +19,13 @@ use crate::vault::MacParts;
 #[expect(missing_docs, reason = "each is the method of that name")]
 pub enum Verb {
     AddUser { name: String },
+    ReserveUserId,
+    Enrol { user: Box<User> },
     UserNamed { name: String },
     User { id: UserId },
     Users,
     SetIdentity { id: UserId, before: Box<Identity>, after: Box<Identity> },
+    SetIdentityBeside { other: Box<User>, id: UserId, before: Box<Identity>, after: Box<Identity> },
     ReserveTokenId,
     AddToken { row: Box<GatewayTokenRow> },
     TokensOf { user: UserId },
@@ -105,10 +109,15 @@ impl Verb {
     async fn answer(self, directory: &dyn Directory, resets: &Resets) -> Answer<Value> {
         match self {
             Self::AddUser { name } => to_json(directory.add_user(&name).await?),
+            Self::ReserveUserId => to_json(directory.reserve_user_id().await?),
+            Self::Enrol { user } => to_json(directory.enrol(*user).await?),
             Self::UserNamed { name } => to_json(directory.user_named(&name).await?),
             Self::User { id } => to_json(directory.user(id).await?),
             Self::SetIdentity { id, before, after } => {
                 to_json(directory.set_identity(id, &before, *after).await?)
+            }
+            Self::SetIdentityBeside { other, id, before, after } => {
+                to_json(directory.set_identity_beside(&other, id, &before, *after).await?)
             }
             Self::Users => to_json(directory.users().await?),
             Self::ReserveTokenId => to_json(directory.reserve_token_id().await?),

@@ -198,9 +198,10 @@ both! {
             rig.join(pool, &stranger, TeamRole::Member).await;
             let calls = [(&stranger, row.member), (&keepers, row.own), (&rig.user, row.own)];
             for (who, status) in calls {
+                let grants = || Grants { pools: vec![who.pool, pool], ..all_scopes() };
                 let id = match row.kind() {
                     Kind::Pool => pool.0,
-                    Kind::Token => Kind::Token.add(&rig, who, "own").await,
+                    Kind::Token => rig.token(who, grants()).await.0.0,
                     Kind::Account => {
                         for state in rig.in_pool(pool).await {
                             rig.store.remove_account(state.account.id).await.unwrap();
@@ -208,8 +209,7 @@ both! {
                         rig.bring(pool, &rig.user, "qwen", KEYS[1].1[0]).await.0
                     }
                 };
-                let grants = Grants { pools: vec![who.pool, pool], ..all_scopes() };
-                let (_, token) = rig.token(who, grants).await;
+                let (_, token) = rig.token(who, grants()).await;
                 let answer = row.call(&rig, id, Some(&token)).await;
                 // What an owner did away with is gone for the next one, and a limited token
                 // makes no pools.

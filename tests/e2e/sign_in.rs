@@ -179,6 +179,27 @@ both! {
     }
 }
 
+both! {
+    async fn of_two_operators_who_step_down_at_once_one_stays(rig: Rig) {
+        let one = rig.operator().await;
+        let (second, _) = rig.stranger().await;
+        let edit = |it: &mut tributary::accounts::Identity| it.role = UserRole::Operator;
+        let store: &dyn Directory = &*rig.store;
+        identity::change(store, &rig.vault, second.id, edit).await.unwrap();
+        let two = rig.console(&second).await;
+        let path = |user| format!("{USERS}/{user}");
+        let (paths, body) = ([path(one.user), path(two.user)], json!({"role": "member"}));
+        let (first, last) = tokio::join!(
+            one.call(&rig, Method::PATCH, &paths[0], body.clone()),
+            two.call(&rig, Method::PATCH, &paths[1], body.clone()),
+        );
+        let mut statuses = [first.status.as_u16(), last.status.as_u16()];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 409], "{first:?} {last:?}");
+        assert!(rig.running.people.has_operator().await.unwrap());
+    }
+}
+
 // T-LOGIN: guessing is slow, for names that there are and names that there are not alike.
 both! {
     async fn t_login(rig: Rig) {

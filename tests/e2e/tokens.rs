@@ -161,6 +161,38 @@ both! {
 }
 
 both! {
+    async fn a_limited_token_has_no_say_over_one_that_reaches_further(rig: Rig) {
+        let free = rig.token(&rig.user, Grants::default()).await.0;
+        let limits = |platforms: &[&str], pools| Grants {
+            platforms: platforms.iter().map(|&name| name.to_owned()).collect(),
+            pools,
+            ..all_scopes()
+        };
+        let path = |id| format!("{TOKENS}/{id}");
+        for (limit, field) in [
+            (limits(&["qwen"], vec![]), "platforms"),
+            (limits(&[], vec![rig.user.pool]), "pools"),
+        ] {
+            let (own, token) = rig.token(&rig.user, limit).await;
+            let limited = Surface { rig: &rig, token };
+            let row = format!("403 invalid_request_error stronger_token param={field}");
+            for (method, body) in [(Method::PATCH, json!({"points": "never"})), (Method::DELETE, Value::Null)] {
+                assert_eq!(limited.call(method, &path(free), body).await.row(), row);
+            }
+            assert_eq!(limited.get(&path(free)).await["points"], "fallback");
+            // Over what reaches no further it has, whatever else that one may do; and over itself.
+            let beside = Grants { scopes: vec![Scope::Chat], ..limits(&["qwen"], vec![rig.user.pool]) };
+            let beside = rig.token(&rig.user, beside).await.0;
+            for id in [beside, own] {
+                assert_eq!(limited.call(Method::DELETE, &path(id), Value::Null).await.status, 204);
+            }
+        }
+        let unlimited = Surface::of(&rig).await;
+        assert_eq!(unlimited.call(Method::DELETE, &path(free), Value::Null).await.status, 204);
+    }
+}
+
+both! {
     async fn what_is_wrong_with_a_token_is_named(rig: Rig) {
         let surface = Surface::of(&rig).await;
         let own = format!("{TOKENS}/{}", rig.token(&rig.user, all_scopes()).await.0);

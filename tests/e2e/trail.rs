@@ -2,11 +2,12 @@
 
 use http::Method;
 use serde_json::{Value, json};
+use tributary::accounts::Subject;
 use tributary::store::check_chain;
 
 use crate::accounts::{Surface, all_scopes};
 use crate::both;
-use crate::rig::{KEYS, Rig, Server, Wish, cli};
+use crate::rig::{KEYS, PASSWORD, Rig, Server, Wish, cli};
 
 const ACCOUNTS: &str = "/api/v1/oauth/accounts";
 const AUDIT: &str = "/api/v1/audit";
@@ -116,6 +117,59 @@ both! {
         assert_eq!(rest["data"][0], rows[2]);
         assert_eq!(actions(&read("?before=x").await.json()), [""; 0]);
     }
+}
+
+// A grant that can't be written down is none, and what it was asked with is good for another try.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_grants_something_is_not_done_where_it_cant_be_written_down() {
+    let server = Server::shared();
+    let url = server.fresh_url();
+    let database = url.rsplit('/').next().unwrap().to_owned();
+    let rig = Rig::on_database(Wish::default(), server.clone(), url).await;
+    let surface = Surface::of(&rig).await;
+    let (stranger, _) = rig.stranger().await;
+    let team = rig.team(&rig.user).await;
+    let people = &rig.running.people;
+    let setup = people.setup_link().await.unwrap().unwrap();
+    let reset = people.password_link(rig.user.id).await.unwrap();
+    let subject = Subject { issuer: "https://id.example".into(), subject: "ann".into() };
+
+    let seat = format!("/api/v1/pools/{team}/members/stranger");
+    let boss = json!({"token": setup, "name": "boss", "password": PASSWORD});
+    let set_up = || rig.post_json("/api/v1/setup", boss.clone());
+    let found = || surface.post("/api/v1/pools", json!({"name": "lab"}));
+    let join = || surface.call(Method::PUT, &seat, json!({}));
+    let password = json!({"token": reset, "password": PASSWORD});
+    let set_password = || rig.post_json("/api/v1/password/reset", password.clone());
+    let sign_up = || people.sign_up_as(&subject, "ann", "");
+
+    let run = |words: &[&str]| cli(server.port(), &[&["-n", &database], words].concat());
+    run(&["SET", "{au}:log", "no log"]);
+    for refused in [set_up().await, found().await, join().await, set_password().await] {
+        assert!(refused.status.is_server_error(), "{refused:?}");
+    }
+    assert!(sign_up().await.is_err());
+    let users = rig.store.users().await.unwrap();
+    let names: Vec<_> = users.iter().map(|user| user.name.as_str()).collect();
+    assert_eq!(names, ["tester", "stranger"]);
+    assert_eq!(rig.store.teams().await.unwrap().len(), 1);
+    assert_eq!(rig.store.memberships_of(stranger.id).await.unwrap(), []);
+    assert_eq!(rig.sign_in("tester", PASSWORD).await.status, 401);
+
+    run(&["DEL", "{au}:log"]);
+    for (status, done) in [
+        (201, set_up().await),
+        (201, found().await),
+        (200, join().await),
+        (200, set_password().await),
+    ] {
+        assert_eq!(done.status, status, "{done:?}");
+    }
+    let ann = sign_up().await.unwrap().signed_in.user;
+    assert_eq!(people.sign_in_as(&subject, "").await.unwrap().signed_in.user.id, ann.id);
+    let log = rig.store.audit_after(0, 10).await.unwrap();
+    let written: Vec<_> = log.iter().map(|row| row.deed.action.as_str()).collect();
+    assert_eq!(written, ["user.setup", "pool.create", "pool.member", "user.password", "user.add"]);
 }
 
 // The log before the secret.

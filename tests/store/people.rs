@@ -7,7 +7,9 @@ use tributary::accounts::{
     GatewayTokenRow, Health, Identity, PasswordHash, Period, PoolId, Scope, Spending, TokenGrant,
     TokenId, Tokens, User, UserId, UserRole, WindowSpec,
 };
-use tributary::store::StoreError;
+use tributary::identity::{Changed, change, change_but_the_last_operator};
+use tributary::store::{Directory, StoreError};
+use tributary::vault::{KeyRing, Vault};
 
 use crate::contract;
 use crate::rig::{Rig, Wish, day, hours};
@@ -93,6 +95,83 @@ contract! {
 }
 
 contract! {
+    async fn a_user_is_enrolled_with_its_identity_or_not_at_all(rig: Rig) {
+        let store = &rig.store;
+        let given = Identity { role: UserRole::Operator, epoch: 1, mac: "k1.mac".into(), ..Identity::default() };
+        let boss = User {
+            id: store.reserve_user_id().await.unwrap(),
+            name: "boss".into(),
+            pool: store.reserve_pool_id().await.unwrap(),
+            created_at: rig.now(),
+            identity: given.clone(),
+        };
+        assert_eq!(store.user(boss.id).await.unwrap(), None);
+        store.enrol(boss.clone()).await.unwrap();
+        assert_eq!(store.user_named("boss").await.unwrap(), Some(boss.clone()));
+        assert_eq!(store.users().await.unwrap(), std::slice::from_ref(&boss));
+        // Again, as after an answer that was lost.
+        store.enrol(boss.clone()).await.unwrap();
+        let id = store.reserve_user_id().await.unwrap();
+        let namesake = User { id, ..boss.clone() };
+        let twin = User { name: "other".into(), ..boss.clone() };
+        for taken in [namesake, twin] {
+            let refused = store.enrol(taken.clone()).await.unwrap_err();
+            assert!(matches!(refused, StoreError::Taken(_)), "{refused}");
+        }
+        assert_eq!(store.user(id).await.unwrap(), None);
+        assert_eq!(store.user_named("other").await.unwrap(), None);
+        let ann = store.add_user("ann").await.unwrap();
+        assert!(ann.id != boss.id && ann.pool != boss.pool);
+        let taken = store.add_user("boss").await.unwrap_err();
+        assert_eq!(taken.to_string(), "there is already a user named boss");
+        let after = Identity { epoch: 2, ..given };
+        assert!(store.set_identity(boss.id, &boss.identity, after).await.unwrap());
+    }
+}
+
+contract! {
+    async fn an_identity_is_given_only_beside_another_that_is_still_as_it_was_read(rig: Rig) {
+        let (ann, ben) = (rig.user().await, rig.user().await);
+        let is = |epoch| Identity { epoch, ..Identity::default() };
+        let set = async |beside: &User, before: &Identity, after: &Identity| {
+            rig.store.set_identity_beside(beside, ann.id, before, after.clone()).await.unwrap()
+        };
+        assert!(set(&ben, &ann.identity, &is(1)).await, "neither has one yet");
+        assert!(!set(&ben, &ann.identity, &is(2)).await, "it has another one by now");
+        assert!(rig.store.set_identity(ben.id, &ben.identity, is(1)).await.unwrap());
+        assert!(!set(&ben, &is(1), &is(2)).await, "the other has another one by now");
+        let ben = rig.store.user(ben.id).await.unwrap().unwrap();
+        assert!(set(&ben, &is(1), &is(2)).await);
+        assert_eq!(rig.store.user(ann.id).await.unwrap().unwrap().identity, is(2));
+    }
+}
+
+contract! {
+    async fn of_operators_who_all_step_down_at_once_one_stays(rig: Rig) {
+        let vault = Vault::new(&KeyRing::parse(&KeyRing::generate().unwrap()).unwrap());
+        let (store, mut operators): (&dyn Directory, Vec<User>) = (&*rig.store, Vec::new());
+        for _ in 0..3 {
+            operators.push(rig.user().await);
+        }
+        for round in 0..10 {
+            for user in &operators {
+                change(store, &vault, user.id, |it| it.role = UserRole::Operator).await.unwrap();
+            }
+            let step_down = |it: &mut Identity| it.role = UserRole::Member;
+            let all = operators.iter().map(|user| {
+                change_but_the_last_operator(store, &vault, user.id, step_down)
+            });
+            let all = futures_util::future::join_all(all).await;
+            let count = |is: fn(&Changed) -> bool| all.iter().flatten().filter(|it| is(it)).count();
+            assert_eq!(count(|it| matches!(it, Changed::Done(_))), 2, "round {round}: {all:?}");
+            assert_eq!(count(|it| matches!(it, Changed::LastOperator)), 1, "round {round}: {all:?}");
+        }
+        let nobody = change_but_the_last_operator(store, &vault, UserId(99), |_| {}).await;
+        assert!(matches!(nobody, Ok(Changed::NoUser)));
+    }
+}
+
+contract! {
     async fn of_two_who_change_a_user_at_once_one_does(rig: Rig) {
         let ann = rig.user().await;
         let crowd = (1..=20).map(|epoch| {
@@ -110,8 +189,13 @@ async fn an_identity_outlives_the_process() {
     let ann = rig.user().await;
     let given = Identity { epoch: 1, ..Identity::default() };
     assert!(rig.store.set_identity(ann.id, &ann.identity, given.clone()).await.unwrap());
+    let (id, pool) = (rig.store.reserve_user_id().await, rig.store.reserve_pool_id().await);
+    let (id, pool, name) = (id.unwrap(), pool.unwrap(), "boss".to_owned());
+    let boss = User { id, name, pool, created_at: rig.now(), identity: given.clone() };
+    rig.store.enrol(boss.clone()).await.unwrap();
     rig.crash();
     assert_eq!(rig.store.user(ann.id).await.unwrap().unwrap().identity, given);
+    assert_eq!(rig.store.user(id).await.unwrap(), Some(boss));
 }
 
 contract! {

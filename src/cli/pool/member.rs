@@ -69,7 +69,17 @@ impl Add {
         let before = member(&*directory, team.id, user.id).await?;
         let joined_at = before.as_ref().map_or_else(clock::now, |before| before.joined_at);
         let after = membership(&vault, team.id, user.id, role, joined_at);
-        match directory.seat(before.as_ref(), after).await? {
+        let deed = |action| {
+            let deed = Deed::new(Doer::OPERATOR, action, "pool", team.id).of(user.id);
+            deed.with("user", &user.name).with("role", role.name())
+        };
+        // The log before the grant.
+        write_down(&*directory, &vault, deed("pool.member")).await?;
+        let seating = directory.seat(before.as_ref(), after).await?;
+        if seating != Seating::Done {
+            write_down(&*directory, &vault, deed("pool.member_refused")).await?;
+        }
+        match seating {
             Seating::Done => {}
             Seating::LastOwner => return Err(last_owner(&user.name)),
             Seating::Full => return Err(too_many_teams(&user.name)),
@@ -78,9 +88,6 @@ impl Add {
                 return Err(Failure::other(what, "Try again."));
             }
         }
-        let deed = Deed::new(Doer::OPERATOR, "pool.member", "pool", team.id).of(user.id);
-        let deed = deed.with("user", &user.name).with("role", role.name());
-        write_down(&*directory, &vault, deed).await?;
         if desk.json {
             let (pool, user) = (team.id, user.name);
             return print::json(&json!({ "pool": pool, "user": user, "role": role }));

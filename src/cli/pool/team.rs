@@ -46,13 +46,18 @@ impl Add {
         let (id, now) = (directory.reserve_pool_id().await?, clock::now());
         let founder = membership(&vault, id, owner.id, TeamRole::Owner, now);
         let team = Team { id, name: self.name, created_at: now };
+        let deed = |action| {
+            Deed::new(Doer::OPERATOR, action, "pool", id).of(owner.id).with("name", &team.name)
+        };
+        // The log before the grant.
+        write_down(&*directory, &vault, deed("pool.create")).await?;
         match directory.found_team(team.clone(), founder).await? {
             Seating::Done => {}
-            _ => return Err(too_many_teams(&owner.name)),
+            _ => {
+                write_down(&*directory, &vault, deed("pool.create_refused")).await?;
+                return Err(too_many_teams(&owner.name));
+            }
         }
-        let deed = Deed::new(Doer::OPERATOR, "pool.create", "pool", id);
-        let deed = deed.of(owner.id).with("name", &team.name);
-        write_down(&*directory, &vault, deed).await?;
         if desk.json {
             let members = [(owner.name, TeamRole::Owner)];
             return print::json(&super::list::facts(&PoolOf::Team(team), &members));

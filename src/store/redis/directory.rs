@@ -41,6 +41,15 @@ impl Directory for RedisStore {
         }
     }
 
+    async fn reserve_user_id(&self) -> Answer<UserId> {
+        let count = redis::cmd("HINCRBY").arg(keys::USERS[2]).arg("user").arg(1).take();
+        self.link.ask(&count).await.map(UserId)
+    }
+
+    async fn enrol(&self, user: User) -> Answer<()> {
+        self.add_whole(user).await
+    }
+
     async fn user_named(&self, name: &str) -> Answer<Option<User>> {
         let id = redis::cmd("HGET").arg(keys::USERS[0]).arg(name).take();
         // Who is not there is looked for as long as who is: a sign-in shall not tell.
@@ -57,7 +66,17 @@ impl Directory for RedisStore {
     }
 
     async fn set_identity(&self, id: UserId, before: &Identity, after: Identity) -> Answer<bool> {
-        self.swap_identity(id, before, &after).await
+        self.swap_identity(None, id, before, &after).await
+    }
+
+    async fn set_identity_beside(
+        &self,
+        other: &User,
+        id: UserId,
+        before: &Identity,
+        after: Identity,
+    ) -> Answer<bool> {
+        self.swap_identity(Some(other), id, before, &after).await
     }
 
     async fn reserve_token_id(&self) -> Answer<TokenId> {

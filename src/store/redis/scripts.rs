@@ -58,6 +58,7 @@ scripts! {
     forget_totals: "forget_totals.lua";
     records: "records.lua";
     add_user: "add_user.lua";
+    enrol: "enrol.lua";
     reindex_token: "reindex_token.lua";
     change_token: "change_token.lua";
     use_token: "use_token.lua";

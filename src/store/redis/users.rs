@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::accounts::{Identity, User, UserId};
 
-use super::super::Answer;
+use super::super::{Answer, StoreError};
 use super::{RedisStore, from_json, keys, to_json};
 
 impl RedisStore {
@@ -54,8 +54,10 @@ impl RedisStore {
         found.collect()
     }
 
+    /// Gives a user another identity, where somebody else still has its own, if one is named.
     pub(super) async fn swap_identity(
         &self,
+        other: Option<&User>,
         id: UserId,
         before: &Identity,
         after: &Identity,
@@ -64,20 +66,37 @@ impl RedisStore {
         if !self.link.ask::<bool>(&is_user).await? {
             return Ok(false);
         }
-        let after = to_json("identity", after)?;
-        let Some(held) = self.identity_of(id).await? else {
-            if !before.is_blank() {
-                return Ok(false);
-            }
-            let first = redis::cmd("HSETNX").arg(keys::IDENTITIES).arg(id.0).arg(after).take();
-            return self.link.ask_once(&first).await;
-        };
-        if from_json::<Identity>("identity", &held)? != *before {
-            return Ok(false);
-        }
+        let Some(held) = self.text_of(id, before).await? else { return Ok(false) };
         let mut call = self.scripts.swap_fixed.call(&[keys::IDENTITIES]);
-        call.arg(id.0).arg(held).arg(after);
+        call.arg(id.0).arg(held).arg(to_json("identity", after)?);
+        if let Some(other) = other {
+            let Some(held) = self.text_of(other.id, &other.identity).await? else {
+                return Ok(false);
+            };
+            call.arg(other.id.0).arg(held);
+        }
         self.scripts.swap_fixed.run_once(&self.link, &call).await
+    }
+
+    /// The text of an identity as it lies here, '' where none was ever set; `None`: it is
+    /// another one by now.
+    async fn text_of(&self, id: UserId, seen: &Identity) -> Answer<Option<String>> {
+        let Some(held) = self.identity_of(id).await? else {
+            return Ok(seen.is_blank().then(String::new));
+        };
+        Ok((from_json::<Identity>("identity", &held)? == *seen).then_some(held))
+    }
+
+    pub(super) async fn add_whole(&self, user: User) -> Answer<()> {
+        let identity = to_json("identity", &user.identity)?;
+        let user = User { identity: Identity::default(), ..user };
+        let [names, users, _] = keys::USERS;
+        let mut call = self.scripts.enrol.call(&[names, users, keys::IDENTITIES]);
+        call.arg(&user.name).arg(user.id.0).arg(to_json("user", &user)?).arg(identity);
+        match self.scripts.enrol.run::<bool>(&self.link, &call).await? {
+            true => Ok(()),
+            false => Err(StoreError::Taken(format!("a user named {}", user.name))),
+        }
     }
 
     async fn identity_of(&self, id: UserId) -> Answer<Option<String>> {

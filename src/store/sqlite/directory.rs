@@ -12,13 +12,21 @@ use crate::accounts::{
 };
 
 use super::super::{Answer, Directory};
-use super::books::Counter;
+use super::books::{Books, Counter};
 use super::{SqliteStore, history, totals};
 
 #[async_trait]
 impl Directory for SqliteStore {
     async fn add_user(&self, name: &str) -> Answer<User> {
         self.desk.write(|books, now| books.add_user(name, now)).await?
+    }
+
+    async fn reserve_user_id(&self) -> Answer<UserId> {
+        self.desk.write(|books, _| UserId(books.next_id(Counter::User))).await
+    }
+
+    async fn enrol(&self, user: User) -> Answer<()> {
+        self.desk.write(|books, _| books.enrol(user)).await?
     }
 
     async fn user_named(&self, name: &str) -> Answer<Option<User>> {
@@ -36,6 +44,20 @@ impl Directory for SqliteStore {
 
     async fn set_identity(&self, id: UserId, before: &Identity, after: Identity) -> Answer<bool> {
         self.desk.write(|books, _| books.set_identity(id, before, after)).await
+    }
+
+    async fn set_identity_beside(
+        &self,
+        other: &User,
+        id: UserId,
+        before: &Identity,
+        after: Identity,
+    ) -> Answer<bool> {
+        let change = |books: &mut Books, _| {
+            let is = books.people.users.get(&other.id).map(|user| &user.identity);
+            is == Some(&other.identity) && books.set_identity(id, before, after)
+        };
+        self.desk.write(change).await
     }
 
     async fn reserve_token_id(&self) -> Answer<TokenId> {
