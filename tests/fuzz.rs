@@ -73,6 +73,19 @@ fn any_bytes_keep_the_laws() {
     }
 }
 
+#[test]
+fn the_rooms_that_are_fuzzed_are_built_with_what_the_gateway_is() {
+    let dependencies = |file: &str| {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        let manifest: toml::Table = text.parse().unwrap();
+        manifest["dependencies"].as_table().unwrap().clone()
+    };
+    let gateway = dependencies("Cargo.toml");
+    for (name, wanted) in dependencies("fuzz/rooms/Cargo.toml") {
+        assert_eq!(gateway.get(&name), Some(&wanted), "fuzz/rooms/Cargo.toml: {name}");
+    }
+}
+
 /// A broken law leaves its input behind.
 fn keeps((name, run): Target, input: &[u8]) {
     if let Err(broken) = catch_unwind(AssertUnwindSafe(|| run(input))) {

@@ -7,10 +7,13 @@ import subprocess
 import urllib.error
 import urllib.request
 
+from .dialects import BEARER, DIALECTS, platforms
 from .processes import BenchError, Process, accepts, free_port
 from .tools import find
 
 ACCOUNTS = 3
+# No account of a platform runs out of its day's tokens.
+ENDLESS = 1_000_000_000_000
 
 CONFIG = """
 [server]
@@ -28,14 +31,12 @@ PLATFORM = """
 dialect = "openai_chat"
 base_url = "{base_url}"
 models = [{models}]
-windows = [{{ period = "day", limit = 1000000000000, zone = "UTC" }}]
+windows = [{{ period = "day", limit = {limit}, zone = "UTC" }}]
 """
 
 
 class Gateway:
     """One build of the gateway with one environment on one store."""
-
-    metrics = ("whole", "saturated", "paced", "tls")
 
     def __init__(self, bench, label, binary, env, kind, serve_args):
         self.bench, self.binary, self.kind, self.serve_args = bench, binary, kind, serve_args
@@ -46,6 +47,11 @@ class Gateway:
         self.config = os.path.join(self.folder, "gateway.toml")
         self.port, self.operator_port = free_port(), free_port()
         self.env = dict(env)
+        self.metrics = ("whole", "saturated", "paced", "tls")
+        # An event does not meet the store: one store is enough.
+        if kind == "embedded":
+            self.metrics += ("dialects", "dialect-memory")
+        self.accounts = {}
 
     def prepare(self, stack):
         """Writes the configuration, makes keys, a user, accounts and a token."""
@@ -58,13 +64,14 @@ class Gateway:
             raise BenchError("`keys generate` printed nothing")
         self.env["TRIBUTARY_MASTER_KEYS"] = keys[-1].removeprefix("TRIBUTARY_MASTER_KEYS=").strip("'\"")
         self._run("user", "add", "bench")
-        key_file = os.path.join(self.folder, "key")
-        with open(key_file, "w") as file:
-            file.write("sk-bench-0123456789abcdef0123456789abcdef")
         for platform in ("bench", "benchtls")[: 2 if bench.tls_port else 1]:
             for number in range(ACCOUNTS):
-                self._run("account", "add", "--user", "bench", "--platform", platform,
-                          "--name", f"{platform}-{number}", "--key-file", key_file)
+                self._add_account(platform, f"{platform}-{number}", BEARER)
+        if bench.wants_dialects and "dialects" in self.metrics:
+            for each in DIALECTS:
+                self.accounts[each.name] = self._add_account(
+                    each.platform, each.name, each.credential, "--dialect", each.dialect,
+                    "--limit", str(ENDLESS))
         token = _last_json(self._run("token", "create", "--user", "bench", "--json"))["token"]
         self.headers = (f"authorization: Bearer {token}",)
 
@@ -76,6 +83,15 @@ class Gateway:
             process.wait_until(self._ready, 20, "/readyz did not answer 200")
             url = f"http://127.0.0.1:{self.port}/v1/chat/completions"
             yield process.pid, dict.fromkeys(self.metrics, url)
+
+    def _add_account(self, platform, name, credential, *options):
+        """Binds an account; gives its id."""
+        key_file = os.path.join(self.folder, "key")
+        with open(key_file, "w") as file:
+            file.write(credential)
+        said = self._run("account", "add", "--user", "bench", "--platform", platform,
+                         "--name", name, "--key-file", key_file, "--json", *options)
+        return _last_json(said)["id"]
 
     def _store(self, stack):
         if self.kind == "embedded":
@@ -93,10 +109,13 @@ class Gateway:
         secure = models.pop("tls")
         text = CONFIG.format(port=self.port, operator_port=self.operator_port, store=store)
         text += PLATFORM.format(name="bench", base_url=f"http://{bench.upstream}/v1",
-                                models=_models(models.values()))
+                                models=_models(models.values()), limit=ENDLESS)
         if bench.tls_port:
             base_url = f"https://127.0.0.1:{bench.tls_port}/v1"
-            text += PLATFORM.format(name="benchtls", base_url=base_url, models=_models([secure]))
+            text += PLATFORM.format(name="benchtls", base_url=base_url, models=_models([secure]),
+                                    limit=ENDLESS)
+        if bench.wants_dialects:
+            text += platforms(bench.upstream)
         with open(self.config, "w") as file:
             file.write(text)
 

@@ -14,6 +14,7 @@ class Plan:
     saturated_requests: int
     streams: int
     window_s: float
+    dialect_requests: int
     gap_ms: int = 150
     connections: int = 64
     saturated_events: int = 2000
@@ -35,14 +36,22 @@ class Plan:
         """Writes each metric's request body; gives the paths."""
         paths = {}
         for metric, model in self.models.items():
-            body = {"model": model, "messages": [{"role": "user", "content": PROMPT * 19}]}
-            if metric in ("saturated", "paced"):
-                body |= {"stream": True, "stream_options": {"include_usage": True}}
+            body = self.body(model, stream=metric in ("saturated", "paced"))
             paths[metric] = os.path.join(folder, f"{metric}.json")
             with open(paths[metric], "w") as file:
                 json.dump(body, file)
         return paths
 
+    def body(self, model, stream, prefix=""):
+        """A request of about 1 KB."""
+        prompt = prefix + PROMPT * 19
+        body = {"model": model, "messages": [{"role": "user", "content": prompt}]}
+        if stream:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
+        return body
 
-FULL = Plan(rounds=3, whole_requests=60_000, saturated_requests=320, streams=1000, window_s=3.0)
-QUICK = Plan(rounds=1, whole_requests=8_000, saturated_requests=64, streams=200, window_s=1.2)
+
+FULL = Plan(rounds=3, whole_requests=60_000, saturated_requests=320, streams=1000, window_s=3.0,
+            dialect_requests=128)
+QUICK = Plan(rounds=1, whole_requests=8_000, saturated_requests=64, streams=200, window_s=1.2,
+             dialect_requests=16)

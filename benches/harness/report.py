@@ -1,33 +1,64 @@
-"""The figures as a table: medians over the rounds, ratios to nginx within each round."""
+"""The figures as tables: medians over the rounds, ratios within each round."""
 
 import json
+from dataclasses import dataclass, field
 from statistics import median
 
-# metric: row, unit, digits, most that it may be as a multiple of nginx (or in its unit).
-ROWS = {
-    "whole_us": ("CPU of a whole request, 1 KB", "µs", 1, {"embedded": 1.5, "redis": 1.8}),
-    "saturated_us": ("CPU of an event, saturated stream", "µs", 2, {"embedded": 2.0, "redis": 2.0}),
-    "paced_us": ("CPU of an event, {streams} paced streams", "µs", 2, {"embedded": 1.25, "redis": 1.25}),
-    "stream_kb": ("memory of a paced stream", "KB", 1, {"embedded": 32.0, "redis": 32.0}),
-    "tls_us": ("CPU of a whole request, TLS upstream", "µs", 1, {"embedded": 1.5, "redis": 1.5}),
+from .dialects import DIALECTS
+
+PASSED = DIALECTS[0].name
+
+
+@dataclass(frozen=True)
+class Row:
+    """A metric; what it is held against, and the most that it may be then."""
+
+    title: str
+    unit: str
+    digits: int
+    budget: dict = field(default_factory=dict)  # by the subject's kind
+    in_its_unit: bool = False  # the budget is no ratio
+    to: str = ""  # the subject's own metric that it is held against; else nginx' same
+
+
+FIGURES = {
+    "whole_us": Row("CPU of a whole request, 1 KB", "µs", 1, {"embedded": 1.5, "redis": 1.8}),
+    "saturated_us": Row("CPU of an event, saturated stream", "µs", 2,
+                        {"embedded": 2.0, "redis": 2.0}),
+    "paced_us": Row("CPU of an event, {streams} paced streams", "µs", 2,
+                    {"embedded": 1.25, "redis": 1.25}),
+    "stream_kb": Row("memory of a paced stream", "KB", 1,
+                     {"embedded": 32.0, "redis": 32.0}, in_its_unit=True),
+    "tls_us": Row("CPU of a whole request, TLS upstream", "µs", 1,
+                  {"embedded": 1.5, "redis": 1.5}),
 }
-IN_ITS_UNIT = {"stream_kb"}
+DIALECT_EVENTS = {
+    f"{each.name}_us": Row(f"CPU of an event, {each.title}", "µs", 2,
+                           {} if each.name == PASSED else {"embedded": 2.0}, to=f"{PASSED}_us")
+    for each in DIALECTS
+}
+DIALECT_MEMORY = {
+    f"{each.name}_kb": Row(f"memory of a paced stream, {each.title}", "KB", 1, to=f"{PASSED}_kb")
+    for each in DIALECTS
+}
+ROWS = FIGURES | DIALECT_EVENTS | DIALECT_MEMORY
 
 
 def summarize(rounds, subjects):
-    """Each subject's medians and median ratios to nginx."""
+    """Each subject's medians and median ratios."""
     summary = {}
     for subject in subjects:
-        of = [figures[subject.name] for figures in rounds if subject.name in figures]
+        of = [figures for figures in rounds if subject.name in figures]
         summary[subject.name] = figures = {}
-        for metric in ROWS:
-            values = [each[metric] for each in of if metric in each]
+        for metric, row in ROWS.items():
+            values = [each[subject.name][metric] for each in of if metric in each[subject.name]]
             if not values:
                 continue
+            base, base_metric = (subject.name, row.to) if row.to else ("nginx", metric)
             ratios = [
-                each[subject.name][metric] / each["nginx"][metric]
-                for each in rounds
-                if metric in each.get(subject.name, {}) and metric in each.get("nginx", {})
+                each[subject.name][metric] / each[base][base_metric]
+                for each in of
+                if metric in each[subject.name] and base_metric in each.get(base, {})
             ]
             figures[metric] = {
                 "median": median(values),
@@ -38,19 +69,26 @@ def summarize(rounds, subjects):
     return summary
 
 
-def table(summary, subjects, plan):
-    """The table in Markdown."""
-    gateways = any(subject.kind in ("embedded", "redis") for subject in subjects)
-    titles = ["", *(subject.title for subject in subjects), *(["budget"] if gateways else [])]
+def tables(summary, subjects, plan):
+    """The tables in Markdown, of what was measured."""
+    for rows in (FIGURES, DIALECT_EVENTS, DIALECT_MEMORY):
+        those = [subject for subject in subjects if rows.keys() & summary[subject.name].keys()]
+        if those:
+            yield _table(rows, summary, those, plan)
+
+
+def _table(rows, summary, subjects, plan):
+    bounded = any(subject.kind in row.budget for subject in subjects for row in rows.values())
+    titles = ["", *(subject.title for subject in subjects), *(["budget"] if bounded else [])]
     lines = ["| " + " | ".join(titles) + " |", "|" + " --- |" * len(titles)]
-    for metric, (row, unit, digits, budget) in ROWS.items():
+    for metric, row in rows.items():
         if not any(metric in summary[subject.name] for subject in subjects):
             continue
-        cells = [row.format(streams=f"{plan.streams:,}")]
+        cells = [row.title.format(streams=f"{plan.streams:,}")]
         for subject in subjects:
-            cells.append(_cell(summary[subject.name].get(metric), subject, unit, digits))
-        if gateways:
-            cells.append(_budget(metric, unit, budget))
+            cells.append(_cell(summary[subject.name].get(metric), subject, row))
+        if bounded:
+            cells.append(_budget(row))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -59,11 +97,11 @@ def over_budget(summary, subjects):
     """A line for each figure that is over its budget."""
     lines = []
     for subject in subjects:
-        for metric, (row, unit, _, budget) in ROWS.items():
-            figure, most = summary[subject.name].get(metric), budget.get(subject.kind)
+        for metric, row in ROWS.items():
+            figure, most = summary[subject.name].get(metric), row.budget.get(subject.kind)
             if not figure or not most:
                 continue
-            value = figure["median"] if metric in IN_ITS_UNIT else figure["ratio"]
+            value = figure["median"] if row.in_its_unit else figure["ratio"]
             if value and value > most:
                 lines.append(f"{subject.title}: {metric} is {value:.2f}, its budget {most}")
     return lines
@@ -77,16 +115,16 @@ def write_json(path, machine, plan, rounds, summary):
         file.write("\n")
 
 
-def _cell(figure, subject, unit, digits):
+def _cell(figure, subject, row):
     if not figure:
         return "—"
-    cell = f"{figure['median']:.{digits}f} {unit}"
+    cell = f"{figure['median']:.{row.digits}f} {row.unit}"
     if figure["ratio"] and subject.kind != "nginx":
         cell += f" ({figure['ratio']:.2f}×)"
     return cell
 
 
-def _budget(metric, unit, budget):
-    if metric in IN_ITS_UNIT:
-        return f"≤ {max(budget.values()):.0f} {unit}"
-    return " / ".join(f"≤ {most:g}×" for most in dict.fromkeys(budget.values()))
+def _budget(row):
+    if row.in_its_unit:
+        return f"≤ {max(row.budget.values()):.0f} {row.unit}"
+    return " / ".join(f"≤ {most:g}×" for most in dict.fromkeys(row.budget.values()))

@@ -25,7 +25,8 @@ TLS_FRONT = """
 
 def start_upstream(stack, bench):
     """Starts the upstream; gives its `HOST:PORT`."""
-    process = Process([bench.programs["bench_upstream"]], bench.rest, bench.log("upstream"))
+    argv = [bench.programs["bench_upstream"], "--recordings", bench.recordings.path]
+    process = Process(argv, bench.rest, bench.log("upstream"))
     stack.enter_context(process)
     return process.json_line()["listen"]
 

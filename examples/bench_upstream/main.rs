@@ -1,4 +1,4 @@
-//! The bench's upstream: OpenAI chat completions with as little CPU as it takes.
+//! The bench's upstream: platforms' answers with as little CPU as it takes.
 //!
 //! Answers are rendered once and written as they are. The model's name picks the
 //! answer, so that a request reaches the same one through any proxy:
@@ -7,22 +7,29 @@
 //! - `saturated-2000`: 2,000 events, written as fast as the reader takes them;
 //! - `paced-150ms-40`: 40 events, 150 ms apart, each stream in its own phase.
 //!
+//! Those are OpenAI's chat completions. A prompt with `recorded:NAME:saturated-2000` in it
+//! is answered in the words of a recording, whatever dialect asks for it.
+//!
 //! It prints `{"listen":"127.0.0.1:PORT"}` once it accepts, and runs until it is
 //! ended.
 #![allow(clippy::disallowed_methods, reason = "a bench tool outside the gateway and its drain")]
 
+mod recording;
 mod script;
+mod socket;
 #[path = "../bench_wire/mod.rs"]
 mod wire;
 
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Parser;
+use recording::Recordings;
 use script::{Pace, Script};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -31,21 +38,29 @@ use wire::Framing;
 
 /// A request that is longer than this is refused: the bench sends 1 KB.
 const MAX_REQUEST_BYTES: usize = 1 << 20;
+/// Stands in a prompt, before the recording's name.
+const RECORDED: &str = "recorded:";
+const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
 
 #[derive(Parser)]
-#[command(about = "A lean upstream that speaks OpenAI chat completions")]
+#[command(about = "A lean upstream that speaks as platforms do")]
 struct Args {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
+    /// A JSON file of recorded streams by name.
+    #[arg(long)]
+    recordings: Option<PathBuf>,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
     let args = Args::parse();
+    let recordings = args.recordings.as_deref().map(recording::read).transpose();
+    let recordings = recordings.map_err(io::Error::other)?.unwrap_or_default();
     let listener = TcpListener::bind(args.listen).await?;
     println!("{{\"listen\":\"{}\"}}", listener.local_addr()?);
-    let shelf = Arc::new(Shelf::default());
+    let shelf = Arc::new(Shelf { recordings, ..Shelf::default() });
     loop {
         let (stream, _) = listener.accept().await?;
         let shelf = Arc::clone(&shelf);
@@ -56,22 +71,32 @@ async fn main() -> io::Result<()> {
     }
 }
 
-/// Answers that were rendered already, by model, and the phase of the next paced stream.
+/// Answers that were rendered already, by name, and the phase of the next paced stream.
 #[derive(Default)]
 struct Shelf {
+    recordings: Recordings,
     scripts: Mutex<HashMap<Vec<u8>, Arc<Script>>>,
     streams: AtomicU64,
 }
 
 impl Shelf {
-    fn script(&self, model: &[u8]) -> Arc<Script> {
+    /// The answers that go by a name; none if it is of a recording that there is not.
+    fn script(&self, name: &[u8]) -> Option<Arc<Script>> {
         let mut scripts = self.scripts.lock().expect("nothing panics while it holds the shelf");
-        if let Some(script) = scripts.get(model) {
-            return Arc::clone(script);
+        if let Some(script) = scripts.get(name) {
+            return Some(Arc::clone(script));
         }
-        let script = Arc::new(Script::render(&String::from_utf8_lossy(model)));
-        scripts.insert(model.to_vec(), Arc::clone(&script));
-        script
+        let text = String::from_utf8_lossy(name);
+        let script = match text.strip_prefix(RECORDED) {
+            Some(rest) => {
+                let (recording, plan) = rest.split_once(':')?;
+                Script::recorded(self.recordings.get(recording)?, plan)
+            }
+            None => Script::chat(&text),
+        };
+        let script = Arc::new(script);
+        scripts.insert(name.to_vec(), Arc::clone(&script));
+        Some(script)
     }
 
     /// A part of `gap`, another one for each stream, spread evenly (golden ratio).
@@ -86,16 +111,26 @@ async fn serve(mut stream: TcpStream, shelf: &Shelf) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut request = Vec::with_capacity(4096);
     while let Some(length) = read_request(&mut stream, &mut request).await? {
-        let (model, streamed) = asked(&request[..length]);
-        let script = shelf.script(model);
+        if wire::header(&request[..length], "sec-websocket-key").is_some() {
+            return socket::answer(stream, &request[..length], shelf).await;
+        }
+        let (name, streamed) = asked(&request[..length]);
+        let script = shelf.script(name);
         request.drain(..length);
-        match script.pace {
-            _ if !streamed => stream.write_all(&script.whole).await?,
-            Pace::Saturated => stream.write_all(&script.stream).await?,
-            Pace::Every(gap) => write_paced(&mut stream, &script, gap, shelf.phase(gap)).await?,
+        match script {
+            Some(script) if streamed => write_stream(&mut stream, &script, shelf).await?,
+            Some(script) => stream.write_all(&script.whole).await?,
+            None => stream.write_all(NOT_FOUND).await?,
         }
     }
     Ok(())
+}
+
+async fn write_stream(stream: &mut TcpStream, script: &Script, shelf: &Shelf) -> io::Result<()> {
+    match script.pace {
+        Pace::Saturated => stream.write_all(&script.stream).await,
+        Pace::Every(gap) => write_paced(stream, script, gap, shelf.phase(gap)).await,
+    }
 }
 
 /// Reads until `request` begins with a whole request, and says how long that is.
@@ -129,8 +164,12 @@ fn whole_request(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// The model that a request names, and whether it asks for a stream.
+/// What a request names, its model or a recording, and whether it asks for a stream.
 fn asked(request: &[u8]) -> (&[u8], bool) {
+    if let Some(at) = memchr::memmem::find(request, RECORDED.as_bytes()) {
+        let name = request[at..].split(|byte| matches!(byte, b' ' | b'"')).next();
+        return (name.unwrap_or_default(), true);
+    }
     let after = |key: &[u8]| {
         let at = memchr::memmem::find(request, key)? + key.len();
         request[at..].trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start)

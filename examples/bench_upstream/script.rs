@@ -1,12 +1,14 @@
-//! What the upstream answers, rendered once for each model.
+//! What the upstream answers, rendered once for each name.
 //!
-//! The shapes are OpenAI's: `chat.completion`, and `chat.completion.chunk` events of
-//! about 200 bytes, each in an HTTP chunk of its own, with the finish reason, the
-//! usage and `[DONE]` at the end.
+//! The shapes of its own are OpenAI's: `chat.completion`, and `chat.completion.chunk`
+//! events of about 200 bytes, with the finish reason, the usage and `[DONE]` at the end.
+//! Each event has an HTTP chunk of its own, or a WebSocket's frame.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 use std::ops::Range;
 use std::time::Duration;
+
+use crate::recording::Recording;
 
 const PROMPT_TOKENS: usize = 200;
 const WORDS: [&str; 8] =
@@ -23,7 +25,14 @@ pub enum Pace {
     Every(Duration),
 }
 
-/// One model's answers as they stand on the wire, heads included.
+/// What each event is put in.
+#[derive(Clone, Copy)]
+enum Frame {
+    HttpChunk,
+    SocketMessage,
+}
+
+/// One name's answers as they stand on the wire, heads included.
 pub struct Script {
     /// How the stream is written.
     pub pace: Pace,
@@ -35,31 +44,102 @@ pub struct Script {
 }
 
 impl Script {
-    /// Renders the answers of `model`, whose name says how its stream goes.
-    pub fn render(model: &str) -> Self {
+    /// Renders the chat completions of `model`, whose name says how its stream goes.
+    pub fn chat(model: &str) -> Self {
         let (pace, count) = plan(model);
-        let mut stream = String::from(STREAM_HEAD);
-        let mut writes = Vec::with_capacity(count);
-        for index in 0..count {
-            let begin = if index == 0 { 0 } else { stream.len() };
+        let adding = |index: usize| {
             let role = if index == 0 { r#""role":"assistant","# } else { "" };
             let word = WORDS[index % WORDS.len()];
             let delta = format!(r#"{{{role}"content":"{word}"}}"#);
-            push_chunk(&mut stream, &event(model, &choice(&delta, "null"), ""));
-            writes.push(begin..stream.len());
+            event(model, &choice(&delta, "null"), "")
+        };
+        let events: Vec<_> = (0..count).map(adding).collect();
+        let (opening, repeated) = events.split_at(events.len().min(1));
+        let closing = [
+            event(model, &choice("{}", r#""stop""#), ""),
+            event(model, "", &usage(count)),
+            "data: [DONE]\n\n".to_owned(),
+        ];
+        let whole = whole(model).into_bytes();
+        Self::stream(Frame::HttpChunk, pace, opening, repeated, &closing, whole)
+    }
+
+    /// Renders a recording, with as many events that add text as the plan says.
+    pub fn recorded(recording: &Recording, plan_name: &str) -> Self {
+        let (pace, count) = plan(plan_name);
+        let repeated: Vec<_> = recording.repeated.iter().cycle().take(count).collect();
+        let frame = if recording.socket { Frame::SocketMessage } else { Frame::HttpChunk };
+        let (opening, closing) = (&recording.opening, &recording.closing);
+        Self::stream(frame, pace, opening, &repeated, closing, Vec::new())
+    }
+
+    /// What opens a stream is one write, each repeated event another, what closes it the last.
+    fn stream(
+        frame: Frame,
+        pace: Pace,
+        opening: &[impl AsRef<str>],
+        repeated: &[impl AsRef<str>],
+        closing: &[impl AsRef<str>],
+        whole: Vec<u8>,
+    ) -> Self {
+        let mut stream = frame.head().to_vec();
+        let mut writes = Vec::with_capacity(repeated.len() + 2);
+        let mut written = 0;
+        let mut write_ends = |stream: &[u8]| {
+            writes.push(written..stream.len());
+            written = stream.len();
+        };
+        opening.iter().for_each(|event| frame.push(&mut stream, event.as_ref()));
+        write_ends(&stream);
+        for event in repeated {
+            frame.push(&mut stream, event.as_ref());
+            write_ends(&stream);
         }
-        let begin = stream.len();
-        push_chunk(&mut stream, &event(model, &choice("{}", r#""stop""#), ""));
-        push_chunk(&mut stream, &event(model, "", &usage(count)));
-        push_chunk(&mut stream, "data: [DONE]\n\n");
-        stream.push_str("0\r\n\r\n");
-        writes.push(begin..stream.len());
-        Self { pace, whole: whole(model).into_bytes(), stream: stream.into_bytes(), writes }
+        closing.iter().for_each(|event| frame.push(&mut stream, event.as_ref()));
+        stream.extend_from_slice(frame.end());
+        write_ends(&stream);
+        Self { pace, whole, stream, writes }
     }
 
     /// The stream in the pieces that are written at one instant each.
     pub fn events(&self) -> impl Iterator<Item = &[u8]> {
         self.writes.iter().map(|write| &self.stream[write.clone()])
+    }
+}
+
+impl Frame {
+    /// What comes before the first.
+    fn head(self) -> &'static [u8] {
+        match self {
+            Self::HttpChunk => STREAM_HEAD.as_bytes(),
+            // The handshake is answered before a question comes.
+            Self::SocketMessage => b"",
+        }
+    }
+
+    fn push(self, stream: &mut Vec<u8>, event: &str) {
+        match self {
+            Self::HttpChunk => {
+                write!(stream, "{:x}\r\n{event}\r\n", event.len()).expect("a Vec takes any bytes");
+            }
+            Self::SocketMessage => {
+                let length = u16::try_from(event.len()).expect("a recorded message is short");
+                stream.push(0x81); // text, and all of it
+                match length {
+                    0..126 => stream.push(length as u8),
+                    _ => stream.extend([&[126][..], &length.to_be_bytes()].concat()),
+                }
+                stream.extend_from_slice(event.as_bytes());
+            }
+        }
+    }
+
+    /// What comes after the last.
+    fn end(self) -> &'static [u8] {
+        match self {
+            Self::HttpChunk => b"0\r\n\r\n",
+            Self::SocketMessage => b"\x88\x02\x03\xe8", // closed, 1000
+        }
     }
 }
 
@@ -104,6 +184,47 @@ fn usage(completion: usize) -> String {
     )
 }
 
-fn push_chunk(stream: &mut String, chunk: &str) {
-    write!(stream, "{:x}\r\n{chunk}\r\n", chunk.len()).expect("a String takes any text");
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use tokio_tungstenite::tungstenite::WebSocket;
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    use super::*;
+
+    fn recording(socket: bool) -> Recording {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let long = "x".repeat(200);
+        Recording {
+            opening: texts(&["a"]),
+            repeated: texts(&["b", &long]),
+            closing: texts(&["c", "d"]),
+            socket,
+        }
+    }
+
+    #[test]
+    fn a_recording_is_repeated_between_its_ends_in_messages_that_a_client_reads() {
+        let script = Script::recorded(&recording(true), "saturated-3");
+        let mut client = WebSocket::from_raw_socket(Cursor::new(script.stream), Role::Client, None);
+        let mut read = Vec::new();
+        while let Ok(message) = client.read() {
+            if message.is_text() {
+                read.push(message.into_text().expect("it is text").len());
+            }
+        }
+        assert_eq!(read, [1, 1, 200, 1, 1, 1]);
+        assert!(!client.can_read(), "it was closed");
+    }
+
+    #[test]
+    fn a_paced_stream_is_a_write_for_each_repeated_event_and_for_both_ends() {
+        let script = Script::recorded(&recording(false), "paced-150ms-3");
+        let writes: Vec<_> = script.events().map(String::from_utf8_lossy).collect();
+        assert_eq!(writes[0], format!("{STREAM_HEAD}1\r\na\r\n"));
+        assert_eq!(writes[1], "1\r\nb\r\n");
+        assert_eq!(writes[3..], ["1\r\nb\r\n", "1\r\nc\r\n1\r\nd\r\n0\r\n\r\n"]);
+        assert_eq!(writes.concat().as_bytes(), script.stream);
+    }
 }

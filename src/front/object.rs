@@ -58,6 +58,11 @@ impl<'a> Object<'a> {
         self.fields.retain(|(name, _)| keep(name));
     }
 
+    /// Takes out what is null, but for the field of this name.
+    pub fn drop_nulls_but(&mut self, name: &str) {
+        self.fields.retain(|(key, json)| json != "null" || key == name);
+    }
+
     /// The fields in order: name, JSON text.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.fields.iter().map(|(name, json)| (&**name, &**json))

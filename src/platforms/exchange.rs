@@ -82,6 +82,20 @@ impl Exchange {
         lack
     }
 
+    /// Whether a face's rules refuse a request: a cheap look, which sees less than translating it.
+    pub fn lacks(platform: &Platform, face: &Face, model: &Model, ask: &ChatRequest) -> bool {
+        let reach = model.reach(face.dialect);
+        reach.is_some_and(|it| pivot::check(&platform.id, face, model, it, ask).is_err())
+    }
+
+    /// Whether this model can do what is asked there by any face, as a key or a person's login.
+    ///
+    /// It translates the whole request for each, until one is able.
+    pub fn can(platform: &Arc<Platform>, model: &Arc<Model>, ask: &ChatRequest) -> bool {
+        let able = |face: &Arc<Face>| Exchange::begin(platform, face, model, ask, 0).is_ok();
+        platform.faces.iter().any(|face| able(face) || face.login.as_ref().is_some_and(able))
+    }
+
     /// Translates the request.
     ///
     /// `created` is our clock in Unix seconds, for platforms that send none.

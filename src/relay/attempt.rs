@@ -50,11 +50,36 @@ pub(super) struct OpenedStream {
 }
 
 impl Gateway {
-    /// Leases an account, from the caller's pools in order.
+    /// Leases an account, from the caller's pools in order; one that is known to be unable to do
+    /// what is asked where there is no other.
     ///
     /// `None`: no pool grants one; why is noted in `tried`.
     pub(super) async fn lease(
         &self,
+        talk: &Talk<'_>,
+        hop: &Hop,
+        pin: Option<AccountId>,
+        call: &mut Call,
+        tried: &mut Tried,
+    ) -> Result<Option<Arc<Account>>, CallError> {
+        let unable = self.parts.unable.of(hop, talk.ask);
+        if !unable.is_empty() && pin.is_none() {
+            let leased = self.lease_but(&unable, talk, hop, pin, call, tried).await?;
+            if leased.is_some() {
+                return Ok(leased);
+            }
+        }
+        let leased = self.lease_but(&[], talk, hop, pin, call, tried).await?;
+        if let Some(account) = leased.as_ref().filter(|account| unable.contains(&account.id)) {
+            self.parts.unable.forget(account.id);
+        }
+        Ok(leased)
+    }
+
+    /// Leases an account that is none of these.
+    async fn lease_but(
+        &self,
+        unable: &[AccountId],
         talk: &Talk<'_>,
         hop: &Hop,
         pin: Option<AccountId>,
@@ -67,6 +92,7 @@ impl Gateway {
         let prompt = lane.learned.prompt(census);
         let resets = parts.zones.resets();
         let caller = talk.caller;
+        let except = [tried.accounts(), unable].concat();
         let pools = parts.callers.pools(caller).await;
         for &pool in pools.inspect_err(|error| self.store_failed(error))?.iter() {
             let policy = parts.store.policy(pool).await;
@@ -82,7 +108,7 @@ impl Gateway {
                 model: &hop.model.upstream,
                 estimate: lane.learned.call(census, call.max_tokens),
                 only: pin,
-                except: tried.accounts(),
+                except: &except,
                 conversation: if is_sticky { talk.conversation() } else { None },
                 resets: &resets,
             };
@@ -167,8 +193,10 @@ impl Gateway {
         let (face, credential) = self.ready(hop, account, short_key).await?;
         let created = clock::now().as_second();
         let (mut exchange, upstream) =
-            Exchange::begin(&hop.platform, &face, &hop.model, ask, created)
-                .map_err(Failure::Request)?;
+            Exchange::begin(&hop.platform, &face, &hop.model, ask, created).map_err(|lacks| {
+                self.parts.unable.note(account.id, &face);
+                Failure::Request(lacks)
+            })?;
         let streams = upstream.streams;
         let (proof, reply) = self.send(upstream, credential, &hop.platform, &face, call).await?;
         if !face.limits.is_empty() {

@@ -203,6 +203,13 @@ impl Call {
         Used::estimated(counts.first().copied().unwrap_or_default())
     }
 
+    /// The leased account can't do what is asked, and nothing was sent: it was no attempt.
+    pub(super) fn passed_over(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.lease.settle(&Used::NOTHING);
+        }
+    }
+
     /// The attempt failed before any output; answers when its lease was granted.
     pub(super) fn attempt_failed(&mut self, failure: &Failure, used: &Used) -> Timestamp {
         let Some(running) = self.running.take() else { return self.at };

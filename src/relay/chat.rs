@@ -17,7 +17,7 @@ use super::stream::RelayStream;
 use super::tried::Tried;
 use crate::accounts::{Account, AccountId, Billing, PlatformId};
 use crate::front::ChatRequest;
-use crate::platforms::{Answer, Hop};
+use crate::platforms::{Answer, Exchange, Hop};
 use crate::telemetry::clock::{self, Stopwatch};
 
 /// An answer to relay.
@@ -47,6 +47,9 @@ pub enum Content {
 /// While tokens are leased to others, look again at least this often: another
 /// gateway's settlements are not heard here.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// On one platform no more accounts are looked at whose face can't do what is asked.
+const MOST_PASSED_OVER: usize = 64;
 
 impl Gateway {
     /// Answers a chat request, on an account with quota left. `headers` are the caller's, and
@@ -99,6 +102,7 @@ impl Gateway {
         };
         loop {
             for hop in route.hops.iter() {
+                let mut passed_over = 0;
                 while call.attempts() < self.parts.max_attempts && waited.elapsed() < patience {
                     let leased = self.lease(talk, hop, route.pin, call, &mut tried).await?;
                     let Some(account) = leased else { break };
@@ -106,6 +110,17 @@ impl Gateway {
                         Ok(begun) => {
                             let account = Some(account.id);
                             return Ok(First { begun, hop: hop.clone(), account });
+                        }
+                        Err(Failure::Request(bad)) => {
+                            call.passed_over();
+                            tried.passed_over(account.id, bad);
+                            passed_over += 1;
+                            // Most are refused by every face.
+                            let may_go_on =
+                                passed_over > 1 || Exchange::can(&hop.platform, &hop.model, ask);
+                            if !may_go_on || passed_over == MOST_PASSED_OVER {
+                                break;
+                            }
                         }
                         Err(failure) => {
                             match self.fail_over(failure, hop, &account, call, &mut tried).await {
@@ -116,6 +131,11 @@ impl Gateway {
                         }
                     }
                 }
+            }
+            if let Some(lacks) = tried.lacks()
+                && !route.hops.iter().any(|hop| Exchange::can(&hop.platform, &hop.model, ask))
+            {
+                return Err(lacks.clone().into());
             }
             if route.pin.is_none()
                 && tried.may_buy()

@@ -12,6 +12,7 @@ use super::notices::Sender;
 use super::points::OperatorKeys;
 use super::send::Clocks;
 use super::settings::Settings;
+use super::unable::Unable;
 use super::zones::Zones;
 use crate::authorize::ShortKeys;
 use crate::identity::{self, CookieStyle, People};
@@ -50,6 +51,7 @@ pub struct Parts {
     pub(super) short_keys: Arc<ShortKeys>,
     pub(super) hearing: Arc<Hearing>,
     pub(super) clocks: Arc<Clocks>,
+    pub(super) unable: Arc<Unable>,
     pub(super) lease_wait: Duration,
     pub(super) keep_alive: Duration,
     pub(super) max_attempts: usize,
@@ -105,6 +107,7 @@ impl Parts {
             short_keys,
             hearing: Arc::default(),
             clocks: Arc::default(),
+            unable: Arc::default(),
             lease_wait: settings.lease_wait.unsigned_abs(),
             keep_alive: settings.keep_alive.unsigned_abs(),
             max_attempts: settings.max_attempts.max(1),

@@ -36,6 +36,7 @@ mod send;
 mod settings;
 mod stream;
 mod tried;
+mod unable;
 mod uncounted;
 mod uses;
 mod words;

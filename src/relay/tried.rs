@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::error::{CallError, PointsSaid};
 use super::route::Route;
 use crate::accounts::{AccountId, PlatformId, Refusal};
+use crate::front::BadRequest;
 use crate::telemetry::clock;
 
 /// A refusal for being busy heals within a request's time.
@@ -14,6 +15,8 @@ const BUSY_RETRY: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct Tried {
     accounts: Vec<AccountId>,
+    /// What the face of the first can't do that was passed over.
+    lacks: Option<BadRequest>,
     failure: Option<CallError>,
     /// What pools said since the last look.
     refusal: Option<CallError>,
@@ -54,6 +57,17 @@ impl Tried {
         keep(&mut self.failure, error);
     }
 
+    /// An account was passed over: its face can't do what is asked. Another one's may.
+    pub(super) fn passed_over(&mut self, account: AccountId, lacks: BadRequest) {
+        self.accounts.push(account);
+        self.lacks.get_or_insert(lacks);
+    }
+
+    /// What an account that was passed over can't do.
+    pub(super) fn lacks(&self) -> Option<&BadRequest> {
+        self.lacks.as_ref()
+    }
+
     /// Whether points may pay: quota ran out, and no account that has some is worth the wait.
     pub(super) fn may_buy(&self) -> bool {
         let reasons = [self.failed_for, self.refused_for];
@@ -79,7 +93,9 @@ impl Tried {
             }
             error => matches!(error, CallError::Unauthorized { .. }),
         };
-        if is_the_operators {
+        if let CallError::Bad(lacks) = error {
+            self.lacks.get_or_insert(lacks);
+        } else if is_the_operators {
             self.points_said(PointsSaid::KeyFailed);
         } else {
             keep(&mut self.failure, error);
@@ -142,7 +158,7 @@ impl Tried {
                 CallError::NothingLeft { quota: Box::new(quota), points }
             }
             (Some(failure), _) => failure,
-            (None, _) => unbound(route),
+            (None, _) => self.lacks.map_or_else(|| unbound(route), CallError::Bad),
         }
     }
 }

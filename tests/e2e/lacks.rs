@@ -1,6 +1,9 @@
 //! What a platform can't do, refused by its field before anything is leased or sent.
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
+use tributary::accounts::{Health, User};
+use tributary::telemetry::clock;
 
 use crate::both;
 use crate::rig::{Rig, Wish, ask};
@@ -42,6 +45,13 @@ async fn leases_asked(rig: &Rig) -> Vec<String> {
     let text = std::str::from_utf8(&answer.body).unwrap();
     let lines = text.lines().filter(|line| line.starts_with("tributary_leases_total{"));
     lines.filter(|line| !line.ends_with(" 0")).map(str::to_owned).collect()
+}
+
+async fn leases_granted(rig: &Rig, platform: &str) -> u64 {
+    let (platform, answer) = (format!("platform=\"{platform}\""), "answer=\"granted\"");
+    let lines = leases_asked(rig).await;
+    let granted = lines.iter().filter(|line| line.contains(&platform) && line.contains(answer));
+    granted.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
 }
 
 both! {
@@ -92,6 +102,73 @@ both! {
         let unbound = rig.chat(picture("nobody")).await;
         assert_eq!(unbound.row(), "404 invalid_request_error model_not_found param=model");
         assert!(unbound.message().contains("--platform unbound"), "{unbound:?}");
+    }
+}
+
+/// Ten accounts by OpenAI's Responses, which give one answer each: more than are attempted.
+async fn bind_responses(rig: &Rig, user: &User) {
+    for number in 0..10 {
+        let (name, key) =
+            (format!("single-{number}"), format!("sk-of-responses-000000000{number}"));
+        rig.bind_to_face("openai_responses", user, "openai", &name, &key).await;
+    }
+}
+
+fn resting() -> Health {
+    let until = clock::now() + SignedDuration::from_secs(60);
+    Health::Cooling { until, reason: "tired".into(), out_of_quota: false, tries_at: None }
+}
+
+fn two_answers() -> Value {
+    let mut body = ask("gpt-5.4-mini", "hello");
+    body["n"] = json!(2);
+    body
+}
+
+both! {
+    async fn an_account_whose_face_cannot_is_passed_over_and_is_no_attempt(rig: Rig) {
+        let (user, token) = rig.stranger().await;
+        bind_responses(&rig, &user).await;
+        let refused = rig.chat_as(&token, two_answers()).await;
+        assert_eq!(refused.row(), format!("{BAD}n"), "{refused:?}");
+        assert!(rig.sent("openai").await.is_empty());
+
+        let able = rig.bind_to_face("openai_chat", &user, "openai", "able", "sk-of-chat-0000000001").await;
+        let before = leases_granted(&rig, "openai").await;
+        for _ in 0..3 {
+            let answer = rig.chat_as(&token, two_answers()).await;
+            assert_eq!((answer.status.as_u16(), answer.attempts()), (200, "1"), "{answer:?}");
+            assert_eq!(answer.header("x-tributary-account"), able.0.to_string());
+        }
+        // Those that were passed over are known, and leased no more where another is there.
+        assert_eq!((before, leases_granted(&rig, "openai").await), (10, 13));
+        // What was passed over was given back, and nothing was charged for it.
+        rig.until(async || {
+            let accounts = rig.accounts_of(&user, "openai").await;
+            accounts.iter().all(|state| {
+                state.leased.0 == 0 && (state.account.id == able || state.windows[0].used.0 == 0)
+            })
+        })
+        .await;
+
+        // One that could is what the caller waits for.
+        rig.store.set_health(able, resting()).await.unwrap();
+        let later = rig.chat_as(&token, two_answers()).await;
+        assert_eq!(later.row(), "429 rate_limit_error rate_limit_exceeded Retry-After", "{later:?}");
+        assert_eq!(rig.chat_as(&token, ask("gpt-5.4-mini", "hello")).await.status, 200);
+
+    }
+}
+
+both! {
+    #[wish(chains())]
+    async fn what_nobody_can_is_refused_though_an_account_rests(rig: Rig) {
+        for state in rig.accounts("spark").await {
+            rig.store.set_health(state.account.id, resting()).await.unwrap();
+        }
+        let mut body = ask("hands", "hello");
+        body["functions"] = json!(7);
+        assert_eq!(rig.chat(body).await.row(), format!("{BAD}functions"));
     }
 }
 

@@ -140,6 +140,12 @@ impl Platform {
         }
     }
 
+    /// Whether this is one of its faces, or how people's logins are served at one.
+    pub fn has(&self, face: &Arc<Face>) -> bool {
+        let is = |own: &Arc<Face>| Arc::ptr_eq(own, face);
+        self.faces.iter().any(|own| is(own) || own.login.as_ref().is_some_and(is))
+    }
+
     /// The face that reaches a model: an account's own, or, where the model is reached in other
     /// dialects alone, the first of those that the credential fits.
     pub fn reaching<'a>(

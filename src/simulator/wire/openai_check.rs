@@ -53,6 +53,7 @@ pub(super) fn check(body: &Body, model: &Model) -> Result<(), Complaint> {
         return Err(Complaint::invalid(unknown, Rule::Unknown));
     }
     check::roles(body, &["developer", "system", "user", "assistant", "tool", "function"])?;
+    nulls(body)?;
     check::ranges(
         body,
         &[
@@ -80,6 +81,18 @@ pub(super) fn check(body: &Body, model: &Model) -> Result<(), Complaint> {
     if given(body, "top_logprobs").is_some() && !logprobs {
         let words = "You must set logprobs to true if using 'top_logprobs'.";
         return Err(Complaint::words("top_logprobs", words));
+    }
+    Ok(())
+}
+
+/// A message without calls lacks the field (openai-python, issue 1351).
+fn nulls(body: &Body) -> Result<(), Complaint> {
+    for (at, message) in check::messages(body) {
+        for (name, kind) in [("tool_calls", "array"), ("function_call", "object")] {
+            if message.get(name).is_some_and(Value::is_null) {
+                return Err(Complaint::invalid(format!("messages[{at}].{name}"), Rule::Type(kind)));
+            }
+        }
     }
     Ok(())
 }

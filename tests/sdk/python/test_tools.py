@@ -61,14 +61,15 @@ def test_no_function_is_called_when_the_caller_forbids_it(client: OpenAI, platfo
     assert answer.choices[0].message.tool_calls is None
 
 
-def test_a_function_s_result_is_answered(client: OpenAI, platform: Simulated) -> None:
+@pytest.mark.parametrize("dump", [{"exclude_none": True}, {}], ids=["what is said", "all fields"])
+def test_a_function_s_result_is_answered(client: OpenAI, platform: Simulated, dump: dict[str, bool]) -> None:
     first = client.chat.completions.create(
         model=platform.model, messages=user(QUESTION), tools=[WEATHER], tool_choice="required"
     )
     [call] = first.choices[0].message.tool_calls or []
     history = [
         *user(QUESTION),
-        first.choices[0].message.model_dump(exclude_none=True),
+        first.choices[0].message.model_dump(**dump),
         {"role": "tool", "tool_call_id": call.id, "content": "18 °C, 晴 ☀️"},
     ]
 

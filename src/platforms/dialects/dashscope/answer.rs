@@ -1,8 +1,9 @@
 //! Answers: what a choice adds is what it is in chat completions; what stands around it isn't.
 //!
 //! A stream has no word for its end: it is over when every choice has its finish reason,
-//! which is the text `null` until then. A refused request that asked for a stream is answered
-//! by HTTP 200 and an event `error`, whose status stands in an SSE comment.
+//! which is the text `null` until then. Usage comes with it (the reference), and counts too where
+//! it comes alone, after it. A refused request that asked for a stream is answered by HTTP 200
+//! and an event `error`, whose status stands in an SSE comment.
 
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -43,26 +44,26 @@ struct Output<'a> {
 pub(super) fn read<'a>(came: Came<'a>, context: &Context) -> Result<Chunk<'a>, PlatformError> {
     let text = std::str::from_utf8(came.data).map_err(|_| context.unreadable())?;
     let top: Top<'a> = serde_json::from_str(text).map_err(|_| context.unreadable())?;
-    let Some(output) = top.output else {
-        return match refusal(came, context) {
-            Some(error) => Err(error),
-            // An event that is yet to come.
-            None => Ok(Chunk::default()),
-        };
-    };
-    let mut choices = match output.choices {
-        Some(choices) => read_choices(choices),
-        None => only_text(output.text, output.finish_reason).into_iter().collect(),
+    let mut choices = match top.output {
+        Some(Output { choices: Some(choices), .. }) => read_choices(choices),
+        Some(output) => only_text(output.text, output.finish_reason).into_iter().collect(),
+        None => match refusal(came, context) {
+            Some(error) => return Err(error),
+            // Usage alone, or an event that is yet to come.
+            None => Vec::new(),
+        },
     };
     for choice in &mut choices {
         choice.finish = choice.finish.take().filter(|reason| reason != "null");
     }
-    // Counted in every event, and read where it may be the last word.
-    let ends = choices.iter().any(|choice| choice.finish.is_some());
+    // Counted in every event, and read where it may be the last word: with a finish reason, or
+    // where the answer doesn't grow.
+    let may_be_last = choices.iter().any(|choice| choice.finish.is_some())
+        || choices.iter().all(ChoiceDelta::adds_nothing);
     Ok(Chunk {
         id: top.request_id.and_then(|json| read_text(json.get())),
         choices,
-        usage: top.usage.filter(|_| ends).and_then(|json| usage::read(json.get())),
+        usage: top.usage.filter(|_| may_be_last).and_then(|json| usage::read(json.get())),
         ..Chunk::default()
     })
 }

@@ -1,5 +1,7 @@
 //! Answers and failures that the worked examples don't reach.
 
+mod untold;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -378,7 +380,7 @@ fn any_event() -> impl Strategy<Value = Value> {
         Just("{\"a\":")
     ];
     let places = 0..3u64;
-    (0..11u8, texts, places).prop_map(|(kind, said, at)| match kind {
+    (0..14u8, texts, places).prop_map(|(kind, said, at)| match kind {
         0 => created(),
         1 => text(said),
         2 => json!({"type": "response.refusal.delta", "delta": said}),
@@ -389,6 +391,9 @@ fn any_event() -> impl Strategy<Value = Value> {
         7 => item("done", at, json!({"type": "reasoning", "id": "rs", "summary": [], "encrypted_content": said})),
         8 => json!({"type": "response.function_call_arguments.done", "output_index": at, "arguments": said}),
         9 => json!({"type": "keepalive", "x": said}),
+        10 => json!({"type": "response.output_text.done", "output_index": at, "text": said}),
+        11 => item("done", at, json!({"type": "message", "content": [{"type": "output_text", "text": said}]})),
+        12 => json!({"type": "response.reasoning_text.done", "item_id": "rs", "text": said}),
         _ => text(said),
     })
 }

@@ -29,11 +29,31 @@ pub(crate) fn wrong_content(at: usize) -> BadRequest {
 }
 
 /// The extension of the front in which thinking goes to the caller and comes back.
-pub(crate) const THINKING_BLOCKS: &str = "thinking_blocks";
+const THINKING_BLOCKS: &str = "thinking_blocks";
 
-/// Whether messages (JSON) may have thinking that a platform wanted back.
-pub(crate) fn has_thinking_blocks(messages: &[u8]) -> bool {
-    memchr::memmem::find(messages, THINKING_BLOCKS.as_bytes()).is_some()
+/// Whether messages (JSON) may have what a platform of the front's own format isn't sent: what
+/// another platform thought, or a field that is null ([`drop_foreign`]).
+pub(crate) fn may_be_foreign(messages: &[u8]) -> bool {
+    memchr::memmem::find(messages, THINKING_BLOCKS.as_bytes()).is_some() || has_null(messages)
+}
+
+/// Takes that out of a message.
+///
+/// An answer that a caller's SDK wrote out whole comes back with `tool_calls: null`, which
+/// OpenAI itself refuses (openai-python, issue 1351); only a content may be null.
+pub(crate) fn drop_foreign(message: &mut Object<'_>) {
+    message.remove(THINKING_BLOCKS);
+    message.drop_nulls_but("content");
+}
+
+/// Whether a field other than a content may be null. Words that look like one cost a closer
+/// look, and no more.
+fn has_null(messages: &[u8]) -> bool {
+    memchr::memmem::find_iter(messages, b"null").any(|at| {
+        let before = messages.get(..at).unwrap_or_default().trim_ascii_end();
+        let name = before.strip_suffix(b":").map(<[u8]>::trim_ascii_end);
+        name.is_some_and(|name| !name.ends_with(br#""content""#) && !name.ends_with(br#"\""#))
+    })
 }
 
 /// Thinking that a platform wants back with the results of its calls, as it came: those blocks
@@ -58,4 +78,73 @@ pub(crate) fn thinking_blocks<'a>(
         }
     }
     Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::front::ChatRequest;
+    use crate::platforms::{Catalogue, Exchange};
+
+    #[test]
+    fn an_answer_that_an_sdk_wrote_out_whole_comes_back_as_its_words_on_every_face() {
+        let call =
+            json!({"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+        let history = |nulls: Value| {
+            let with = |mut message: Value| {
+                message.as_object_mut().unwrap().extend(nulls.as_object().unwrap().clone());
+                message
+            };
+            let mut called = with(json!({"role": "assistant", "content": null}));
+            called["tool_calls"] = json!([call]);
+            let messages = json!([
+                {"role": "user", "content": "?"},
+                with(json!({"role": "assistant", "content": "a \"null\""})),
+                {"role": "user", "content": "?"},
+                called,
+                {"role": "tool", "tool_call_id": "c", "content": "null"},
+            ]);
+            let tool = json!({"type": "function", "function": {"name": "f"}});
+            let ask = json!({"seed": 1, "messages": messages, "tools": [tool]});
+            ChatRequest::parse(ask.to_string().into()).unwrap()
+        };
+        let dumped = history(json!({"refusal": null, "annotations": null, "audio": null,
+            "function_call": null, "tool_calls": null}));
+        let catalogue = Catalogue::load(&toml::Table::new()).unwrap();
+        let mut faces = 0;
+        for platform in catalogue.platforms() {
+            let model = platform.default_model.as_deref().unwrap();
+            let model = catalogue.resolve_on(platform, model).model;
+            for face in &platform.faces {
+                let sent = |ask: &ChatRequest| {
+                    let (_, sent) = Exchange::begin(platform, face, &model, ask, 0).unwrap();
+                    serde_json::from_slice::<Value>(&sent.body).unwrap()
+                };
+                let name = format!("{} by {}", platform.id, face.dialect.as_str());
+                assert_eq!(sent(&dumped), sent(&history(json!({}))), "{name}");
+                faces += 1;
+            }
+        }
+        assert!(faces >= 9, "{faces}");
+    }
+
+    #[test]
+    fn a_null_beside_the_content_is_seen_and_words_are_not_taken_for_one() {
+        for messages in [
+            r#"[{"role":"assistant","content":"x","tool_calls":null}]"#,
+            "[{\"role\": \"assistant\", \"refusal\" :\n null}]",
+        ] {
+            assert!(may_be_foreign(messages.as_bytes()), "{messages}");
+        }
+        for messages in [
+            r#"[{"role":"assistant","content":null}]"#,
+            r#"[{"role":"assistant","content" : null,"tool_calls":[]}]"#,
+            r#"[{"role":"user","content":"null, and \"a\": null"}]"#,
+            r#"[{"role":"user","content":[null]}]"#,
+        ] {
+            assert!(!may_be_foreign(messages.as_bytes()), "{messages}");
+        }
+    }
 }

@@ -23,7 +23,7 @@ pub(crate) use effort::{effort_level, is_effort_off, say_effort};
 pub(crate) use fields::{put_right, set_all};
 pub(crate) use format::{JSON_OBJECT_TEXT, schema_text};
 pub(crate) use history::{
-    THINKING_BLOCKS, content, has_thinking_blocks, read_history, thinking_blocks, wrong_content,
+    content, drop_foreign, may_be_foreign, read_history, thinking_blocks, wrong_content,
 };
 pub(crate) use id::{answer_id, answer_model, beginning};
 pub(crate) use lacks::check;

@@ -56,6 +56,41 @@ fn usage_counts_once_all_choices_have_ended() {
 }
 
 #[test]
+fn usage_that_comes_after_the_finish_reason_is_the_last_word() {
+    let alone = |output: Value| {
+        let mut data = json!({"usage": {"input_tokens": 5, "output_tokens": 9}, "request_id": "r"});
+        if !output.is_null() {
+            data["output"] = output;
+        }
+        data
+    };
+    let nothing = json!([{"message": {"role": "assistant", "content": ""}, "index": 0,
+        "finish_reason": "null"}]);
+    for (bare, after) in [
+        (alone(json!({"choices": []})), true),
+        (alone(json!({"choices": null, "text": null})), true),
+        (alone(json!({"choices": nothing})), true),
+        (alone(Value::Null), true),
+        // An earlier one is none.
+        (alone(json!({"choices": []})), false),
+    ] {
+        let mut stop = says("", "stop", 1);
+        stop.as_object_mut().unwrap().remove("usage");
+        let text = says("a", "null", 1);
+        let events = if after { vec![text, stop, bare] } else { vec![bare, text, stop] };
+        let sent: String = events.iter().map(event).collect();
+        for wants_usage in [false, true] {
+            let ask = json!({"stream_options": {"include_usage": wants_usage}});
+            let (choices, end, exchange) = streamed("qwen3-max", ask, &sent);
+            assert_eq!(end, StreamEnd::Done, "{sent}");
+            assert_eq!(choices[2]["finish_reason"], "stop");
+            let usage = after.then_some(Usage { input: 5, output: 9, ..Usage::default() });
+            assert_eq!(exchange.usage(), usage, "{sent}");
+        }
+    }
+}
+
+#[test]
 fn a_stream_that_ends_without_a_reason_was_cut() {
     let (choices, end, exchange) = streamed("qwen3-max", json!({}), &event(&says("a", "null", 1)));
     let error = failed(end);

@@ -44,6 +44,14 @@ impl<'a> ChoiceDelta<'a> {
     ) -> ChoiceDelta<'a> {
         ChoiceDelta { content, finish, ..ChoiceDelta::default() }
     }
+
+    /// Whether the answer is no longer by it.
+    pub(crate) fn adds_nothing(&self) -> bool {
+        self.reasoning.is_none()
+            && self.content.is_none()
+            && self.calls.is_empty()
+            && self.logprobs.is_none()
+    }
 }
 
 /// What a chunk adds to one tool call.

@@ -36,6 +36,11 @@ impl Rebuilt {
         !self.choices.is_empty()
     }
 
+    /// Whether every choice has its finish reason.
+    fn is_finished(&self) -> bool {
+        self.began() && self.choices.iter().all(|choice| choice.finished)
+    }
+
     /// Takes one chunk.
     pub(super) fn chunk(
         &mut self,
@@ -60,7 +65,7 @@ impl Rebuilt {
         for delta in chunk.choices {
             self.choice(delta, context, tally, sink);
         }
-        let is_last = !context.counts_along || self.choices.iter().all(|choice| choice.finished);
+        let is_last = !context.counts_along || self.is_finished();
         if let Some(usage) = chunk.usage.filter(|_| is_last) {
             tally.usage = Some(usage);
         }
@@ -95,10 +100,12 @@ impl Rebuilt {
         if !self.began() {
             return Err(context.silent());
         }
-        let finished = |choice: &Choice| choice.finished;
         let complete = match said {
-            Ending::Closed => self.choices.iter().all(finished),
-            Ending::Done => context.face.answer.finish_at_done || self.choices.iter().any(finished),
+            Ending::Closed => self.is_finished(),
+            Ending::Done => {
+                context.face.answer.finish_at_done
+                    || self.choices.iter().any(|choice| choice.finished)
+            }
             Ending::Whole => true,
         };
         if !complete {

@@ -34,8 +34,7 @@ impl Messages<'_> {
 pub(super) fn put_right<'a>(draft: &mut Draft<'a>, json: &'a str) -> Result<(), BadRequest> {
     let rules = &draft.rules.messages;
     let old_form = draft.rules.legacy == Legacy::AsTools;
-    let thought = pivot::has_thinking_blocks(json.as_bytes());
-    if rules.is_plain() && !old_form && !thought {
+    if rules.is_plain() && !old_form && !pivot::may_be_foreign(json.as_bytes()) {
         return Ok(());
     }
     let mut messages = read_messages(json)?;
@@ -43,8 +42,7 @@ pub(super) fn put_right<'a>(draft: &mut Draft<'a>, json: &'a str) -> Result<(), 
         messages_to_tools(&mut messages);
     }
     for message in &mut messages {
-        // Another platform's, and nothing to this one.
-        message.remove(pivot::THINKING_BLOCKS);
+        pivot::drop_foreign(message);
         rename_role(message, rules);
         content(message, draft)?;
     }

@@ -46,8 +46,8 @@ pub(super) fn build(
     reach: &Reach,
     ask: &ChatRequest,
 ) -> Result<Built, BadRequest> {
-    let thought = ask.field("messages").is_some_and(pivot::has_thinking_blocks);
-    if reach.is_plain && !thought {
+    let may_be_foreign = ask.field("messages").is_some_and(pivot::may_be_foreign);
+    if reach.is_plain && !may_be_foreign {
         let body = splice::splice(ask, &model.upstream);
         return Ok(Built { body, streams: ask.wants_stream(), legacy: false, one_call: false });
     }

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use super::place::Place;
 use crate::front::object::{Object, compact};
 use crate::platforms::dialects::pivot::inside;
 
@@ -36,6 +37,11 @@ impl Kept {
         }
     }
 
+    /// Whether nothing can return.
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
     /// All of it as a JSON list, if there is any.
     pub(super) fn take(&mut self) -> Option<String> {
         let items = std::mem::take(&mut self.items);
@@ -47,12 +53,12 @@ impl Kept {
 /// Parts of reasoning, with an empty line between one and the next.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
-    last: Option<(u64, u64)>,
+    last: Option<(Place, Option<u64>)>,
 }
 
 impl Parts {
     /// A text (a JSON string) of the part at this place.
-    pub(super) fn add<'a>(&mut self, place: (u64, u64), json: &'a str) -> Cow<'a, str> {
+    pub(super) fn add<'a>(&mut self, place: (Place, Option<u64>), json: &'a str) -> Cow<'a, str> {
         match self.last.replace(place) {
             Some(last) if last != place => Cow::Owned(format!("\"\\n\\n{}\"", inside(json))),
             _ => Cow::Borrowed(json),
@@ -68,8 +74,13 @@ mod tests {
     fn parts_are_paragraphs() {
         let mut parts = Parts::default();
         let all = [((0, 0), "\"a\""), ((0, 0), "\"b\""), ((0, 1), "\"c\""), ((2, 0), "\"d\"")];
-        let said: String =
-            all.iter().map(|(place, json)| inside(&parts.add(*place, json)).to_owned()).collect();
+        let said: String = all
+            .iter()
+            .map(|((item, part), json)| {
+                let place = (Place::numbered(*item), Some(*part));
+                inside(&parts.add(place, json)).to_owned()
+            })
+            .collect();
         assert_eq!(said, r"ab\n\nc\n\nd");
     }
 

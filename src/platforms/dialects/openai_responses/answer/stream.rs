@@ -1,18 +1,22 @@
 //! A streamed answer: typed events in, the front's chunks out.
 //!
 //! Nothing goes out before the answer holds anything: `response.created` alone is no
-//! beginning, and an account that then has no room may still be left for another. The last
-//! event repeats the whole answer, or (for people's plans) leaves it out: only how it ended
-//! and what it used are taken from there. Events that are yet to come are passed over.
+//! beginning, and an account that then has no room may still be left for another. What comes
+//! in pieces comes whole too, and the last event repeats the whole answer or (for people's
+//! plans) leaves it out: of that only what never came before is taken. Events that are yet to
+//! come are passed over.
 
 use bytes::{Bytes, BytesMut};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
+use super::calls::Calls;
+use super::event::Event;
 use super::head::{Head, Response};
+use super::items;
 use super::out::Out;
+use super::place::Place;
 use super::reasoning::{Kept, Parts};
-use crate::front::object::{Object, read_text};
+use super::told::{Kind, Part, Told};
+use crate::front::object::Object;
 use crate::front::sse::{DONE, Splitter, events};
 use crate::front::{ByteCensus, Produced, Usage, UsageReport};
 use crate::platforms::dialects::openai_responses::Context;
@@ -20,11 +24,11 @@ use crate::platforms::dialects::pivot::{CallStep, Delta, Sink, in_callers_words,
 use crate::platforms::failure::Said;
 use crate::platforms::{Answer, ErrorClass, Fed, PlatformError, StreamEnd};
 
-/// More calls than any model makes in one turn.
-const MOST_CALLS: usize = 1024;
-
 /// The first events repeat instructions and tools, the last ones the whole answer.
 const LONGEST_EVENT: usize = 16 << 20;
+
+/// What a reasoning item is made of.
+const THOUGHTS: [Kind; 2] = [Kind::Summary, Kind::Thought];
 
 /// A stream on its way.
 pub(in super::super) struct Stream {
@@ -36,49 +40,10 @@ pub(in super::super) struct Stream {
     ended: bool,
     usage: Option<UsageReport>,
     produced: Produced,
-    calls: Vec<Call>,
+    told: Told,
+    calls: Calls,
     parts: Parts,
     kept: Kept,
-}
-
-/// A call, by the place of its item.
-struct Call {
-    item: u64,
-    wrote: bool,
-}
-
-#[derive(Deserialize)]
-struct Event<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Option<&'a RawValue>,
-    #[serde(borrow)]
-    response: Option<&'a RawValue>,
-    #[serde(borrow)]
-    output_index: Option<&'a RawValue>,
-    #[serde(borrow)]
-    summary_index: Option<&'a RawValue>,
-    #[serde(borrow)]
-    content_index: Option<&'a RawValue>,
-    #[serde(borrow)]
-    delta: Option<&'a RawValue>,
-    #[serde(borrow)]
-    item: Option<&'a RawValue>,
-    #[serde(borrow)]
-    arguments: Option<&'a RawValue>,
-}
-
-impl Event<'_> {
-    fn item(&self) -> Object<'_> {
-        self.item.and_then(|json| Object::parse(json.get()).ok()).unwrap_or_default()
-    }
-
-    fn response(&self) -> Response<'_> {
-        self.response.and_then(|json| Response::read(json.get().as_bytes())).unwrap_or_default()
-    }
-
-    fn delta(&self) -> Option<&str> {
-        text(self.delta.map(RawValue::get))
-    }
 }
 
 /// What one event led to.
@@ -97,7 +62,8 @@ impl Stream {
             ended: false,
             usage: None,
             produced: Produced::default(),
-            calls: Vec::new(),
+            told: Told::default(),
+            calls: Calls::default(),
             parts: Parts::default(),
             kept: Kept::default(),
         }
@@ -185,38 +151,56 @@ impl Stream {
     fn event(&mut self, data: &[u8], context: &Context) -> Result<Step, PlatformError> {
         let unreadable = || context.fault("sent what is no JSON");
         let event: Event<'_> = serde_json::from_slice(data).map_err(|_| unreadable())?;
-        let kind = event.kind.map_or("", RawValue::get).trim_matches('"');
-        match kind {
+        match event.kind() {
             "response.output_text.delta" => {
-                let content = event.delta().map(Into::into);
-                self.add(Delta { content, ..Delta::default() }, context);
+                self.piece(event.part(Kind::Message), items::content(event.delta()), context);
             }
-            "response.function_call_arguments.delta" => {
-                if let Some(json) = event.delta() {
-                    self.arguments(number(event.output_index), json, context);
-                }
-            }
-            "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" => {
-                if let Some(json) = event.delta() {
-                    let part = event.summary_index.or(event.content_index);
-                    let place = (number(event.output_index), number(part));
-                    let reasoning = Some(self.parts.add(place, json));
-                    self.add(Delta { reasoning, ..Delta::default() }, context);
-                }
+            "response.output_text.done" => {
+                self.whole(event.part(Kind::Message), items::content(event.text()), context);
             }
             "response.refusal.delta" => {
-                let refusal = event.delta().map(Into::into);
-                self.add(Delta { refusal, ..Delta::default() }, context);
+                self.piece(event.part(Kind::Message), items::refusal(event.delta()), context);
             }
-            "response.output_item.added" => {
-                self.call(number(event.output_index), &event.item(), context);
+            "response.refusal.done" => {
+                self.whole(event.part(Kind::Message), items::refusal(event.refusal()), context);
+            }
+            "response.content_part.done" => {
+                let part = event.whole_part();
+                self.whole(event.part(Kind::Message), items::said(&part), context);
+            }
+            "response.reasoning_summary_text.delta" => {
+                self.thought(event.part(Kind::Summary), event.delta(), context);
+            }
+            "response.reasoning_summary_text.done" => {
+                self.whole_thought(event.part(Kind::Summary), event.text(), context);
+            }
+            "response.reasoning_text.delta" => {
+                self.thought(event.part(Kind::Thought), event.delta(), context);
+            }
+            "response.reasoning_text.done" => {
+                self.whole_thought(event.part(Kind::Thought), event.text(), context);
+            }
+            "response.function_call_arguments.delta" => {
+                if let Some(json) = event.delta()
+                    && let Some(index) = self.calls.piece(event.place())
+                {
+                    self.arguments(index, json, context);
+                }
             }
             "response.function_call_arguments.done" => {
-                let json = event.arguments.map(RawValue::get);
-                self.last_arguments(number(event.output_index), json, context);
+                if let Some(index) = self.calls.whole(event.place()) {
+                    self.arguments(index, event.arguments().unwrap_or("\"{}\""), context);
+                }
+            }
+            "response.output_item.added" => {
+                let item = event.item();
+                if item.get("type") == Some("\"function_call\"") {
+                    self.call(event.place_of(&item), &item, context);
+                }
             }
             "response.output_item.done" => {
-                self.item_done(number(event.output_index), &event.item(), context);
+                let item = event.item();
+                self.item_done(event.place_of(&item), &item, context);
             }
             "response.created" | "response.queued" | "response.in_progress" => {
                 if self.head.is_none() {
@@ -227,7 +211,8 @@ impl Stream {
                 let response = event.response();
                 self.usage = response.report();
                 self.head.get_or_insert_with(|| response.head(context));
-                self.close(response.finish(!self.calls.is_empty()), context);
+                self.untold(&response, context);
+                self.close(response.finish(self.calls.any()), context);
                 return Ok(Step::Done);
             }
             "response.failed" => {
@@ -246,47 +231,97 @@ impl Stream {
         Ok(Step::On)
     }
 
-    /// An item begins; only calls show themselves by it.
-    fn call(&mut self, item: u64, object: &Object<'_>, context: &Context) {
-        if object.get("type") != Some("\"function_call\"") || self.calls.len() >= MOST_CALLS {
-            return;
+    /// A piece of a part's text.
+    fn piece(&mut self, part: Part, delta: Delta<'_>, context: &Context) {
+        if !delta.is_empty() {
+            self.told.note(part);
+            self.add(delta, context);
         }
-        let id = object.given("call_id").or(object.given("id")).and_then(read_text);
-        let name = object.get("name").filter(|name| name.starts_with('"'));
-        let (Some(id), Some(name)) = (id, name) else { return };
-        let call = CallStep {
-            index: self.calls.len(),
-            opens: Some((id.into_owned(), name)),
-            arguments: "\"\"".into(),
-        };
-        self.calls.push(Call { item, wrote: false });
-        self.add(Delta { calls: vec![call], ..Delta::default() }, context);
     }
 
-    fn arguments(&mut self, item: u64, json: &str, context: &Context) {
-        let Some(index) = self.calls.iter().rposition(|call| call.item == item) else { return };
-        self.calls[index].wrote = true;
+    /// A part's whole text.
+    fn whole(&mut self, part: Part, delta: Delta<'_>, context: &Context) {
+        if !self.told.has_part(part) {
+            self.piece(part, delta, context);
+        }
+    }
+
+    /// A piece of a thought.
+    fn thought(&mut self, part: Part, json: Option<&str>, context: &Context) {
+        let Some(json) = json else { return };
+        let reasoning = Some(self.parts.add((part.place, part.number), json));
+        self.piece(part, Delta { reasoning, ..Delta::default() }, context);
+    }
+
+    /// A whole thought.
+    fn whole_thought(&mut self, part: Part, json: Option<&str>, context: &Context) {
+        if !self.told.has_part(part) {
+            self.thought(part, json, context);
+        }
+    }
+
+    /// A call begins.
+    fn call(&mut self, place: Place, item: &Object<'_>, context: &Context) -> Option<usize> {
+        let (id, name) = items::call(item)?;
+        let index = self.calls.open(place, &id)?;
+        let call = CallStep { index, opens: Some((id, name)), arguments: "\"\"".into() };
+        self.add(Delta { calls: vec![call], ..Delta::default() }, context);
+        Some(index)
+    }
+
+    fn arguments(&mut self, index: usize, json: &str, context: &Context) {
         let call = CallStep { index, opens: None, arguments: json.into() };
         self.add(Delta { calls: vec![call], ..Delta::default() }, context);
     }
 
-    /// A call's arguments are complete: they come here where they came in no delta.
-    fn last_arguments(&mut self, item: u64, json: Option<&str>, context: &Context) {
-        if self.calls.iter().any(|call| call.item == item && !call.wrote) {
-            self.arguments(item, text(json).unwrap_or("\"{}\""), context);
+    /// An item is complete: what of it came in no piece comes here.
+    fn item_done(&mut self, place: Place, item: &Object<'_>, context: &Context) {
+        match item.get("type") {
+            Some("\"message\"") if !self.told.has_item(Kind::Message, place) => {
+                for (number, part) in (0..).zip(items::listed(item, "content")) {
+                    let at = Part { kind: Kind::Message, place, number: Some(number) };
+                    self.piece(at, items::said(&part), context);
+                }
+            }
+            Some("\"function_call\"") => {
+                let known = items::call(item).and_then(|(id, _)| self.calls.known(place, &id));
+                let index = known.or_else(|| self.call(place, item, context));
+                if let Some(index) = index.filter(|index| self.calls.takes_whole(*index)) {
+                    let json = text(item.get("arguments")).unwrap_or("\"{}\"");
+                    self.arguments(index, json, context);
+                }
+            }
+            Some("\"reasoning\"") => {
+                if !THOUGHTS.iter().any(|kind| self.told.has_item(*kind, place)) {
+                    for (number, part) in (0..).zip(items::thoughts(item)) {
+                        let at = Part { kind: Kind::Summary, place, number: Some(number) };
+                        self.thought(at, text(part.get("text")), context);
+                    }
+                }
+                if context.shape.calls {
+                    self.kept.add(item);
+                }
+            }
+            _ => {}
         }
     }
 
-    fn item_done(&mut self, item: u64, object: &Object<'_>, context: &Context) {
-        match object.get("type") {
-            Some("\"function_call\"") => {
-                if !self.calls.iter().any(|call| call.item == item) {
-                    self.call(item, object, context);
-                }
-                self.last_arguments(item, object.get("arguments"), context);
+    /// Items of the whole answer, of kinds of which nothing came before.
+    fn untold(&mut self, response: &Response<'_>, context: &Context) {
+        let messages = !self.told.has_any(Kind::Message);
+        let calls = !self.calls.any();
+        let thoughts =
+            self.kept.is_empty() && !THOUGHTS.iter().any(|kind| self.told.has_any(*kind));
+        for (number, item) in (0..).zip(response.items().unwrap_or_default()) {
+            let is_news = match item.get("type") {
+                Some("\"message\"") => messages,
+                Some("\"function_call\"") => calls,
+                Some("\"reasoning\"") => thoughts,
+                _ => false,
+            };
+            if is_news {
+                self.item_done(Place::numbered(number), &item, context);
             }
-            Some("\"reasoning\"") if context.shape.calls => self.kept.add(object),
-            _ => {}
         }
     }
 
@@ -311,7 +346,7 @@ impl Stream {
     /// Everything was said.
     fn close(&mut self, reason: &str, context: &Context) {
         self.open(context);
-        if let Some(items) = self.kept.take().filter(|_| !self.calls.is_empty()) {
+        if let Some(items) = self.kept.take().filter(|_| self.calls.any()) {
             // Once, and after all calls: what an SDK gathers of a list it takes as it comes first.
             let thinking_blocks = Some(items.into());
             self.out.add(0, Delta { thinking_blocks, ..Delta::default() });
@@ -329,8 +364,4 @@ impl Stream {
         self.ended = true;
         Fed { out: self.out.take(), end: Some(StreamEnd::Failed(error)) }
     }
-}
-
-fn number(json: Option<&RawValue>) -> u64 {
-    json.and_then(|json| json.get().parse().ok()).unwrap_or(0)
 }

@@ -1,9 +1,11 @@
 //! A whole answer.
 
 use super::head::Response;
+use super::items;
+use super::place::Place;
 use super::reasoning::{Kept, Parts};
 use crate::front::Produced;
-use crate::front::object::{Object, elements, read_text};
+use crate::front::object::Object;
 use crate::platforms::dialects::openai_responses::Context;
 use crate::platforms::dialects::pivot::{CallStep, Delta, Draft, Sink, in_callers_words, text};
 use crate::platforms::failure::Said;
@@ -63,19 +65,14 @@ impl Telling {
     fn item(&mut self, item: &Object<'_>, context: &Context) {
         match item.get("type") {
             Some("\"message\"") => {
-                for part in listed(item, "content") {
-                    let content = text(part.get("text").filter(|_| is(&part, "output_text")));
-                    let refusal = text(part.get("refusal").filter(|_| is(&part, "refusal")));
-                    let (content, refusal) = (content.map(Into::into), refusal.map(Into::into));
-                    self.add(Delta { content, refusal, ..Delta::default() });
+                for part in items::listed(item, "content") {
+                    self.add(items::said(&part));
                 }
             }
             Some("\"reasoning\"") => {
-                for (place, part) in
-                    listed(item, "summary").into_iter().chain(listed(item, "content")).enumerate()
-                {
+                for (number, part) in (0..).zip(items::thoughts(item)) {
                     let Some(json) = text(part.get("text")) else { continue };
-                    let place = (self.reasoned, place as u64);
+                    let place = (Place::numbered(self.reasoned), Some(number));
                     let reasoning = Some(self.parts.add(place, json));
                     self.add(Delta { reasoning, ..Delta::default() });
                 }
@@ -85,12 +82,9 @@ impl Telling {
                 }
             }
             Some("\"function_call\"") => {
-                let id = item.given("call_id").or(item.given("id")).and_then(read_text);
-                let name = item.get("name").filter(|name| name.starts_with('"'));
-                let (Some(id), Some(name)) = (id, name) else { return };
+                let Some(opens) = items::call(item) else { return };
                 let arguments = text(item.get("arguments")).unwrap_or("\"{}\"").into();
-                let opens = Some((id.into_owned(), name));
-                let call = CallStep { index: self.calls, opens, arguments };
+                let call = CallStep { index: self.calls, opens: Some(opens), arguments };
                 self.calls += 1;
                 self.add(Delta { calls: vec![call], ..Delta::default() });
             }
@@ -104,14 +98,4 @@ impl Telling {
         }
         self.draft.add(0, delta);
     }
-}
-
-fn is(part: &Object<'_>, kind: &str) -> bool {
-    part.get("type").and_then(read_text).as_deref() == Some(kind)
-}
-
-/// A list of objects; nothing where there is none.
-fn listed<'a>(item: &'a Object<'_>, name: &str) -> Vec<Object<'a>> {
-    let entries = item.given(name).and_then(|json| elements(json).ok()).unwrap_or_default();
-    entries.into_iter().filter_map(|json| Object::parse(json).ok()).collect()
 }
