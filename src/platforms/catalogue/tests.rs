@@ -54,6 +54,21 @@ fn every_name_of_the_guide_answers() {
 }
 
 #[test]
+fn the_guide_names_every_key() {
+    let guide = include_str!("../../../docs/adding-a-platform.md");
+    let fields = include_str!("entry.rs").lines().filter_map(|line| {
+        let (name, _) = line.trim().strip_prefix("pub(super) ")?.split_once(':')?;
+        Some(name)
+    });
+    let is_named = |key: &&str| {
+        let forms = [format!("`{key}`"), format!(".{key}`"), format!("`{key}.")];
+        forms.iter().any(|form| guide.contains(form))
+    };
+    let (named, missing): (Vec<&str>, Vec<&str>) = fields.partition(is_named);
+    assert!(missing.is_empty() && named.len() > 30, "docs/adding-a-platform.md lacks {missing:?}");
+}
+
+#[test]
 fn sizes_that_a_vendor_states_are_listed_and_no_others() {
     let catalogue = built_in();
     let spark = catalogue.platform("spark").unwrap();
