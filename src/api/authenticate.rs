@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, HeaderName};
 
 use super::sign_in_error::SignInError;
 use super::{ApiError, App, Request, cookie};
@@ -14,7 +14,7 @@ use crate::accounts::Scope;
 use crate::identity::SignedIn;
 use crate::relay::Caller;
 
-const API_KEY: &str = "x-api-key";
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// What a route takes beside tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! `POST /v1/chat/completions` and `POST /api/v1/oauth/chat/completions`.
 
 use http::HeaderMap;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::body::Incoming;
 
 use super::answer::{JSON, NO_STORE};
@@ -11,6 +11,13 @@ use crate::front::{BadRequest, ChatRequest};
 use crate::relay::{CallError, Caller, Content, Relayed};
 use crate::telemetry::clock::Stopwatch;
 
+// Constants: a name that is read at each use is allocated each time.
+const ACCOUNT_ID: HeaderName = HeaderName::from_static("x-account-id");
+const ACCOUNT: HeaderName = HeaderName::from_static("x-tributary-account");
+const PLATFORM: HeaderName = HeaderName::from_static("x-tributary-platform");
+const MODEL: HeaderName = HeaderName::from_static("x-tributary-model");
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-tributary-attempts");
+const BILLING: HeaderName = HeaderName::from_static("x-tributary-billing");
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
 const QUOTA: HeaderValue = HeaderValue::from_static("quota");
 const POINTS: HeaderValue = HeaderValue::from_static("points");
@@ -55,7 +62,7 @@ async fn parse(app: &App, incoming: &mut Incoming) -> Result<ChatRequest, ApiErr
 
 /// The account that the body or the header pins.
 fn pin(headers: &HeaderMap, ask: &ChatRequest) -> Result<Option<AccountId>, ApiError> {
-    let header = match headers.get("x-account-id") {
+    let header = match headers.get(ACCOUNT_ID) {
         None => None,
         Some(value) => {
             let id = value.to_str().ok().and_then(|text| text.trim().parse().ok());
@@ -80,19 +87,19 @@ fn answer(relayed: Relayed) -> Response {
     headers.insert(CONTENT_TYPE, kind);
     headers.insert(CACHE_CONTROL, NO_STORE);
     if let Some(account) = relayed.account {
-        headers.insert("x-tributary-account", HeaderValue::from(account.0));
+        headers.insert(ACCOUNT, HeaderValue::from(account.0));
     }
     if let Ok(platform) = HeaderValue::from_str(relayed.platform.as_str()) {
-        headers.insert("x-tributary-platform", platform);
+        headers.insert(PLATFORM, platform);
     }
     if let Ok(model) = HeaderValue::from_str(&relayed.model) {
-        headers.insert("x-tributary-model", model);
+        headers.insert(MODEL, model);
     }
-    headers.insert("x-tributary-attempts", HeaderValue::from(relayed.attempts));
+    headers.insert(ATTEMPTS, HeaderValue::from(relayed.attempts));
     let billing = match relayed.billing {
         Billing::Quota => QUOTA,
         Billing::Points => POINTS,
     };
-    headers.insert("x-tributary-billing", billing);
+    headers.insert(BILLING, billing);
     response
 }

@@ -20,6 +20,7 @@ use crate::authorize::Wanted;
 use crate::config::{Config, OwnRing};
 use crate::identity::CookieStyle;
 use crate::platforms::{Catalogue, Credential, CredentialSpec, Face};
+use crate::server::Addresses;
 use crate::simulator::Simulator;
 use crate::store::{self, Directory};
 use crate::vault::Vault;
@@ -83,13 +84,13 @@ impl Demo {
         let (keys, senders) = (Vec::new(), Vec::new());
         let cookies = CookieStyle::Plain;
         let running = begin(&desk.config, store, vault, keys, senders, None, cookies).await?;
-        let mut facts = addresses(&running);
         if desk.json {
+            let mut facts = addresses(&running);
             facts["token"] = token.into();
             facts["platforms"] = platforms(&simulator).into();
             print::line(&facts.to_string())?;
         } else {
-            print::line(&welcome(facts["base_url"].as_str().unwrap_or_default(), &token))?;
+            print::line(&welcome(&running.addresses, &token))?;
         }
         let done = serve_until_told(running, told).await;
         simulator.stop().await;
@@ -256,7 +257,9 @@ fn platforms(simulator: &Simulator) -> Map<String, Value> {
     simulator.platforms().map(facts).collect()
 }
 
-fn welcome(base_url: &str, token: &str) -> String {
+fn welcome(at: &Addresses, token: &str) -> String {
+    let (origin, operator) = (format!("http://{}", at.public), format!("http://{}", at.operator));
+    let base_url = format!("{origin}/v1");
     format!(
         r#"Tributary answers on {base_url}, with two accounts on each simulated platform.
 
@@ -280,6 +283,14 @@ or with any OpenAI SDK:
         messages=[{{"role": "user", "content": "你好"}}],
     )
     print(answer.choices[0].message.content)
+
+What that used, and of which account:
+
+    curl '{origin}/api/v1/oauth/accounts?platform=qwen' \
+      -H 'Authorization: Bearer {token}'
+
+    the API   {origin}/docs
+    metrics   {operator}/metrics
 
 Ctrl-C ends it."#
     )

@@ -33,6 +33,8 @@ impl Listener {
 /// Where the surface of accounts begins: what a browser may be led to.
 const SURFACE: &str = "/api/";
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// What its answers tell a browser: to show, run, embed and remember nothing of them.
 const HARDENED: [(HeaderName, HeaderValue); 3] = [
     (
@@ -87,7 +89,7 @@ pub(super) async fn answer(
         }
     };
     if let Ok(id) = HeaderValue::try_from(id) {
-        response.headers_mut().insert("x-request-id", id);
+        response.headers_mut().insert(REQUEST_ID, id);
     }
     if is_surface {
         for (name, value) in HARDENED {

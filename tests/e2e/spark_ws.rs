@@ -101,6 +101,35 @@ both! {
 }
 
 both! {
+    async fn models_at_hosts_of_their_own_move_with_the_face_and_are_none_of_http(rig: Rig) {
+        let http = rig.account("spark", 0).await.account.id;
+        bind_apps(&rig).await;
+        let png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+        let url = format!("data:image/png;base64,{png}");
+        let mut body = ask("imagev3", "?");
+        body["messages"] = json!([{"role": "system", "content": "Be brief."}, {"role": "user", "content": [
+            {"type": "text", "text": "这是什么?"}, {"type": "image_url", "image_url": {"url": url}}]}]);
+        for streamed in [false, true] {
+            body["stream"] = json!(streamed);
+            let seen = rig.chat(body.clone()).await;
+            assert!(seen.content().contains("image/png 1x1"), "{seen:?}");
+        }
+        let sent = rig.sent("spark").await.pop().unwrap();
+        assert_eq!(sent["path"], "/v2.1/image");
+        assert_eq!(sent["body"]["payload"]["message"]["text"][0]["content_type"], "image");
+        assert_eq!(rig.chat(ask("kjwx", "repeat: 引力波")).await.content(), "引力波");
+        assert_eq!(rig.sent("spark").await.pop().unwrap()["path"], "/v1.1/chat_kjwx");
+
+        rig.store.set_health(http, Health::Active).await.unwrap();
+        let mut by_http = ask("kjwx", "hello");
+        by_http["account_id"] = json!(http.0);
+        let refused = rig.chat(by_http).await;
+        assert_eq!(refused.row(), "400 invalid_request_error invalid_request_error param=model");
+        assert!(refused.message().contains("not reached by openai_chat"), "{refused:?}");
+    }
+}
+
+both! {
     async fn thinking_is_told_apart_from_the_answer(rig: Rig) {
         bind_apps(&rig).await;
         let message = async |effort: &str| {

@@ -102,7 +102,10 @@ fn lay_over(
     let mut theirs = theirs.clone();
     merge::spell_out(&mut theirs, usual.as_deref().unwrap_or("openai_chat"));
     match built_in {
-        Some((_, base)) => merge::lay(base, Value::Table(theirs)),
+        Some((_, base)) => {
+            merge::move_models(base, &theirs);
+            merge::lay(base, Value::Table(theirs));
+        }
         None => tables.push((id.to_owned(), Value::Table(theirs))),
     }
 }

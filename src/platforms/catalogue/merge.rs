@@ -42,6 +42,23 @@ pub(super) fn spell_out(table: &mut Table, usual_face: &str) {
     }
 }
 
+/// Where `over` sets the address of a face, models of `base` with a host of their own there move
+/// to it: whoever stands in for a platform does so for all of it.
+pub(super) fn move_models(base: &mut Value, over: &Table) {
+    let faces = over.get("faces").and_then(Value::as_table).into_iter().flatten();
+    let moved: Vec<&String> =
+        faces.filter(|(_, face)| face.get("base_url").is_some()).map(|(name, _)| name).collect();
+    let models = base.get_mut("models").and_then(Value::as_array_mut);
+    for model in models.into_iter().flatten() {
+        let Some(faces) = model.get_mut("faces").and_then(Value::as_table_mut) else { continue };
+        for name in &moved {
+            if let Some(face) = faces.get_mut(*name).and_then(Value::as_table_mut) {
+                face.remove("base_url");
+            }
+        }
+    }
+}
+
 /// Lays `over` on `base`: tables key by key, lists of named tables name by name,
 /// everything else as a whole.
 pub(super) fn lay(base: &mut Value, over: Value) {
@@ -149,6 +166,22 @@ mod tests {
         assert_eq!(faces["a"]["login"], Value::Table(login));
         assert_eq!(faces["b"]["login"], Value::Table(table("drop = ['z']")));
         assert_eq!(faces["c"].get("login"), None);
+    }
+
+    #[test]
+    fn models_move_with_the_face_whose_address_is_set() {
+        let models = |a: &str, b: &str| {
+            table(&format!(
+                "models = [{{ name = 'm', faces = {{ a = {{ {a} }}, b = {{ {b} }} }} }}]"
+            ))
+        };
+        let (a, b) = ("base_url = 'wss://x', path = 'p'", "base_url = 'wss://y'");
+        let mut base = Value::Table(models(a, b));
+        move_models(
+            &mut base,
+            &table("faces = { a = { base_url = 'ws://z' }, b = { like = 'a' } }"),
+        );
+        assert_eq!(base, Value::Table(models("path = 'p'", b)));
     }
 
     #[test]

@@ -54,6 +54,21 @@ fn every_name_of_the_guide_answers() {
 }
 
 #[test]
+fn the_guide_names_every_key() {
+    let guide = include_str!("../../../docs/adding-a-platform.md");
+    let fields = include_str!("entry.rs").lines().filter_map(|line| {
+        let (name, _) = line.trim().strip_prefix("pub(super) ")?.split_once(':')?;
+        Some(name)
+    });
+    let is_named = |key: &&str| {
+        let forms = [format!("`{key}`"), format!(".{key}`"), format!("`{key}.")];
+        forms.iter().any(|form| guide.contains(form))
+    };
+    let (named, missing): (Vec<&str>, Vec<&str>) = fields.partition(is_named);
+    assert!(missing.is_empty() && named.len() > 30, "docs/adding-a-platform.md lacks {missing:?}");
+}
+
+#[test]
 fn sizes_that_a_vendor_states_are_listed_and_no_others() {
     let catalogue = built_in();
     let spark = catalogue.platform("spark").unwrap();
@@ -67,6 +82,8 @@ fn sizes_that_a_vendor_states_are_listed_and_no_others() {
         ("max-32k", 8192),
         ("4.0Ultra", 32768),
         ("spark-x", 65536),
+        ("imagev3", 8192),
+        ("kjwx", 8192),
     ];
     assert_eq!(sizes, longest.map(|(name, most)| (name, None, Some(most))));
 }
@@ -164,6 +181,24 @@ fn a_base_url_alone_keeps_the_models_and_moves_all_of_them() {
     };
     assert_eq!(url("lite"), "http://127.0.0.1:9/sim/v1/chat/completions");
     assert_eq!(url("spark-x"), "http://127.0.0.1:9/sim/v2/chat/completions");
+}
+
+#[test]
+fn a_model_with_a_host_of_its_own_moves_with_its_face_alone() {
+    let reached = |catalogue: &Catalogue| {
+        let spark = catalogue.platform("spark").unwrap();
+        let model = spark.model("imagev3").unwrap();
+        assert!(model.reach(DialectName::OpenaiChat).is_none());
+        let reach = model.reach(DialectName::SparkWs).unwrap();
+        assert!(spark.may_be_sent_to(&reach.url));
+        reach.url.to_string()
+    };
+    let own = "wss://spark-api.cn-huabei-1.xf-yun.com/v2.1/image";
+    assert_eq!(reached(&built_in()), own);
+    let http = load("[platforms.spark]\nbase_url = 'https://proxy.test/v1'").unwrap();
+    assert_eq!(reached(&http), own);
+    let socket = "[platforms.spark.faces.spark_ws]\nbase_url = 'wss://proxy.test'";
+    assert_eq!(reached(&load(socket).unwrap()), "wss://proxy.test/v2.1/image");
 }
 
 #[test]

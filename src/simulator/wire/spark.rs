@@ -23,10 +23,14 @@ pub(super) static MODELS: &[Model] = &[
     Model::new("pro-128k", 131_072, 4096).no_tools(),
     Model::new("lite", 8192, 4096).no_tools(),
     Model::new("kjwx", 8192, 8192).no_tools(),
+    Model::new("imagev3", 8192, 8192).no_tools().sees(),
     Model::new(THINKER, 65_536, 65_536).thinks(Thinks::UnlessAsked),
 ];
 
 pub(super) const THINKER: &str = "spark-x";
+
+/// Models that have an address of their own, and none over HTTP.
+const SOCKETS_ALONE: [&str; 2] = ["kjwx", "imagev3"];
 
 pub(in crate::simulator) struct Spark;
 
@@ -60,6 +64,7 @@ impl Wire for Spark {
     fn model(&self, path: &str, name: &str) -> Result<&'static Model, Complaint> {
         let known = MODELS.iter().find(|model| model.name == name);
         known
+            .filter(|model| !SOCKETS_ALONE.contains(&model.name))
             .filter(|model| path.starts_with("/v2") == (model.name == THINKER))
             .ok_or_else(|| Complaint::UnknownModel(name.to_owned()))
     }

@@ -23,7 +23,7 @@ use crate::simulator::complaint::{Class, Complaint, Range, Rule};
 use crate::simulator::models::{Model, Thinks};
 
 /// Each model's path: one that is not its own is refused.
-const PATHS: [(&str, &str); 7] = [
+const PATHS: [(&str, &str); 9] = [
     ("/v1.1/chat", "lite"),
     ("/v3.1/chat", "generalv3"),
     ("/chat/pro-128k", "pro-128k"),
@@ -31,6 +31,8 @@ const PATHS: [(&str, &str); 7] = [
     ("/chat/max-32k", "max-32k"),
     ("/v4.0/chat", "4.0Ultra"),
     ("/v1/x1", THINKER),
+    ("/v1.1/chat_kjwx", "kjwx"),
+    ("/v2.1/image", "imagev3"),
 ];
 
 /// The platform takes no date that is further from its own, in seconds.
@@ -180,7 +182,11 @@ impl Wire for SparkWs {
             .iter()
             .map(|function| json!({"type": "function", "function": function}))
             .collect();
-        let front = json!({"messages": texts, "tools": tools, "stream": true});
+        let messages = match model.sees {
+            true => shown(texts)?,
+            false => texts.clone(),
+        };
+        let front = json!({"messages": messages, "tools": tools, "stream": true});
         let Value::Object(front) = front else { unreachable!("it is written as an object") };
         let mut ask = Ask::read(&front, model)?;
         for turn in &mut ask.turns {
@@ -314,7 +320,7 @@ fn roles(texts: &[Value]) -> Result<(), Complaint> {
         let path = |key: &str| format!("$.payload.message.text[{at}].{key}");
         match text.get("role").and_then(Value::as_str) {
             Some("user" | "assistant") => {}
-            Some("system") if at == 0 => {}
+            Some("system") if at == 0 || (at == 1 && is_picture(&texts[0])) => {}
             Some(other) => {
                 return Err(Complaint::invalid(path("role"), Rule::Role(other.to_owned())));
             }
@@ -329,6 +335,30 @@ fn roles(texts: &[Value]) -> Result<(), Complaint> {
         return Err(Complaint::words("$.payload.message.text", "the last role must be user"));
     }
     Ok(())
+}
+
+fn is_picture(text: &Value) -> bool {
+    text.get("content_type").and_then(Value::as_str) == Some("image")
+}
+
+/// The messages of a model that sees (图片理解 API): the picture comes first, as bare Base64, and
+/// everything else says that it is text.
+fn shown(texts: &[Value]) -> Result<Vec<Value>, Complaint> {
+    let mut messages = Vec::with_capacity(texts.len());
+    for (at, text) in texts.iter().enumerate() {
+        let path = || format!("$.payload.message.text[{at}].content_type");
+        match text.get("content_type").and_then(Value::as_str) {
+            Some("image") if at == 0 => {
+                let base64 = text.get("content").and_then(Value::as_str).unwrap_or_default();
+                let url = format!("data:image/png;base64,{base64}");
+                let part = json!({"type": "image_url", "image_url": {"url": url}});
+                messages.push(json!({"role": "user", "content": [part]}));
+            }
+            Some("text") if at > 0 => messages.push(text.clone()),
+            _ => return Err(Complaint::invalid(path(), Rule::Type("image, then text"))),
+        }
+    }
+    Ok(messages)
 }
 
 /// `[NAME 的结果] …`

@@ -18,7 +18,7 @@ use super::rows;
 use super::sealings;
 use super::sign_ins;
 use super::teams;
-use super::totals::Sums;
+use super::totals::{Days, Sums};
 
 /// Prepared statements, kept as long as the connection.
 pub(super) struct Statements<'conn> {
@@ -35,6 +35,7 @@ pub(super) struct Statements<'conn> {
     record_of_account: Statement<'conn>,
     /// The last charge written.
     last_charge: i64,
+    days: Days,
 }
 
 impl<'conn> Statements<'conn> {
@@ -46,6 +47,7 @@ impl<'conn> Statements<'conn> {
         Ok(Self {
             conn,
             last_charge,
+            days: Days::default(),
             begin: prepare("BEGIN IMMEDIATE")?,
             commit: prepare("COMMIT")?,
             lease: prepare("INSERT INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?,
@@ -75,9 +77,12 @@ impl<'conn> Statements<'conn> {
             self.commit.execute([]).map_err(failure)?;
             Ok(())
         });
-        if written.is_err() && !self.conn.is_autocommit() {
-            // The failure is what counts; SQLite has often rolled back by itself.
-            _ = self.conn.execute_batch("ROLLBACK");
+        if written.is_err() {
+            self.days.forget();
+            if !self.conn.is_autocommit() {
+                // The failure is what counts; SQLite has often rolled back by itself.
+                _ = self.conn.execute_batch("ROLLBACK");
+            }
         }
         written
     }
@@ -104,14 +109,15 @@ impl<'conn> Statements<'conn> {
                 Note::Forget { now } => retention.forget(*now),
                 Note::Removed(account) => {
                     // What it counted in this commit loses its id, too.
-                    std::mem::take(&mut sums).write(self.conn)?;
+                    std::mem::take(&mut sums).write(self.conn, &mut self.days)?;
                     removal::remove(self.conn, *account)?;
                     retention.reset();
+                    self.days.forget();
                 }
                 other => self.note(other)?,
             }
         }
-        sums.write(self.conn)?;
+        sums.write(self.conn, &mut self.days)?;
         if let Some(fold) = &notes.fold {
             self.fold(fold)?;
         }
@@ -288,6 +294,15 @@ impl<'conn> Statements<'conn> {
             Note::Changed(account) => self.once(
                 "UPDATE accounts SET name = ?, row = ? WHERE id = ?",
                 params![account.name, rows::to_json("account", &**account)?, account.id.0],
+            ),
+            Note::Moved(account) => self.once(
+                "UPDATE accounts SET pool = ?, name = ?, row = ? WHERE id = ?",
+                params![
+                    account.pool.0,
+                    account.name,
+                    rows::to_json("account", &**account)?,
+                    account.id.0,
+                ],
             ),
             Note::Condition(id, condition) => self.once(
                 "INSERT OR REPLACE INTO health VALUES (?, ?)",

@@ -1,6 +1,7 @@
 //! Totals: counted with the charges and records of a commit, kept for good.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -19,6 +20,14 @@ use super::rows;
 /// The totals of a commit: each row is written once.
 #[derive(Default)]
 pub(super) struct Sums(BTreeMap<TotalKey, Sum>);
+
+/// How many totals users' days have, asked of the file once: a day that is full is met by each
+/// call that names another model.
+#[derive(Default)]
+pub(super) struct Days(HashMap<(UserId, Date), usize>);
+
+/// So many days are remembered.
+const MOST_DAYS: usize = 10_000;
 
 #[derive(Default)]
 struct Sum {
@@ -63,14 +72,38 @@ impl Sums {
         Ok(())
     }
 
-    pub(super) fn write(self, conn: &Connection) -> Answer<()> {
-        self.0.iter().try_for_each(|(key, sum)| write(conn, key, sum)).map_err(failure)
+    pub(super) fn write(self, conn: &Connection, days: &mut Days) -> Answer<()> {
+        self.0.iter().try_for_each(|(key, sum)| write(conn, days, key, sum)).map_err(failure)
     }
 }
 
-fn write(conn: &Connection, key: &TotalKey, sum: &Sum) -> rusqlite::Result<()> {
+impl Days {
+    /// Asks the file anew: a commit failed, or rows are gone.
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
+    }
+
+    /// How many totals a key's day has.
+    fn count(&mut self, conn: &Connection, key: &TotalKey) -> rusqlite::Result<&mut usize> {
+        if self.0.len() >= MOST_DAYS {
+            self.0.clear();
+        }
+        match self.0.entry((key.user, key.day)) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(asked) => {
+                let count = "SELECT count(*) FROM totals WHERE user = ? AND day = ?";
+                let count: i64 = conn
+                    .prepare_cached(count)?
+                    .query_row(params![key.user.0, key.day.to_string()], |row| row.get(0))?;
+                Ok(asked.insert(usize::try_from(count).unwrap_or(usize::MAX)))
+            }
+        }
+    }
+}
+
+fn write(conn: &Connection, days: &mut Days, key: &TotalKey, sum: &Sum) -> rusqlite::Result<()> {
     let counts = sum.counts.row().map(|count| Tokens(count).signed());
-    let model = if is_full(conn, key)? { TotalKey::OTHER } else { &key.model };
+    let model = if has_room(conn, days, key)? { &key.model } else { TotalKey::OTHER };
     conn.prepare_cached(
         "INSERT INTO totals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT DO UPDATE SET
@@ -121,18 +154,17 @@ fn named(key: &TotalKey, model: &str) -> [rusqlite::types::Value; 6] {
     ]
 }
 
-/// Whether a key is new to a day that has as many as it may.
-fn is_full(conn: &Connection, key: &TotalKey) -> rusqlite::Result<bool> {
+/// Whether a key has its row, or its day has room for one more.
+fn has_room(conn: &Connection, days: &mut Days, key: &TotalKey) -> rusqlite::Result<bool> {
     let known = "SELECT 1 FROM totals WHERE user = ? AND day = ? AND token = ? AND account = ?
                  AND platform = ? AND model = ?";
     if conn.prepare_cached(known)?.exists(params_from_iter(named(key, &key.model)))? {
-        return Ok(false);
+        return Ok(true);
     }
-    let count = "SELECT count(*) FROM totals WHERE user = ? AND day = ?";
-    let count: i64 = conn
-        .prepare_cached(count)?
-        .query_row(params![key.user.0, key.day.to_string()], |row| row.get(0))?;
-    Ok(usize::try_from(count).is_ok_and(|count| count >= TotalKey::MOST_A_DAY))
+    let count = days.count(conn, key)?;
+    let has_room = *count < TotalKey::MOST_A_DAY;
+    *count += usize::from(has_room);
+    Ok(has_room)
 }
 
 /// A user's totals from a day to a day.

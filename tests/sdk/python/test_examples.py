@@ -10,9 +10,9 @@ import pytest
 
 from harness import Demo
 
-SDK = Path(__file__).parents[3] / "sdk"
+ROOT = Path(__file__).parents[3]
 NODE_MODULES = Path(__file__).parents[1] / "javascript/node_modules"
-EXAMPLES = sorted(file for file in (SDK / "examples").iterdir() if file.suffix != ".md")
+EXAMPLES = sorted(file for file in (ROOT / "examples" / "clients").iterdir() if file.suffix != ".md")
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
@@ -26,7 +26,7 @@ def test_it_answers(gateway: Demo, example: Path, tmp_path: Path) -> None:
     env = os.environ | {
         "AI_CREATOR_BASE_URL": gateway.base_url.removesuffix("/v1"),
         "AI_CREATOR_API_KEY": gateway.token,
-        "PYTHONPATH": str(SDK / "python"),
+        "PYTHONPATH": str(ROOT / "sdk" / "python"),
     }
     done = subprocess.run([*words, copy], env=env, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

@@ -14,7 +14,7 @@ SEES = {
     "ernie": "ernie-4.5-vl-28b-a3b",
     "claude": "claude-haiku-4-5",
 }
-# Every model of OpenAI's and of Claude's sees, and none of Spark's.
+# Every model of OpenAI's and of Claude's sees, and of Spark's one, over its WebSocket alone.
 BLIND = {"qwen": "qwen-plus", "glm": "glm-4.7", "ernie": "ernie-5.1", "spark": "4.0Ultra"}
 
 

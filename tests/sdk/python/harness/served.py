@@ -36,7 +36,9 @@ FACES = {
 class Served:
     """A gateway of its own configuration, with accounts that the test binds on simulated platforms."""
 
-    def __init__(self, store: str, folder: Path, platforms: list[Simulated], **environment: str) -> None:
+    def __init__(
+        self, store: str, folder: Path, platforms: list[Simulated], settings: str = "", **environment: str
+    ) -> None:
         self._folder = folder
         port, operator = free_port(), free_port()
         self.base_url = f"http://127.0.0.1:{port}/v1"
@@ -44,7 +46,7 @@ class Served:
         self._config = folder / "gateway.toml"
         self._config.write_text(
             f'[server]\nlisten = "127.0.0.1:{port}"\n[operator]\nlisten = "127.0.0.1:{operator}"\n'
-            f'[store]\nurl = "{store}"\n' + "".join(self._entry(platform) for platform in platforms)
+            f'[store]\nurl = "{store}"\n' + "".join(self._entry(platform) for platform in platforms) + settings
         )
         kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         self._env = kept | {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
