@@ -42,7 +42,7 @@ class Plan:
         return replace(self, warm_up_requests=self.warm_up_requests // 5, warm_up_streams=2,
                        whole_requests=self.whole_requests // 40,
                        saturated_requests=self.saturated_requests // 20,
-                       streams=self.streams // 10, connections=self.connections // 16)
+                       streams=self.streams // 20, connections=self.connections // 16)
 
     def write_bodies(self, folder):
         """Writes each metric's request body; gives the paths."""
