@@ -182,6 +182,7 @@ async fn bind(store: &dyn Store, vault: &Vault, catalogue: &Catalogue, user: &Us
         id,
         pool: user.pool,
         owner: user.id,
+        owner_proof: String::new(),
         platform: platform.id.as_str().into(),
         name: number.to_string(),
         dialect: None,

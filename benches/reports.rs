@@ -139,6 +139,7 @@ async fn bind(store: &dyn Store, user: &User, count: usize) -> Vec<AccountId> {
             id,
             pool: user.pool,
             owner: user.id,
+            owner_proof: String::new(),
             platform: platform_of(number).into(),
             name: number.to_string(),
             dialect: None,

@@ -126,6 +126,7 @@ async fn bind_one(store: &dyn Store, user: &User, index: usize) {
         id: store.reserve_account_id().await.unwrap(),
         pool: user.pool,
         owner: user.id,
+        owner_proof: String::new(),
         platform: "qwen".into(),
         name: index.to_string(),
         dialect: None,

@@ -16,6 +16,9 @@ pub struct NewAccount {
     pub pool: PoolId,
     /// Who bound it.
     pub owner: UserId,
+    /// The MAC over its id and its owner, which alone may take it to another pool.
+    #[serde(default)]
+    pub owner_proof: String,
     /// Where it lives.
     pub platform: PlatformId,
     /// The name that its owner gave it; unique within pool and platform.
@@ -44,6 +47,9 @@ pub struct Account {
     pub pool: PoolId,
     /// Who bound it.
     pub owner: UserId,
+    /// The MAC over its id and its owner; empty where it was bound before there was one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub owner_proof: String,
     /// Where it lives.
     pub platform: PlatformId,
     /// The name that its owner gave it.

@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 const BY_HAND: &str = "by hand";
+const ON_ITS_WAY: &str = "its move to another pool was broken off: move it there again, or to the \
+                          pool that it is in";
 
 /// What a person can do about an account of this status, which waiting does not heal.
 pub fn remedy_of(status: &str) -> &'static str {
@@ -68,6 +70,16 @@ impl Health {
         Self::Disabled { reason: BY_HAND.to_owned() }
     }
 
+    /// Between two pools, as long as its move is under way, or where that was broken off.
+    pub fn on_its_way() -> Self {
+        Self::Disabled { reason: ON_ITS_WAY.to_owned() }
+    }
+
+    /// Whether it is between two pools: nothing of it can be changed then.
+    pub fn is_on_its_way(&self) -> bool {
+        matches!(self, Self::Disabled { reason } if reason == ON_ITS_WAY)
+    }
+
     /// Whether a person switched it off, rather than failures.
     pub fn is_disabled_by_hand(&self) -> bool {
         matches!(self, Self::Disabled { reason } if reason == BY_HAND)
@@ -93,6 +105,9 @@ impl Health {
                 Some("wait for the reset, or order more on the platform; `account check` looks now")
             }
             Self::Cooling { .. } => Some("it is tried again by itself; `account check` looks now"),
+            Self::Disabled { .. } if self.is_on_its_way() => {
+                Some("`tributary account move` finishes its move, or takes it back")
+            }
             Self::Disabled { .. } if !self.is_disabled_by_hand() => {
                 Some("put right what the reason says; `account check` looks whether it is")
             }

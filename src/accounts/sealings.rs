@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Account, AccountId, KeptBodies, UserId};
 
 /// Another wrapping of an account's data key: of its credential's, or of its short-lived
-/// key's, whichever is wrapped as `old`.
+/// key's, whichever is wrapped as `old`; or another proof of its owner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rewrap {
     /// Whose it is.
@@ -21,6 +21,10 @@ pub struct Rewrap {
 impl Account {
     /// Takes in another wrapping; `false`: the one that was read lies here no more.
     pub fn rewrap(&mut self, one: &Rewrap) -> bool {
+        if !one.old.is_empty() && self.owner_proof == one.old {
+            self.owner_proof.clone_from(&one.new);
+            return true;
+        }
         let credential = Some(&mut self.sealed);
         let short = self.short_key.as_mut().map(|key| &mut key.sealed);
         let mut both = credential.into_iter().chain(short);

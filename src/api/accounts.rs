@@ -14,8 +14,8 @@ use super::{ApiError, App, PoolError, Request, Response};
 use crate::accounts::{
     AccountId, AccountState, Deed, Health, Origin, PoolId, Priority, TeamRole, Tokens,
 };
-use crate::authorize::{self, LONGEST_NAME, Unbound, Wanted, is_name};
-use crate::relay::{AccountRef, Caller};
+use crate::authorize::{self, LONGEST_NAME, Unbound, Unmoved, Wanted, is_name};
+use crate::relay::{AccountRef, CallError, Caller};
 use crate::store::StoreError;
 
 /// The query of the list.
@@ -200,9 +200,12 @@ pub struct ChangeAsk {
     /// Where it comes in a pool that goes by priority: 0 to 100.
     #[schemars(with = "Option<u8>", range(max = 100))]
     priority: Option<Priority>,
+    /// The pool that it goes to, one that the caller draws from; only its owner moves it.
+    #[schemars(with = "Option<i64>")]
+    pool: Option<PoolId>,
 }
 
-/// Renames, enables, disables, limits an account.
+/// Renames, enables, disables, limits an account, or moves it to another pool.
 pub async fn change_account(
     app: &App,
     caller: &Caller,
@@ -212,6 +215,16 @@ pub async fn change_account(
     let bytes = ask::read(app, request).await?;
     let change: ChangeAsk = ask::parse(&bytes)?;
     let account = load_to_change(app, caller, id).await?;
+    let account = match change.pool {
+        Some(to) => moved(app, caller, account, &change, to).await?,
+        None if account.state().health.is_on_its_way() => {
+            return Err(PoolError::AccountMoving.into());
+        }
+        None => account,
+    };
+    if change.changes_nothing_else() {
+        return shown(app, caller, id, StatusCode::OK).await;
+    }
     let deed = deed(caller, account.state(), "account.change")
         .with_some("to_name", change.account_name.as_deref())
         .with_some(
@@ -223,6 +236,73 @@ pub async fn change_account(
     change_of(app, account.state(), change).await?;
     app.write_down(deed).await?;
     shown(app, caller, id, StatusCode::OK).await
+}
+
+impl ChangeAsk {
+    /// Whether it is of the pool alone.
+    fn changes_nothing_else(&self) -> bool {
+        let Self { account_name, enabled, limit, priority, pool } = self;
+        let others =
+            account_name.is_some() || enabled.is_some() || limit.is_some() || priority.is_some();
+        pool.is_some() && !others
+    }
+}
+
+/// The account once it is in another pool. Who brings one to a pool must draw from it, here as
+/// where it is bound; and nobody takes away what somebody else has bound.
+async fn moved(
+    app: &App,
+    caller: &Caller,
+    account: AccountRef<AccountState>,
+    change: &ChangeAsk,
+    to: PoolId,
+) -> Result<AccountRef<AccountState>, ApiError> {
+    caller.role_in(to).ok_or(PoolError::NoPool)?;
+    let AccountState { account: before, windows, .. } = account.state();
+    if before.owner != caller.user() {
+        return Err(PoolError::NotOwner.into());
+    }
+    if !authorize::has_proved_owner(&app.gateway.parts.vault, before) {
+        tracing::error!(account = before.id.0, "its owner is not proved by a MAC of ours");
+        return Err(PoolError::AccountUnproved.into());
+    }
+    // A change is made whole, or not at all.
+    if change.account_name.is_some() {
+        return Err(bad("account_name", "Rename it in a call of its own."));
+    }
+    if change.limit.is_some() && windows.is_empty() {
+        return Err(no_window());
+    }
+    let parts = &app.gateway.parts;
+    let done = authorize::relocate(&*parts.store, &parts.vault, caller.doer(), before, to).await;
+    if let Some(worn) = done.map_err(unmoved)? {
+        tracing::warn!("{worn}");
+    }
+    load(app, caller, &before.id.to_string()).await
+}
+
+fn unmoved(error: Unmoved) -> ApiError {
+    match error {
+        Unmoved::Busy(_) => PoolError::AccountBusy.into(),
+        Unmoved::Changed(_) => PoolError::AccountChanged.into(),
+        Unmoved::Taken(_) => ApiError::NameTaken,
+        Unmoved::Closed(_) => PoolError::NoPool.into(),
+        Unmoved::Unopened(account, error) => {
+            tracing::error!(account = account.id.0, %error, "a credential does not open");
+            let (platform, account) = (account.platform.clone(), account.id);
+            CallError::Unauthorized { platform, account, status: "locked" }.into()
+        }
+        Unmoved::NoSeal(authorize::NoSeal::Seal(error)) | Unmoved::Seal(error) => {
+            ApiError::Unsealed(error)
+        }
+        Unmoved::NoSeal(authorize::NoSeal::Store(error)) | Unmoved::Store(error) => {
+            ApiError::store(error)
+        }
+    }
+}
+
+fn no_window() -> ApiError {
+    bad("limit", "The account has no window that a limit could be of.")
 }
 
 async fn change_of(app: &App, state: &AccountState, change: ChangeAsk) -> Result<(), ApiError> {
@@ -239,7 +319,7 @@ async fn change_of(app: &App, state: &AccountState, change: ChangeAsk) -> Result
         return Err(bad_name());
     }
     if change.limit.is_some() && state.windows.is_empty() {
-        return Err(bad("limit", "The account has no window that a limit could be of."));
+        return Err(no_window());
     }
     // First what may be refused: a change is made whole, or not at all.
     if let Some(name) = name {

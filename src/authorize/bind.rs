@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::open::CREDENTIAL_FIELD;
+use super::owner::prove_owner;
 use super::seals::{NoSeal, count_seal};
 use crate::accounts::{
     AccountId, Deed, Doer, NewAccount, Origin, PlatformId, PoolId, Priority, Tokens, UserId,
@@ -222,6 +223,7 @@ impl Ready {
             id,
             pool,
             owner,
+            owner_proof: prove_owner(vault, id, owner),
             platform: PlatformId::from(platform.id.as_str()),
             name: name.clone(),
             dialect: (!is_usual).then(|| face.dialect.as_str().to_owned()),

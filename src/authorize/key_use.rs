@@ -17,6 +17,8 @@ pub(super) const A_PAGE: usize = 100;
 pub struct KeyUse {
     /// Accounts whose credential it wraps.
     pub accounts: u64,
+    /// Accounts whose owner it proves.
+    pub owners: u64,
     /// Accounts whose short-lived key it wraps.
     pub short_keys: u64,
     /// Gateway tokens that are found or proved by it; those that are revoked, or have ended,
@@ -37,8 +39,8 @@ pub struct KeyUse {
 impl KeyUse {
     /// Whether nothing would be lost with it.
     pub fn is_free(&self) -> bool {
-        let Self { accounts, short_keys, tokens, users, memberships, records, .. } = self;
-        [accounts, short_keys, tokens, users, memberships, records]
+        let Self { accounts, owners, short_keys, tokens, users, memberships, records, .. } = self;
+        [accounts, owners, short_keys, tokens, users, memberships, records]
             .into_iter()
             .all(|count| *count == 0)
     }
@@ -69,6 +71,9 @@ pub async fn key_use(
         for account in page.iter().map(|state| &state.account) {
             let kid = sealed_kid(&account.sealed.wrapped_key);
             keys.entry(name(kid)).or_default().accounts += 1;
+            if let Some(kid) = proof_kid(&account.owner_proof) {
+                keys.entry(name(Some(kid))).or_default().owners += 1;
+            }
             if let Some(short) = account.own_short_key() {
                 let kid = sealed_kid(&short.sealed.wrapped_key);
                 keys.entry(name(kid)).or_default().short_keys += 1;

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::key_use::{A_PAGE, KeyUse, key_use};
 use super::open::CREDENTIAL_FIELD;
+use super::owner::{has_proved_owner, prove_owner};
 use super::seals::NoSeal;
 use super::short_keys::FIELD as SHORT_KEY_FIELD;
 use crate::accounts::{Account, AccountState, Health, KeptBodies, KeptRow, Resets, Rewrap};
@@ -116,8 +117,10 @@ impl Rotation<'_> {
             let page = self.directory.accounts_after(after, limit, self.resets).await?;
             let Some(last) = page.last() else { return Ok(met) };
             after = Some(last.account.id);
-            if self.rewrap(&page).await? == Met::Moved {
-                met = Met::Moved;
+            for moved in [self.rewrap(&page).await?, self.prove_owners(&page).await?] {
+                if moved == Met::Moved {
+                    met = Met::Moved;
+                }
             }
             self.unlock(&page).await?;
         }
@@ -156,6 +159,27 @@ impl Rotation<'_> {
             }
         }
         self.made(count).await;
+        Ok(if moved.contains(&false) { Met::Moved } else { Met::AsRead })
+    }
+
+    /// What other keys of the ring have proved is proved anew. What they have not stays.
+    async fn prove_owners(&mut self, page: &[AccountState]) -> Result<Met, NoSeal> {
+        let accounts = page.iter().map(|state| &state.account);
+        let due = accounts.filter(|account| {
+            self.is_due(proof_kid(&account.owner_proof)) && has_proved_owner(self.vault, account)
+        });
+        let batch: Vec<Rewrap> = due
+            .map(|account| Rewrap {
+                account: account.id,
+                old: account.owner_proof.clone(),
+                new: prove_owner(self.vault, account.id, account.owner),
+            })
+            .collect();
+        if batch.is_empty() {
+            return Ok(Met::AsRead);
+        }
+        // A proof is no seal: it wears no key.
+        let moved = self.directory.rewrap(batch).await?;
         Ok(if moved.contains(&false) { Met::Moved } else { Met::AsRead })
     }
 

@@ -19,10 +19,10 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
 use crate::accounts::{
-    AccountId, AccountState, AuditHead, AuditRow, ChargeRow, Closing, GatewayTokenRow, Health,
-    Identity, KeptPage, KeptRow, Membership, NewAccount, Origin, PlatformId, Points, PointsEntry,
-    Policy, PoolId, Priority, Purse, PurseState, Record, Resets, Rewrap, Seating, Team, TokenId,
-    Tokens, Total, User, UserId,
+    Account, AccountId, AccountState, AuditHead, AuditRow, ChargeRow, Closing, GatewayTokenRow,
+    Health, Identity, KeptPage, KeptRow, Membership, Moving, NewAccount, Origin, PlatformId,
+    Points, PointsEntry, Policy, PoolId, Priority, Purse, PurseState, Record, Resets, Rewrap,
+    Seating, Team, TokenId, Tokens, Total, User, UserId,
 };
 use crate::store::{
     Answer, AuditLog, Directory, Errand, Reply, Sealings, StoreError, TeamVerb, Teams, Treasury,
@@ -193,6 +193,15 @@ impl Directory for Beside {
         _: &Resets,
     ) -> Answer<Option<AccountState>> {
         self.ask(Verb::AccountIn { pools: pools.to_vec(), account }).await
+    }
+
+    async fn move_account(&self, before: &Account, after: Account) -> Answer<Moving> {
+        let (before, after) = (Box::new(before.clone()), Box::new(after));
+        self.ask(Verb::MoveAccount { before, after }).await
+    }
+
+    async fn end_move(&self, account: AccountId) -> Answer<()> {
+        self.ask(Verb::EndMove { account }).await
     }
 
     async fn set_health(&self, account: AccountId, health: Health) -> Answer<Option<()>> {

@@ -73,6 +73,7 @@ impl OperatorKeys {
             let account = Arc::new(Account {
                 id: AccountId::OPERATOR,
                 pool: NO_POOL,
+                owner_proof: String::new(),
                 owner: NOBODY,
                 platform: key.platform.as_str().into(),
                 name: "the operator's".into(),

@@ -204,7 +204,11 @@ pub(super) fn described(handler: Handler, types: &mut SchemaGenerator) -> Option
         To::ChangeAccount => Described {
             body: of.one::<ChangeAsk>(),
             refuses: &[400, 409, 413],
-            ..row("Renames, enables, disables, limits an account", 200, of.one::<AccountView>())
+            ..row(
+                "Renames, enables, disables, limits an account, or moves it to another pool",
+                200,
+                of.one::<AccountView>(),
+            )
         },
         To::DeleteAccount => row("Deletes an account with all its records", 204, None),
         To::CheckAccount => Described {

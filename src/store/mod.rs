@@ -31,9 +31,9 @@ use jiff::civil::Date;
 
 use crate::accounts::{
     Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Grant, Harm, Health, Identity,
-    LeaseAsk, LeaseId, LeaseKey, NewAccount, Origin, PlatformId, Policy, PoolId, Priority, Record,
-    Refusal, Resets, Rest, Settlement, ShortKey, TokenId, TokenUse, Tokens, Told, Total, User,
-    UserId,
+    LeaseAsk, LeaseId, LeaseKey, Moving, NewAccount, Origin, PlatformId, Policy, PoolId, Priority,
+    Record, Refusal, Resets, Rest, Settlement, ShortKey, TokenId, TokenUse, Tokens, Told, Total,
+    User, UserId,
 };
 
 pub use audit::{AuditLog, Chain, ChainFault, check_chain, write_down};
@@ -112,7 +112,23 @@ pub trait Directory: Treasury + Sealings + Teams + AuditLog {
     /// Removes an account with its records and charges; totals keep what it counted
     /// without its id. `false`: there is no such account. Safe to repeat when it failed.
     async fn remove_account(&self, account: AccountId) -> Answer<bool>;
-    /// Moves an account's health. `None`: no such account.
+    /// Moves an account to the pool that `after` says, sealed for it and a generation later:
+    /// windows with what is used of them, health, blocks, name and priority come along, records
+    /// and charges stay where they are. It is leased in one of the pools, or in none, at every
+    /// moment. Where a move was broken off, moving it again finishes it.
+    ///
+    /// [`Moving::Busy`]: it has open leases, which end where they began; none begins once it is
+    /// disabled. `StoreError::Taken`: the pool has one of that name; `StoreError::Gone`: it is
+    /// closed.
+    ///
+    /// Where the pools lie in different slots, a late exact figure for a lease that its
+    /// deadline ended before the move finds no account: the estimate stays.
+    async fn move_account(&self, before: &Account, after: Account) -> Answer<Moving>;
+    /// Ends a move that was broken off: finishes it where the account is in the other pool
+    /// already, else takes it back.
+    async fn end_move(&self, account: AccountId) -> Answer<()>;
+    /// Moves an account's health. `None`: no such account, or it is between two pools, as for
+    /// whatever else is set of it.
     async fn set_health(&self, account: AccountId, health: Health) -> Answer<Option<()>>;
     /// The same, if its status and reason are still what somebody saw. `false`: they are not,
     /// or there is no such account.
@@ -162,7 +178,8 @@ pub trait Directory: Treasury + Sealings + Teams + AuditLog {
     async fn totals_of(&self, user: UserId, first: Date, last: Date) -> Answer<Vec<Total>>;
 
     /// The charges on a pool's accounts of one platform, oldest first, after a row's cursor:
-    /// what the books' sums are made of.
+    /// what the books' sums are made of. Of an account that came from another pool they are
+    /// here where the store is embedded, and in the pool that they were made in on Redis.
     async fn charges(
         &self,
         pool: PoolId,

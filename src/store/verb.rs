@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Answer, Directory, StoreError, TeamVerb};
 use crate::accounts::{
-    AccountId, AuditRow, GatewayTokenRow, Health, Identity, KeptRow, NewAccount, Origin,
+    Account, AccountId, AuditRow, GatewayTokenRow, Health, Identity, KeptRow, NewAccount, Origin,
     PlatformId, Points, Policy, PoolId, Priority, Purse, Resets, Rewrap, TokenId, Tokens, User,
     UserId,
 };
@@ -34,6 +34,8 @@ pub enum Verb {
     TokenUses { user: UserId },
     ReserveAccountId,
     AddAccount { account: Box<NewAccount> },
+    MoveAccount { before: Box<Account>, after: Box<Account> },
+    EndMove { account: AccountId },
     AccountsIn { pools: Vec<PoolId> },
     AccountIn { pools: Vec<PoolId>, account: AccountId },
     SetHealth { account: AccountId, health: Health },
@@ -128,6 +130,10 @@ impl Verb {
             Self::TokenUses { user } => to_json(directory.token_uses(user).await?),
             Self::ReserveAccountId => to_json(directory.reserve_account_id().await?),
             Self::AddAccount { account } => to_json(directory.add_account(*account).await?),
+            Self::MoveAccount { before, after } => {
+                to_json(directory.move_account(&before, *after).await?)
+            }
+            Self::EndMove { account } => to_json(directory.end_move(account).await?),
             Self::AccountsIn { pools } => to_json(directory.accounts_in(&pools, resets).await?),
             Self::AccountIn { pools, account } => {
                 to_json(directory.account_in(&pools, account, resets).await?)

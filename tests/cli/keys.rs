@@ -37,7 +37,7 @@ fn a_rotation_moves_what_the_old_key_sealed_and_says_when_it_may_leave() {
     assert_eq!(
         *key(&told, "old"),
         serde_json::json!({
-            "key": "old", "ring": "behind", "accounts": 1, "short_keys": 0, "tokens": 1, "users": 0, "memberships": 0,
+            "key": "old", "ring": "behind", "accounts": 1, "owners": 1, "short_keys": 0, "tokens": 1, "users": 0, "memberships": 0,
             "records": 0, "canary": true, "seals": 1, "may_leave": false,
         })
     );

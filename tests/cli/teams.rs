@@ -55,6 +55,22 @@ async fn a_team_shares_an_account_and_who_leaves_has_it_no_more() {
     let foreign = run!(rig, ["token", "create", "--user", "ben", "--pools", "ann"]);
     assert_eq!(foreign.code, 1, "{foreign:?}");
 
+    // It goes to its owner's own pool, and comes back.
+    let moved = run!(rig, ["account", "move", "shared", "--pool", "ann", "--json"]).json();
+    let facts = json!({"id": 1, "platform": "qwen", "name": "shared", "from_pool": 3, "pool": 1});
+    assert_eq!(moved, facts);
+    assert_eq!(chat(&base_url, &token).await.0, 404);
+    let foreign = run!(rig, ["account", "move", "shared", "--pool", "ben"]);
+    assert!(foreign.code == 1 && foreign.all().contains("does not draw from"), "{foreign:?}");
+    let again = run!(rig, ["account", "move", "1", "--pool", "ann"]).ok();
+    assert_eq!(again.out, "account 1 `shared` is in pool 1\n");
+    run!(rig, [&add[..], &["--user", "ann", "--pool", "lab"]].concat(), key).ok();
+    let taken = run!(rig, ["account", "move", "1", "--pool", "lab"]);
+    assert!(taken.code == 1 && taken.all().contains("account edit 1 --name"), "{taken:?}");
+    run!(rig, ["account", "remove", "2"]).ok();
+    run!(rig, ["account", "move", "shared", "--pool", "lab"]).ok();
+    assert_eq!(chat(&base_url, &token).await.0, 200, "its credential opens there");
+
     let refused = run!(rig, ["pool", "member", "remove", "lab", "ann"]);
     assert!(refused.code == 1 && refused.all().contains("account 1"), "{refused:?}");
     run!(rig, ["pool", "member", "remove", "lab", "ben"]).ok();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tributary::accounts::{KeptBodies, Resets};
+use tributary::authorize::has_proved_owner;
 use tributary::store::Store;
 use tributary::telemetry::clock;
 use tributary::vault::{KeyRing, Said, Vault};
@@ -199,6 +200,7 @@ async fn everything_opens(store: &Arc<dyn Store>, vault: &Vault) -> Opened {
         after = Some(last.account.id);
         for account in page.iter().map(|state| &state.account) {
             vault.open_credential(&account.place("credential"), &account.sealed).unwrap();
+            assert!(has_proved_owner(vault, account));
             opened.accounts += 1;
             if let Some(key) = &account.short_key {
                 vault.open_credential(&account.place("short_key"), &key.sealed).unwrap();

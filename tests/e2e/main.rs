@@ -31,6 +31,7 @@ mod lacks;
 mod limits;
 mod line;
 mod models;
+mod moves;
 mod notices;
 mod points;
 mod policies;

@@ -126,6 +126,7 @@ impl Town {
                     id,
                     pool: user.pool,
                     owner: user.id,
+                    owner_proof: String::new(),
                     platform: (*platform).into(),
                     name: format!("{platform}-{generation}"),
                     dialect: None,

@@ -18,6 +18,7 @@ mod ends;
 mod health;
 mod leases;
 mod model;
+mod moves;
 mod notices;
 mod people;
 mod policies;

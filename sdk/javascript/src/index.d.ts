@@ -275,10 +275,13 @@ export class OAuth {
       | { credentials: Record<string, string> }
     ),
   ): APIPromise<Account>;
-  /** Renames, enables, disables, limits an account; `limit: null`: its platform's limit again. */
+  /**
+   * Renames, enables, disables, limits an account; `limit: null`: its platform's limit again.
+   * With `pool` it goes to another pool; not while requests are under way on it.
+   */
   updateAccount(
     accountId: number,
-    change: { accountName?: string; enabled?: boolean; limit?: number | null; priority?: number },
+    change: { accountName?: string; enabled?: boolean; limit?: number | null; priority?: number; pool?: number },
   ): APIPromise<Account>;
   /** Deletes an account with all its records. */
   deleteAccount(accountId: number): Promise<void>;

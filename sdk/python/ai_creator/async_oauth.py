@@ -127,9 +127,14 @@ class AsyncOAuth:
         enabled: bool | None = None,
         limit: int | None | Omit = omit,
         priority: int | None = None,
+        pool: int | None = None,
     ) -> types.Account:
-        """Renames, enables, disables, limits an account; ``limit=None``: its platform's limit again."""
-        asked = {**given(account_name=account_name, enabled=enabled, priority=priority), **named(limit=limit)}
+        """Renames, enables, disables, limits an account; ``limit=None``: its platform's limit again.
+
+        With ``pool`` it goes to another pool; not while requests are under way on it.
+        """
+        asked = given(account_name=account_name, enabled=enabled, priority=priority, pool=pool)
+        asked = {**asked, **named(limit=limit)}
         return await self._client.patch(account(account_id), body=asked, cast_to=types.Account)
 
     async def delete_account(self, account_id: int) -> None:

@@ -13,6 +13,7 @@ fn state() -> AccountState {
         account: Account {
             id: AccountId(5),
             pool: PoolId(3),
+            owner_proof: String::new(),
             owner: UserId(2),
             platform: "qwen".into(),
             name: "main".into(),

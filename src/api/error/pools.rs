@@ -31,6 +31,14 @@ pub enum PoolError {
     Changed,
     /// The member's account is there.
     BroughtOne(AccountId),
+    /// An account that shall go to another pool is in use.
+    AccountBusy,
+    /// It was changed while it was to go.
+    AccountChanged,
+    /// It is between two pools.
+    AccountMoving,
+    /// That it is its owner's is not proved.
+    AccountUnproved,
 }
 
 impl PoolError {
@@ -64,7 +72,7 @@ impl PoolError {
                 "This token is limited to certain pools: it can't make others.".into(),
             ),
             Self::HasAccounts => {
-                let said = "The pool has accounts: delete them first.".into();
+                let said = "The pool has accounts: move or delete them first.".into();
                 no(conflict, "pool_id", "pool_not_empty", said)
             }
             Self::NoUser => {
@@ -90,15 +98,38 @@ impl PoolError {
                 no(conflict, "user", "members_changed", said)
             }
             Self::BroughtOne(account) => {
-                let said =
-                    format!("Account {account} in the pool is that member's: delete it first.");
+                let said = format!(
+                    "Account {account} in the pool is that member's: it moves it to another \
+                             pool, or it is deleted, first."
+                );
                 no(conflict, "user", "member_has_accounts", said)
+            }
+            Self::AccountBusy => {
+                let said = "Requests are under way on the account. Disable it, wait until its \
+                            `leased` is 0 (two minutes at most), then move it.";
+                no(conflict, "pool", "account_busy", said.into())
+            }
+            Self::AccountChanged => {
+                let said = "The account was changed meanwhile: ask again.".into();
+                no(conflict, "pool", "account_changed", said)
+            }
+            Self::AccountUnproved => {
+                let said = "Nothing proves that the account is yours: bind it anew in the other \
+                            pool, or have the operator move it.";
+                let refusal = no(conflict, "account_id", "account_unproved", said.into());
+                Refusal { never_retry: true, ..refusal }
+            }
+            Self::AccountMoving => {
+                let said = "A move of the account to another pool was broken off. Move it there \
+                            again (`pool` alone), or to the pool that it is in.";
+                let refusal = no(conflict, "account_id", "account_moving", said.into());
+                Refusal { never_retry: true, ..refusal }
             }
         }
     }
 
     #[cfg(test)]
-    pub(super) fn all() -> [Self; 11] {
+    pub(super) fn all() -> [Self; 15] {
         [
             Self::NoPool,
             Self::NotOwner,
@@ -111,6 +142,10 @@ impl PoolError {
             Self::Full,
             Self::Changed,
             Self::BroughtOne(AccountId(1)),
+            Self::AccountBusy,
+            Self::AccountChanged,
+            Self::AccountMoving,
+            Self::AccountUnproved,
         ]
     }
 }

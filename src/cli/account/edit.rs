@@ -32,7 +32,7 @@ pub(in crate::cli) struct Edit {
 impl Edit {
     pub(in crate::cli) async fn run(self, desk: &Desk) -> Result<(), Failure> {
         let (directory, vault) = desk.sealing().await?;
-        let state = self.which.find(desk, &*directory).await?;
+        let state = self.which.find_to_change(desk, &*directory).await?;
         let (account, id) = (&state.account, state.account.id);
         if self.name.as_deref().is_some_and(|name| !is_name(name)) {
             return Err(Unbound::BadName.into());

@@ -1,10 +1,11 @@
-//! `tributary account add|list|edit|check|enable|disable|remove`: the logins that requests run on.
+//! `tributary account add|list|edit|move|check|enable|disable|remove`: the logins that requests run on.
 
 mod add;
 mod check;
 mod edit;
 pub(super) mod key_file;
 mod list;
+mod relocate;
 mod remove;
 mod switch;
 mod which;
@@ -20,6 +21,7 @@ pub(super) enum Account {
     Add(add::Add),
     List(list::List),
     Edit(edit::Edit),
+    Move(relocate::Move),
     Check(check::Check),
     Enable(switch::Enable),
     Disable(switch::Disable),
@@ -32,6 +34,7 @@ impl Account {
             Self::Add(add) => add.run(desk).await,
             Self::List(list) => list.run(desk).await,
             Self::Edit(edit) => edit.run(desk).await,
+            Self::Move(one) => one.run(desk).await,
             Self::Check(check) => check.run(desk).await,
             Self::Enable(enable) => enable.run(desk).await,
             Self::Disable(disable) => disable.run(desk).await,

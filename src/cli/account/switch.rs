@@ -37,7 +37,7 @@ impl Disable {
 
 async fn switch(desk: &Desk, which: &Which, health: Health) -> Result<(), Failure> {
     let (directory, vault) = desk.sealing().await?;
-    let account = which.find(desk, &*directory).await?.account;
+    let account = which.find_to_change(desk, &*directory).await?.account;
     let (status, reason) = (health.status(), health.reason().map(str::to_owned));
     if directory.set_health(account.id, health).await?.is_none() {
         return Err(which.missing());

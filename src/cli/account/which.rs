@@ -28,6 +28,24 @@ impl Which {
         self.look(desk, directory).await?.ok_or_else(|| self.missing())
     }
 
+    /// As [`Which::find`], to change it: not while it is between two pools.
+    pub(super) async fn find_to_change(
+        &self,
+        desk: &Desk,
+        directory: &dyn Directory,
+    ) -> Result<AccountState, Failure> {
+        let state = self.find(desk, directory).await?;
+        if state.health.is_on_its_way() {
+            let id = state.account.id;
+            let what = format!("a move of account {id} to another pool was broken off");
+            return Err(Failure::other(
+                what,
+                format!("First: tributary account move {id} --pool POOL"),
+            ));
+        }
+        Ok(state)
+    }
+
     /// As [`Which::find`], where it may be missing.
     pub(super) async fn look(
         &self,

@@ -13,8 +13,8 @@ use crate::vault::Vault;
 
 /// Show what lies under each key, and which may leave the ring.
 ///
-/// A key that nothing lies under may leave it. Accounts, short-lived keys, users' rights,
-/// memberships of teams and kept records move by `tributary keys rotate`; a token moves when its
+/// A key that nothing lies under may leave it. Accounts, the proofs of their owners, short-lived
+/// keys, users' rights, memberships of teams and kept records move by `tributary keys rotate`; a token moves when its
 /// caller next calls.
 #[derive(Debug, Args)]
 pub struct Status {}
@@ -85,18 +85,27 @@ pub(super) fn shown(vault: &Vault, mut keys: BTreeMap<String, KeyUse>) -> Vec<Sh
 /// The table, and what to do about each key that is not the primary.
 pub(super) fn text(keys: &[Shown]) -> String {
     let row = |shown: &Shown| {
-        let KeyUse { accounts, short_keys, tokens, users, memberships, records, seals, .. } =
-            shown.under;
-        let counts = [accounts, short_keys, tokens, users, memberships, records, seals];
-        let [accounts, short_keys, tokens, users, members, records, seals] =
+        let under = &shown.under;
+        let counts = [
+            under.accounts,
+            under.owners,
+            under.short_keys,
+            under.tokens,
+            under.users,
+            under.memberships,
+            under.records,
+            under.seals,
+        ];
+        let [accounts, owners, short, tokens, users, members, records, seals] =
             counts.map(|n| n.to_string());
-        let ring = shown.ring.word().to_owned();
-        [shown.key.clone(), ring, accounts, short_keys, tokens, users, members, records, seals]
+        let (key, ring) = (shown.key.clone(), shown.ring.word().to_owned());
+        [key, ring, accounts, owners, short, tokens, users, members, records, seals]
     };
     let head = [
         "KEY",
         "RING",
         "ACCOUNTS",
+        "OWNERS",
         "SHORT-LIVED",
         "TOKENS",
         "USERS",
@@ -111,8 +120,8 @@ pub(super) fn text(keys: &[Shown]) -> String {
 
 fn advice(shown: &Shown) -> Option<String> {
     let Shown { key, ring, under, .. } = shown;
-    let moves = [under.accounts, under.short_keys, under.users, under.memberships, under.records];
-    let sealed: u64 = moves.into_iter().sum();
+    let KeyUse { accounts, owners, short_keys, users, memberships, records, .. } = under;
+    let sealed = accounts + owners + short_keys + users + memberships + records;
     Some(match ring {
         Standing::Primary => return None,
         Standing::Missing if under.is_free() => {
@@ -151,6 +160,7 @@ mod tests {
         assert_eq!(said(none), "old: may leave the ring");
         for under in [
             KeyUse { accounts: 1, ..none },
+            KeyUse { owners: 1, ..none },
             KeyUse { short_keys: 1, ..none },
             KeyUse { memberships: 1, ..none },
             KeyUse { users: 1, ..none },

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::accounts::{
-    Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, Identity, NewAccount,
-    Origin, PlatformId, Policy, PoolId, Priority, Record, Resets, TokenId, Tokens, Total, User,
-    UserId,
+    Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, Identity, Moving,
+    NewAccount, Origin, PlatformId, Policy, PoolId, Priority, Record, Resets, TokenId, Tokens,
+    Total, User, UserId,
 };
 
 use super::super::{Answer, Directory, StoreError};
@@ -173,22 +173,32 @@ impl Directory for RedisStore {
     }
 
     async fn remove_account(&self, id: AccountId) -> Answer<bool> {
-        let place = redis::cmd("GET").arg(keys::account_place(id)).take();
-        let place: Option<String> = self.link.ask(&place).await?;
-        let Some(family) = place.as_deref().and_then(Family::read) else { return Ok(false) };
-        let mut call = self.call(&self.scripts.remove_account, &family, &Resets::default());
-        call.arg(id.0);
-        self.scripts.remove_account.run::<()>(&self.link, &call).await?;
-        self.forget_charges(&family, id).await?;
-        self.forget_sums(&family, id).await?;
+        let Some(families) = self.bind_for_nowhere(id).await? else { return Ok(false) };
+        for family in &families {
+            let mut call = self.call(&self.scripts.remove_account, family, &Resets::default());
+            call.arg(id.0);
+            self.scripts.remove_account.run::<()>(&self.link, &call).await?;
+            self.forget_charges(family, id).await?;
+            self.forget_sums(family, id).await?;
+            let claim = redis::cmd("DEL").arg(family.renewal(id)).take();
+            self.link.ask::<()>(&claim).await?;
+        }
         self.forget_notices(id).await?;
         let users: Vec<UserId> = self.users().await?.into_iter().map(|user| user.id).collect();
         self.forget(id, &users).await?;
         // Last: until then whoever tries again finds what is left.
+        self.link.ask::<()>(&redis::cmd("DEL").arg(keys::former_places(id)).take()).await?;
         self.link.ask::<()>(&redis::cmd("DEL").arg(keys::account_place(id)).take()).await?;
-        self.link.ask::<()>(&redis::cmd("DEL").arg(family.renewal(id)).take()).await?;
         self.places.forget(id);
         Ok(true)
+    }
+
+    async fn move_account(&self, before: &Account, after: Account) -> Answer<Moving> {
+        self.move_to(before, &after).await
+    }
+
+    async fn end_move(&self, account: AccountId) -> Answer<()> {
+        self.end_broken_move(account).await
     }
 
     async fn set_health(&self, account: AccountId, health: Health) -> Answer<Option<()>> {
@@ -276,6 +286,7 @@ fn fixed(new: NewAccount, created_at: Timestamp) -> Account {
         id: new.id,
         pool: new.pool,
         owner: new.owner,
+        owner_proof: new.owner_proof,
         platform: new.platform,
         name: new.name,
         dialect: new.dialect,

@@ -9,8 +9,8 @@ use super::{RedisStore, from_json, to_json};
 
 impl RedisStore {
     pub(super) async fn rename(&self, id: AccountId, name: &str) -> Answer<Option<()>> {
-        let Some(family) = self.family_of(id).await? else { return Ok(None) };
         for _ in 0..TRIES {
+            let Some(family) = self.family_now(id).await? else { return Ok(None) };
             let before = redis::cmd("HGET").arg(family.fixed()).arg(id.0).take();
             let before: Option<String> = self.link.ask(&before).await?;
             let Some(before) = before else { return Ok(None) };
@@ -24,6 +24,7 @@ impl RedisStore {
             match renamed {
                 0 => {}
                 1 => return Ok(Some(())),
+                3 => return Ok(None),
                 _ => return Err(StoreError::Taken(format!("an account named {name}"))),
             }
         }
@@ -37,7 +38,7 @@ impl RedisStore {
         origin: Origin,
         resets: &Resets,
     ) -> Answer<Option<()>> {
-        let Some(family) = self.family_of(account).await? else { return Ok(None) };
+        let Some(family) = self.family_now(account).await? else { return Ok(None) };
         let (limit, origin) = packed_limit(limit, origin);
         let mut call = self.call(&self.scripts.set_limit, &family, resets);
         call.arg(account.0).arg(limit).arg(origin);

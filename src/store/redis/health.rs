@@ -21,7 +21,7 @@ impl RedisStore {
         seen: Option<&Health>,
         health: &Health,
     ) -> Answer<bool> {
-        let Some(family) = self.family_of(account).await? else { return Ok(false) };
+        let Some(family) = self.family_now(account).await? else { return Ok(false) };
         let (status, until, quota, tries_at, reason) = parts(health);
         let mut call = self.call(&self.scripts.set_health, &family, &Resets::default());
         call.arg(account.0).arg(status).arg(until).arg(quota).arg(tries_at).arg(reason);
@@ -126,6 +126,7 @@ pub(super) fn whole((status, until, quota, tries_at, reason): Parts) -> Answer<H
         3 => Health::Banned { reason },
         4 => Health::Locked { reason },
         5 => Health::Disabled { reason },
+        7 => Health::on_its_way(),
         other => return Err(unreadable(other)),
     })
 }

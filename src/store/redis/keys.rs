@@ -29,8 +29,10 @@ impl Family {
         format!("{} {}", self.pool, self.platform)
     }
 
+    /// Of an account's place also, where another word may follow (`moves.rs`).
     pub(super) fn read(text: &str) -> Option<Self> {
-        let (pool, platform) = text.split_once(' ')?;
+        let mut words = text.split(' ');
+        let (pool, platform) = (words.next()?, words.next()?);
         Some(Self { pool: PoolId(pool.parse().ok()?), platform: platform.into() })
     }
 
@@ -237,6 +239,11 @@ pub(super) fn token_place(token: TokenId) -> String {
 /// Where an account's id lies.
 pub(super) fn account_place(account: AccountId) -> String {
     format!("acx:{account}")
+}
+
+/// The families that an account was in, or was to be in: something of it may lie there.
+pub(super) fn former_places(account: AccountId) -> String {
+    format!("acw:{account}")
 }
 
 /// A user's tokens: id to index.

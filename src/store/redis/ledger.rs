@@ -70,7 +70,11 @@ impl Ledger for RedisStore {
             call.arg(tried.0);
         }
         let answer: Vec<Value> = self.scripts.lease.run(&self.link, &call).await?;
-        read_lease(&answer)
+        let granted = read_lease(&answer)?;
+        if let Ok(grant) = &granted {
+            self.places.forget_elsewhere(grant.account, ask.pool);
+        }
+        Ok(granted)
     }
 
     async fn settle(&self, batch: Vec<Settlement>, resets: &Resets) -> Answer<()> {

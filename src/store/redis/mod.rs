@@ -18,6 +18,7 @@ mod health;
 mod keys;
 mod ledger;
 mod link;
+mod moves;
 mod notices;
 mod places;
 mod policies;

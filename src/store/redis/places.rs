@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::accounts::{Account, AccountId};
+use crate::accounts::{Account, AccountId, PoolId};
 use crate::telemetry::clock::Stopwatch;
 
 use super::super::{Answer, StoreError};
@@ -30,6 +30,14 @@ impl Places {
 
     pub(super) fn forget(&self, id: AccountId) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    /// Forgets one that is kept as of another pool: it was moved since.
+    pub(super) fn forget_elsewhere(&self, id: AccountId, pool: PoolId) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.get(&id).is_some_and(|(_, account)| account.pool != pool) {
+            kept.remove(&id);
+        }
     }
 
     fn keep(&self, account: &Arc<Account>) {

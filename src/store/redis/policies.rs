@@ -140,7 +140,7 @@ impl RedisStore {
         account: AccountId,
         priority: Priority,
     ) -> Answer<Option<()>> {
-        let Some(family) = self.family_of(account).await? else { return Ok(None) };
+        let Some(family) = self.family_now(account).await? else { return Ok(None) };
         let mut call = self.call(&self.scripts.set_priority, &family, &Resets::default());
         call.arg(account.0).arg(u8::from(priority));
         let found: bool = self.scripts.set_priority.run(&self.link, &call).await?;

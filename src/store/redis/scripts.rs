@@ -52,6 +52,10 @@ scripts! {
     purse_view: "purse.lua" "purse_view.lua";
     rate: "rate.lua";
     remove_account: "common.lua" "remove_account.lua";
+    leave: "common.lua" "leave.lua";
+    arrive: "common.lua" "arrive.lua";
+    admit: "common.lua" "admit.lua";
+    swap_text: "swap_text.lua";
     forget_sums: "common.lua" "forget_sums.lua";
     record: "record.lua";
     forget_records: "forget_records.lua";

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::accounts::{
-    AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, Identity, NewAccount, Origin,
-    PlatformId, Policy, PoolId, Priority, Record, Resets, TokenId, Tokens, Total, User, UserId,
+    Account, AccountId, AccountState, ChargeRow, GatewayTokenRow, Health, Identity, Moving,
+    NewAccount, Origin, PlatformId, Policy, PoolId, Priority, Record, Resets, TokenId, Tokens,
+    Total, User, UserId,
 };
 
 use super::super::{Answer, Directory};
@@ -110,6 +111,15 @@ impl Directory for SqliteStore {
 
     async fn remove_account(&self, account: AccountId) -> Answer<bool> {
         self.desk.write(|books, _| books.remove_account(account)).await
+    }
+
+    async fn move_account(&self, before: &Account, after: Account) -> Answer<Moving> {
+        self.desk.write(|books, now| books.move_account(before, after, now)).await?
+    }
+
+    /// A move is one commit here.
+    async fn end_move(&self, _: AccountId) -> Answer<()> {
+        Ok(())
     }
 
     async fn set_health(&self, account: AccountId, health: Health) -> Answer<Option<()>> {

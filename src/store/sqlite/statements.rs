@@ -295,6 +295,15 @@ impl<'conn> Statements<'conn> {
                 "UPDATE accounts SET name = ?, row = ? WHERE id = ?",
                 params![account.name, rows::to_json("account", &**account)?, account.id.0],
             ),
+            Note::Moved(account) => self.once(
+                "UPDATE accounts SET pool = ?, name = ?, row = ? WHERE id = ?",
+                params![
+                    account.pool.0,
+                    account.name,
+                    rows::to_json("account", &**account)?,
+                    account.id.0,
+                ],
+            ),
             Note::Condition(id, condition) => self.once(
                 "INSERT OR REPLACE INTO health VALUES (?, ?)",
                 params![id.0, rows::to_json("health", condition)?],

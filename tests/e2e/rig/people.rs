@@ -9,6 +9,7 @@ use tributary::accounts::{
     PoolId, Priority, Purse, PurseState, Record, Resets, Scope, Seating, Spending, Team, TeamRole,
     TokenGrant, TokenId, Tokens, User, WindowSpec,
 };
+use tributary::authorize::prove_owner;
 use tributary::platforms::{Credential, DialectName};
 use tributary::relay::{CREDENTIAL_FIELD, membership, token_mac_parts};
 use tributary::telemetry::clock;
@@ -247,6 +248,7 @@ impl Rig {
             id,
             pool,
             owner: user.id,
+            owner_proof: prove_owner(&self.vault, id, user.id),
             platform: PlatformId::from(platform),
             name: name.into(),
             dialect: dialect.map(str::to_owned),

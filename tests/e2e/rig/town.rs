@@ -17,6 +17,7 @@ use tributary::accounts::{
     Billing, GatewayTokenRow, KeptBodies, NewAccount, Origin, Period, Points, Priority, Record,
     Scope, ShortKey, Spending, TokenGrant, TokenId, Tokens, User, WindowSpec,
 };
+use tributary::authorize::prove_owner;
 use tributary::platforms::{Catalogue, Credential};
 use tributary::relay::{CREDENTIAL_FIELD, token_mac_parts};
 use tributary::simulator::Simulator;
@@ -115,6 +116,7 @@ impl Town {
             id,
             pool: user.pool,
             owner: user.id,
+            owner_proof: prove_owner(&self.vault, id, user.id),
             platform: PLATFORM.into(),
             name: format!("account-{number}"),
             dialect: None,

@@ -56,6 +56,15 @@ for (const store of stores) {
       await assert.rejects(pools.removeMember(lab.id, "demo"), { status: 409, code: "last_owner" });
       const usual = await pools.update(lab.id, { name: "studio", policy: null });
       assert.deepEqual([usual.name, usual.policy_is_default], ["studio", true]);
+      const account = await oauth.addAccount({ platform: "glm", accountName: "moved", key });
+      assert.equal((await oauth.updateAccount(account.id, { pool: lab.id })).pool, lab.id);
+      const back = await oauth.updateAccount(account.id, { pool: account.pool, priority: 7 });
+      assert.deepEqual([back.pool, back.priority, back.status], [account.pool, 7, "active"]);
+      await assert.rejects(async () => oauth.updateAccount(account.id, { pool: 999 }), {
+        status: 404,
+        code: "pool_not_found",
+      });
+      await oauth.deleteAccount(account.id);
       await pools.delete(lab.id);
       await assert.rejects(pools.get(lab.id), { status: 404, code: "pool_not_found" });
     });

@@ -15,6 +15,7 @@ await openai.chat.completions.create({ model: "qwen-plus", messages: [] });
 
 const names: string[] = (await pools.members(1)).map((member) => member.user);
 await pools.update(1, { policy: null });
+await oauth.updateAccount(1, { pool: 2 });
 
 // @ts-expect-error There is no such role.
 await pools.setMember(1, "ann", { role: "guest" });

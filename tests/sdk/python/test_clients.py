@@ -165,6 +165,14 @@ def test_a_team_and_its_members(fresh: Demo, client: OAuthClient) -> None:
     with pytest.raises(openai.ConflictError) as refused:
         pools.delete(lab.id)
     assert refused.value.code == "pool_not_empty"
+    own = client.oauth.me().limits.pools[0]
+    moved = client.oauth.update_account(account.id, pool=own, priority=7)
+    assert (moved.pool, moved.priority, moved.status) == (own, 7, "active")
+    answer = client.oauth.chat_completion(account_id=account.id, messages=QUESTION)
+    assert answer.choices[0].message.content
+    with pytest.raises(openai.NotFoundError) as foreign:
+        client.oauth.update_account(account.id, pool=999)
+    assert foreign.value.code == "pool_not_found"
     client.oauth.delete_account(account.id)
     pools.remove_member(lab.id, "ann/b")
     assert pools.update(lab.id, name="studio").name == "studio"
@@ -192,6 +200,9 @@ async def test_the_same_is_awaited(fresh: Demo, token: str) -> None:
         lab = await pools.create(name="lab")
         assert lab in await pools.list() and (await pools.update(lab.id, policy="priority")).policy == "priority"
         assert (await pools.set_member(lab.id, "demo", role="owner")).role == "owner"
+        moved = await oauth.update_account(account.id, pool=lab.id)
+        assert moved.pool == lab.id
+        assert (await oauth.update_account(account.id, pool=account.pool)).pool == account.pool
         assert len(await pools.members(lab.id)) == 1 and (await pools.get(lab.id)).name == "lab"
         with pytest.raises(openai.ConflictError):
             await pools.remove_member(lab.id, "demo")

@@ -252,6 +252,7 @@ impl Rig {
             id: self.store.reserve_account_id().await.unwrap(),
             pool: user.pool,
             owner: user.id,
+            owner_proof: format!("k1.of-{}", user.id),
             platform: platform.into(),
             name: self.fresh_name(),
             dialect: None,

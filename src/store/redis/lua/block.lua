@@ -10,7 +10,7 @@ for i = base + 5, #ARGV do
   if ends > now and (not at or ends < at) then at = ends end
 end
 at = math.min(at or now + number(ARGV[base + 4]), now + number(ARGV[base + 3]))
-if call('HEXISTS', A, id) == 0 then return 0 end
+if not load(id) then return 0 end
 local field = model .. '\0' .. id
 local before = call('HGET', BLOCKS, field)
 if before and tonumber(before) >= at then return 1 end

@@ -28,6 +28,9 @@ local pack, unpack_ = cmsgpack.pack, cmsgpack.unpack
 local ACTIVE, COOLING = 0, 1
 -- One request at a time may try it.
 local TRYING = 6
+-- On its way to another pool: so much more than what it was, and is again where it arrives.
+-- To all but the view, the removal and the move itself it is as good as gone.
+local MOVING = 100
 
 local function number(text)
   local value = tonumber(text)
@@ -62,7 +65,8 @@ end
 -- An account is packed as: health, end of its pause, whether it rests for its quota,
 -- tokens leased, open leases, turn of its last lease, time of its last lease, timer as
 -- written, when one request may try it (0: not before the pause ends), failures in a row,
--- when the last was counted, the lease that tries it or '', its priority, its place in the
+-- when the last was counted, the lease that tries it or '' (on its way: `in` where it
+-- arrives, `out` and by whose move where it leaves), its priority, its place in the
 -- policy's order as written or ''; then for each window: a day's
 -- zone or the seconds of one that begins with its first use, limit (-1: none), used, end
 -- (0: not begun), where the limit comes from (and 4 more if the end was told).
@@ -198,7 +202,9 @@ end
 -- Where an account is found: what `put` compares.
 local function standing(s)
   local p = { place = '' }
-  if is_ready(s) then
+  if s[ST] >= MOVING then
+    p.timer = 0
+  elseif is_ready(s) then
     local left = left_of(s)
     local rest = left and left - s[LEASED]
     p.timer = next_change(s, left)
@@ -226,7 +232,7 @@ local function standing(s)
   return p
 end
 
-local function load(id)
+local function load_any(id)
   local raw = call('HGET', A, id)
   if not raw then return nil end
   local s = unpack_(raw)
@@ -240,6 +246,11 @@ local function load(id)
   s.was.place = s[PLACE]
   s.was.timer = s[TIMER]
   return s
+end
+
+local function load(id)
+  local s = load_any(id)
+  return s and s[ST] < MOVING and s or nil
 end
 
 -- Ends the windows whose time has come, and begins the next day's.

@@ -83,6 +83,12 @@ impl Blocks {
         true
     }
 
+    /// The blocks of one account.
+    pub(super) fn on(&self, account: AccountId) -> Vec<(Box<str>, Ms)> {
+        let all = self.by_model.iter();
+        all.filter_map(|(model, on)| Some((model.clone(), *on.get(&account)?))).collect()
+    }
+
     /// The blocks of one model, if any account has one.
     pub(super) fn of(&self, model: &str) -> Option<&BTreeMap<AccountId, Ms>> {
         if self.by_model.is_empty() { None } else { self.by_model.get(model) }

@@ -36,6 +36,7 @@ impl Entry {
             id: new.id,
             pool: new.pool,
             owner: new.owner,
+            owner_proof: new.owner_proof,
             platform: new.platform,
             name: new.name,
             dialect: new.dialect,

@@ -18,6 +18,7 @@ mod family;
 mod hash;
 mod health;
 mod lease;
+mod moves;
 mod notes;
 mod people;
 mod policies;

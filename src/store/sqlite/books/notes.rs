@@ -41,6 +41,8 @@ pub(in super::super) enum Note {
     Account(Arc<Account>),
     /// Its fixed part has another name, short-lived key or wrapping.
     Changed(Arc<Account>),
+    /// It is in another pool, sealed for it.
+    Moved(Arc<Account>),
     Removed(AccountId),
     Priority(AccountId, Priority),
     /// A pool's own policy; `None`: it has none any more.

@@ -1,0 +1,44 @@
+-- Takes in an account that comes from another pool, as `leave.lua` told of it. It is not leased
+-- before it is admitted. Answers 0 when the name is taken, 2 when the pool is closed, 3 when it
+-- is here already and admitted.
+--
+-- Arguments: id, platform, name, the fixed part as JSON, the moving part, the reason of its
+-- health, and its blocks.
+
+local id, platform, name, fixed = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3], ARGV[base + 4]
+local reason = ARGV[base + 6]
+for i = base + 8, #ARGV, 2 do number(ARGV[i]) end
+if load(id) then return 3 end
+if tonumber(call('HGET', POLICY, 'shut') or 0) > now then return 2 end
+if (call('HGET', NAMES, name) or id) ~= id then return 0 end
+
+-- What an earlier try left here.
+local before = call('HGET', FIXED, id)
+before = before and cjson.decode(before).name
+if before and call('HGET', NAMES, before) == id then call('HDEL', NAMES, before) end
+
+local s = unpack_(ARGV[base + 5])
+s.id = id
+-- Here no request has used it yet, and it stands nowhere.
+s[LAST], s[TRIAL], s[TIMER], s[PLACE] = 0, 'in', 0, ''
+s.was = { timer = 0, place = '' }
+call('HSET', FIXED, id, fixed)
+call('HSET', NAMES, name, id)
+if reason == '' then
+  call('HDEL', REASONS, id)
+else
+  call('HSET', REASONS, id, reason)
+end
+-- The order of a family without an account is complete.
+if call('HLEN', A) == 0 then call('HSET', POLICY, A, wanted_order()) end
+call('SADD', PLATFORMS, platform)
+for i = base + 7, #ARGV, 2 do
+  local model, ends = ARGV[i], number(ARGV[i + 1])
+  local field = model .. '\0' .. id
+  if ends > now then
+    call('ZADD', BLOCK_ENDS, ends, field)
+    if call('HSET', BLOCKS, field, ends) == 1 then call('HINCRBY', BLOCKS, model, 1) end
+  end
+end
+put(s)
+return 1
