@@ -40,6 +40,11 @@ impl Place {
         Place { number: Some(number), id: None }
     }
 
+    /// Whether the two may be one item.
+    pub(super) fn may_be(self, other: Place) -> bool {
+        self.likeness(other) > Likeness::Other
+    }
+
     pub(super) fn likeness(self, other: Place) -> Likeness {
         let same = |one: Option<u64>, other: Option<u64>| Some(one? == other?);
         match (same(self.id, other.id), same(self.number, other.number)) {

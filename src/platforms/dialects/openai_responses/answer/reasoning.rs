@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::place::Place;
+use super::told::Part;
 use crate::front::object::{Object, compact};
 use crate::platforms::dialects::pivot::inside;
 
@@ -53,14 +53,14 @@ impl Kept {
 /// Parts of reasoning, with an empty line between one and the next.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
-    last: Option<(Place, Option<u64>)>,
+    last: Option<Part>,
 }
 
 impl Parts {
-    /// A text (a JSON string) of the part at this place.
-    pub(super) fn add<'a>(&mut self, place: (Place, Option<u64>), json: &'a str) -> Cow<'a, str> {
-        match self.last.replace(place) {
-            Some(last) if last != place => Cow::Owned(format!("\"\\n\\n{}\"", inside(json))),
+    /// A text (a JSON string) of this part.
+    pub(super) fn add<'a>(&mut self, part: Part, json: &'a str) -> Cow<'a, str> {
+        match self.last.replace(part) {
+            Some(last) if !last.may_be(part) => Cow::Owned(format!("\"\\n\\n{}\"", inside(json))),
             _ => Cow::Borrowed(json),
         }
     }
@@ -68,19 +68,20 @@ impl Parts {
 
 #[cfg(test)]
 mod tests {
+    use super::super::place::Place;
+    use super::super::told::Kind;
     use super::*;
 
     #[test]
     fn parts_are_paragraphs() {
         let mut parts = Parts::default();
         let all = [((0, 0), "\"a\""), ((0, 0), "\"b\""), ((0, 1), "\"c\""), ((2, 0), "\"d\"")];
-        let said: String = all
-            .iter()
-            .map(|((item, part), json)| {
-                let place = (Place::numbered(*item), Some(*part));
-                inside(&parts.add(place, json)).to_owned()
-            })
-            .collect();
+        let add = |((item, number), json): &((u64, u64), &str)| {
+            let place = Place::numbered(*item);
+            let part = Part { kind: Kind::Thought, place, number: Some(*number) };
+            inside(&parts.add(part, json)).to_owned()
+        };
+        let said: String = all.iter().map(add).collect();
         assert_eq!(said, r"ab\n\nc\n\nd");
     }
 

@@ -249,7 +249,7 @@ impl Stream {
     /// A piece of a thought.
     fn thought(&mut self, part: Part, json: Option<&str>, context: &Context) {
         let Some(json) = json else { return };
-        let reasoning = Some(self.parts.add((part.place, part.number), json));
+        let reasoning = Some(self.parts.add(part, json));
         self.piece(part, Delta { reasoning, ..Delta::default() }, context);
     }
 

@@ -4,7 +4,7 @@
 //! answer. Some servers send no pieces, so a whole one is news where none of it came before; in
 //! doubt it is none, for nothing may be said twice.
 
-use super::place::{Likeness, Place};
+use super::place::Place;
 
 /// More parts than any answer has; what comes whole after so many is taken for told.
 const MOST_PARTS: usize = 1024;
@@ -30,6 +30,17 @@ pub(super) struct Part {
     pub(super) number: Option<u64>,
 }
 
+impl Part {
+    /// Whether the two may be one part, of whatever kind.
+    pub(super) fn may_be(self, other: Part) -> bool {
+        let same_number = match (self.number, other.number) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        };
+        same_number && self.place.may_be(other.place)
+    }
+}
+
 /// The parts that came, whole or a piece of them.
 #[derive(Debug, Default)]
 pub(super) struct Told {
@@ -40,24 +51,19 @@ impl Told {
     /// A part came, or a piece of it.
     pub(super) fn note(&mut self, part: Part) {
         // Most pieces are of the part that the one before was of.
-        let is_known = self.parts.last() == Some(&part) || self.parts.contains(&part);
-        if !is_known && self.parts.len() < MOST_PARTS {
+        if self.parts.last() != Some(&part) && !self.has_part(part) {
             self.parts.push(part);
         }
     }
 
     /// Whether anything of this part may have come.
     pub(super) fn has_part(&self, part: Part) -> bool {
-        let same = |other: &Part| match (other.number, part.number) {
-            (Some(one), Some(other)) => one == other,
-            _ => true,
-        };
-        self.has(part.kind, |other| same(other) && may_be_one(other.place, part.place))
+        self.has(part.kind, |other| other.may_be(part))
     }
 
     /// Whether anything of this item may have come.
     pub(super) fn has_item(&self, kind: Kind, place: Place) -> bool {
-        self.has(kind, |part| may_be_one(part.place, place))
+        self.has(kind, |part| part.place.may_be(place))
     }
 
     /// Whether anything of this kind may have come.
@@ -69,8 +75,4 @@ impl Told {
         self.parts.len() >= MOST_PARTS
             || self.parts.iter().any(|part| part.kind == kind && is(part))
     }
-}
-
-fn may_be_one(place: Place, other: Place) -> bool {
-    place.likeness(other) > Likeness::Other
 }

@@ -4,6 +4,7 @@ use super::head::Response;
 use super::items;
 use super::place::Place;
 use super::reasoning::{Kept, Parts};
+use super::told::{Kind, Part};
 use crate::front::Produced;
 use crate::front::object::Object;
 use crate::platforms::dialects::openai_responses::Context;
@@ -70,10 +71,11 @@ impl Telling {
                 }
             }
             Some("\"reasoning\"") => {
-                for (number, part) in (0..).zip(items::thoughts(item)) {
-                    let Some(json) = text(part.get("text")) else { continue };
-                    let place = (Place::numbered(self.reasoned), Some(number));
-                    let reasoning = Some(self.parts.add(place, json));
+                for (number, thought) in (0..).zip(items::thoughts(item)) {
+                    let Some(json) = text(thought.get("text")) else { continue };
+                    let place = Place::numbered(self.reasoned);
+                    let part = Part { kind: Kind::Summary, place, number: Some(number) };
+                    let reasoning = Some(self.parts.add(part, json));
                     self.add(Delta { reasoning, ..Delta::default() });
                 }
                 self.reasoned += 1;

@@ -83,6 +83,26 @@ fn a_later_part_that_comes_whole_is_no_repetition_of_one_that_came_in_pieces() {
     assert_eq!(chunks[2], "stop");
 }
 
+#[test]
+fn pieces_with_ids_of_their_own_are_of_one_part_all_the_same() {
+    let piece = |kind: &str, at: u64, id: u64, said: &str| {
+        json!({"type": format!("response.{kind}"), "item_id": format!("made-up-{id}"),
+            "output_index": at, "summary_index": 0, "delta": said, "text": "ab"})
+    };
+    let summary = "reasoning_summary_text";
+    let sent = [
+        piece(&format!("{summary}.delta"), 0, 1, "a"),
+        piece(&format!("{summary}.delta"), 0, 2, "b"),
+        piece(&format!("{summary}.done"), 0, 3, ""),
+        piece(&format!("{summary}.delta"), 1, 4, "c"),
+        end("completed"),
+    ];
+    let (chunks, ..) = streamed(json!({}), &sent);
+    let thought: String =
+        chunks.iter().filter_map(|chunk| chunk["reasoning_content"].as_str()).collect();
+    assert_eq!(thought, "ab\n\nc");
+}
+
 /// What a server names an event's item by: its number, its id in the event of this step.
 struct Names {
     what: &'static str,
