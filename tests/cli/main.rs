@@ -16,4 +16,5 @@ mod rig;
 mod ring;
 mod spark;
 mod teams;
+mod until;
 mod walk;

@@ -1,12 +1,12 @@
 //! Points as an operator handles them: a key, a price, grants, balances, ledgers.
 
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tributary::simulator::Simulator;
 
 use crate::rig::Rig;
+use crate::until::until;
 use crate::walk::{chat, config, run, serve};
 
 const OPERATORS: &str = "sk-of-the-operator-0123456789";
@@ -57,14 +57,8 @@ async fn points_that_the_operator_gives_pay_for_calls() {
     assert_eq!(status, 200, "{answer}");
     let tokens = |field: &str| answer["usage"][field].as_i64().unwrap();
     let cost = (tokens("prompt_tokens") * 8 + tokens("completion_tokens") * 20 + 9) / 10;
-    let mut ledger = json!([]);
-    for _ in 0..100 {
-        ledger = run!(rig, ["points", "ledger", "--user", "me", "--json"]).json();
-        if ledger.as_array().unwrap().len() == 2 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let read = async || run!(rig, ["points", "ledger", "--user", "me", "--json"]).json();
+    let ledger = until(read, |rows| rows.as_array().unwrap().len() == 2).await;
     let spent = format!("-0.{cost:06}");
     let spent = spent.trim_end_matches('0');
     let left = format!("2.{:06}", 500_000 - cost);

@@ -1,11 +1,10 @@
 //! Policies and priorities as an operator sets them, beside a live gateway.
 
-use std::time::Duration;
-
 use serde_json::json;
 use tributary::simulator::Simulator;
 
 use crate::rig::Rig;
+use crate::until::until;
 use crate::walk::{chat, config, run, serve};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -38,14 +37,8 @@ async fn a_pool_gets_a_policy_and_an_account_a_priority() {
     let accounts = run!(rig, ["account", "list", "--json"]).json();
     assert_eq!((&accounts[0]["priority"], &accounts[1]["priority"]), (&json!(1), &json!(7)));
 
-    let mut records = json!([]);
-    for _ in 0..200 {
-        records = run!(rig, ["usage", "--json"]).json();
-        if records.as_array().unwrap().len() == 3 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let read = async || run!(rig, ["usage", "--json"]).json();
+    let records = until(read, |rows| rows.as_array().unwrap().len() == 3).await;
     let attempt = |index: usize| &records[index]["attempts"][0];
     let chosen = |index| (attempt(index)["account"].clone(), attempt(index)["policy"].clone());
     assert_eq!(chosen(0), (json!(1), json!("priority")), "{records}");

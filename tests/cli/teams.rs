@@ -4,6 +4,7 @@ use serde_json::json;
 use tributary::simulator::Simulator;
 
 use crate::rig::Rig;
+use crate::until::until;
 use crate::walk::{chat, config, run, serve};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,15 +34,8 @@ async fn a_team_shares_an_account_and_who_leaves_has_it_no_more() {
     let members = json!([{"user": "ann", "role": "owner"}, {"user": "ben", "role": "member"}]);
     assert_eq!(run!(rig, ["pool", "member", "list", "lab", "--json"]).json(), members);
     // The gateway takes callers for what they were for 50 ms here.
-    let mut status = 0;
-    for _ in 0..100 {
-        status = chat(&base_url, &token).await.0;
-        if status == 200 {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    assert_eq!(status, 200);
+    let call = async || chat(&base_url, &token).await.0;
+    until(&call, |status| *status == 200).await;
     let lists = run!(rig, ["account", "list", "--user", "ben", "--json"]).json();
     assert_eq!((&lists[0]["name"], &lists[0]["user"]), (&json!("shared"), &json!("ann")));
 
@@ -76,14 +70,7 @@ async fn a_team_shares_an_account_and_who_leaves_has_it_no_more() {
     run!(rig, ["pool", "member", "remove", "lab", "ben"]).ok();
     let again = run!(rig, ["pool", "member", "remove", "lab", "ben"]);
     assert!(again.code == 1 && again.all().contains("no member"), "{again:?}");
-    for _ in 0..100 {
-        status = chat(&base_url, &token).await.0;
-        if status == 404 {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    assert_eq!(status, 404);
+    until(&call, |status| *status == 404).await;
 
     run!(rig, ["pool", "rename", "lab", "studio"]).ok();
     run!(rig, ["pool", "policy", "studio", "sticky"]).ok();

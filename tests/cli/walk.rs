@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tributary::simulator::Simulator;
 
 use crate::rig::{Rig, Running};
+use crate::until::until;
 
 const KEY: &str = "sk-walk-0123456789abcdef";
 
@@ -115,14 +116,8 @@ async fn the_readmes_way_ends_in_an_answer() {
     assert_eq!(checked["verdict"], "valid");
 
     // Settled behind the answers.
-    let mut records = json!([]);
-    for _ in 0..100 {
-        records = run!(rig, ["usage", "--json"]).json();
-        if records.as_array().unwrap().len() == 2 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let read = async || run!(rig, ["usage", "--json"]).json();
+    let records = until(read, |rows| rows.as_array().unwrap().len() == 2).await;
     assert_eq!(records[1]["outcome"], "ok", "{records}");
     assert!(run!(rig, ["usage"]).ok().out.lines().count() == 3);
     assert_eq!(records[1]["attempts"][0]["candidates"], 1, "{records}");
@@ -239,15 +234,8 @@ async fn an_account_that_a_person_switched_off_rests_until_it_is_switched_on() {
     assert_eq!(chat(&base_url, &token).await.0, 200);
 
     // Removed, it is gone with its records; what it counted stays.
-    let mut records = json!([]);
-    for _ in 0..100 {
-        records = run!(rig, ["usage", "--json"]).json();
-        if records.as_array().unwrap().len() == 3 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    assert_eq!(records.as_array().unwrap().len(), 3, "{records}");
+    let read = async || run!(rig, ["usage", "--json"]).json();
+    until(read, |rows| rows.as_array().unwrap().len() == 3).await;
     let gone = run!(rig, ["account", "remove", "only"]).ok();
     assert_eq!(gone.out, format!("account {id} `only` is removed, with its records\n"));
     let (status, answer) = chat(&base_url, &token).await;

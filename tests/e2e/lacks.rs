@@ -142,6 +142,11 @@ both! {
         }
         // Those that were passed over are known, and leased no more where another is there.
         assert_eq!((before, leases_granted(&rig, "openai").await), (10, 13));
+        // Another account's face could, and the caller will have none but this one.
+        let mut pinned = two_answers();
+        pinned["account_id"] = json!(rig.accounts_of(&user, "openai").await[0].account.id);
+        let refused = rig.chat_as(&token, pinned).await;
+        assert_eq!(refused.row(), format!("{BAD}n"), "{refused:?}");
         // What was passed over was given back, and nothing was charged for it.
         rig.until(async || {
             let accounts = rig.accounts_of(&user, "openai").await;

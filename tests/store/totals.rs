@@ -129,6 +129,35 @@ contract! {
 }
 
 contract! {
+    async fn a_full_day_has_room_again_once_removed_accounts_count_as_one(rig: Rig) {
+        let ann = rig.user().await;
+        let accounts = [rig.account(&ann, 1000).await, rig.account(&ann, 1000).await];
+        let named = |turn: usize, model: usize, account: AccountId| {
+            let mut record = on(&rig, &ann, &format!("r{turn}"), &[account]);
+            record.attempts[0].model = format!("model-{model}");
+            record
+        };
+        let half = TotalKey::MOST_A_DAY / 2;
+        for (number, account) in accounts.into_iter().enumerate() {
+            let all = (0..half).map(|model| named(number * half + model, model, account));
+            rig.store.record(all.collect()).await.unwrap();
+        }
+        rig.store.record(vec![named(2 * half, half, accounts[0])]).await.unwrap();
+        let models = async || {
+            let totals = totals(&rig, &ann).await;
+            totals.into_iter().map(|total| total.key.model).collect::<Vec<_>>()
+        };
+        assert!(models().await.iter().any(|model| model == TotalKey::OTHER), "it is full");
+        for account in accounts {
+            assert!(rig.store.remove_account(account).await.unwrap());
+        }
+        rig.store.record(vec![named(2 * half + 1, half + 1, AccountId(7))]).await.unwrap();
+        let newest = format!("model-{}", half + 1);
+        assert!(models().await.contains(&newest), "it has a row of its own");
+    }
+}
+
+contract! {
     async fn an_account_is_removed_with_all_but_what_it_counted(rig: Rig) {
         let (ann, ben) = (rig.user().await, rig.user().await);
         let (gone, stays) = (rig.account(&ann, 1000).await, rig.account(&ann, 900).await);
