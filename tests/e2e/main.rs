@@ -33,6 +33,7 @@ mod line;
 mod models;
 mod moves;
 mod notices;
+mod operators;
 mod points;
 mod policies;
 mod redis_faults;
