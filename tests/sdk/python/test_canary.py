@@ -76,6 +76,7 @@ class Trial:
         self.keeping = ""  # a token that keeps requests and answers
         self.kept = b""
         self.rest = ""  # a token that was made over REST
+        self.team = 0  # the pool of a team of the token's user
         self.answers: dict[str, bytes] = {}
         self.errors: dict[str, bytes] = {}
         self.logs: dict[str, bytes] = {}
@@ -114,6 +115,7 @@ def run(demo: Demo, store: str, folder: Path, redis: RedisServer | None) -> Tria
     served.command("user", "add", "canary-owner")
     for name, (public, secret) in KEYS.items():
         served.bind("canary-owner", name, f"canary-{name}", public + secret)
+    trial.team = served.command("pool", "add", "canary-team", "--owner", "canary-owner")["id"]
     scopes = "chat,accounts:read,accounts:write"
     trial.token = served.command("token", "create", "--user", "canary-owner", "--scopes", scopes)["token"]
     keeping = ("token", "create", "--user", "canary-owner", "--keep-bodies", "--scopes", scopes)
@@ -225,6 +227,9 @@ def surface(trial: Trial, http: httpx2.Client, platform: Simulated, served: Serv
     call("checked", "POST", f"{account}/check")
     call("changed", "PATCH", account, json={"limit": 5, "enabled": False})
     call("changed wrongly", "PATCH", account, json={"limit": key})
+    call("moved wrongly", "PATCH", account, json={"pool": key})
+    moved = call("moved", "PATCH", account, json={"pool": trial.team})
+    assert moved.status_code == 200 and moved.json()["pool"] == trial.team, "its credential is sealed anew"
     call("called while it is off", "POST", f"{root}/oauth/chat/completions", json={
         "account_id": bound.json()["id"], "messages": user(PROMPT)})
     for path in ("/oauth/accounts", "/oauth/platforms", "/me", "/usage", "/usage?format=csv", "/points",
