@@ -64,7 +64,7 @@ both! {
 both! {
     async fn a_version_is_told_though_its_first_words_come_in_pieces(rig: Rig) {
         let request = rig.chat_on_the_wire(&ask("gpt-4.1", "hello"));
-        // A `P` may still become either.
+        // A `P` may still become either. The pauses keep the pieces apart.
         for first in [1, 2, 30] {
             let mut caller = rig.dial().await;
             for piece in [&request[..first], &request[first..]] {
