@@ -193,7 +193,7 @@ async fn lease(
     day: i64,
 ) -> LeaseKey {
     let turn = day + i64::try_from(*number).unwrap();
-    let model = format!("model-{}", turn % MODELS);
+    let model = format!("model-{}", turn % MODELS).into();
     let token = TokenId(1 + turn % TOKENS);
     let platform = PlatformId::from(platform_of(*number));
     let id = LeaseId(u128::from(getrandom::u64().unwrap()));
@@ -218,7 +218,7 @@ async fn lease(
         account: *account,
         user: user.id,
         token,
-        model: model.as_str().into(),
+        model,
         estimate: Tokens(1000),
         granted_at: grant.granted_at,
     }
@@ -247,7 +247,7 @@ fn record(key: &LeaseKey, at: Timestamp) -> Record {
             lease: key.id,
             account: key.account,
             platform: key.platform.clone(),
-            model: key.model.to_string(),
+            model: key.model.clone(),
             remaining: Some(1_000_000),
             candidates: Some(10),
             policy: Some(Policy::MostRemaining),

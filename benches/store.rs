@@ -151,7 +151,7 @@ async fn requests(
     ended: mpsc::Sender<LeaseKey>,
 ) {
     let resets = resets();
-    let platform = PlatformId::from("qwen");
+    let (platform, model) = (PlatformId::from("qwen"), Arc::from("qwen-plus"));
     loop {
         let turn = next.fetch_add(1, Ordering::Relaxed);
         if turn > last {
@@ -165,7 +165,7 @@ async fn requests(
             token: TokenId(1),
             pool: user.pool,
             platform: &platform,
-            model: "qwen-plus",
+            model: &model,
             estimate: Tokens(1000),
             only: None,
             except: &[],
@@ -180,7 +180,7 @@ async fn requests(
             account: grant.account,
             user: user.id,
             token: TokenId(1),
-            model: "qwen-plus".into(),
+            model: model.clone(),
             estimate: Tokens(1000),
             granted_at: grant.granted_at,
         };

@@ -186,7 +186,7 @@ async fn lease(
         token: TokenId(1),
         pool: user.pool,
         platform: &platform,
-        model: MODEL,
+        model: &MODEL.into(),
         estimate: Tokens(1000),
         only,
         except: &[],

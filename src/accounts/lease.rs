@@ -28,7 +28,7 @@ pub struct LeaseAsk<'a> {
     /// The platform that must answer.
     pub platform: &'a PlatformId,
     /// The upstream model, for blocks of one model on an account, and for the totals.
-    pub model: &'a str,
+    pub model: &'a Arc<str>,
     /// What the attempt will probably use.
     pub estimate: Tokens,
     /// A pin: this account or none.

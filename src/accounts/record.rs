@@ -1,5 +1,8 @@
 //! Records: what one call used and did.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +29,7 @@ pub struct Attempt {
     /// The platform.
     pub platform: PlatformId,
     /// The model's name upstream.
-    pub model: String,
+    pub model: Arc<str>,
     /// What the account had left when it was chosen: why this account.
     pub remaining: Option<i64>,
     /// How many accounts could have been chosen.
@@ -38,7 +41,7 @@ pub struct Attempt {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stayed: bool,
     /// How it ended: `ok`, or the class of its failure.
-    pub outcome: String,
+    pub outcome: Cow<'static, str>,
     /// What its lease was settled by.
     pub charge: Charge,
     /// What it cost, where points paid.
@@ -85,7 +88,7 @@ pub struct Record {
     #[serde(default)]
     pub points: Points,
     /// `ok`, `hangup`, or the error's code.
-    pub outcome: String,
+    pub outcome: Cow<'static, str>,
     /// Every attempt, in order.
     pub attempts: Vec<Attempt>,
     /// What was said, where the caller's token keeps that.

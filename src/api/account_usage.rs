@@ -104,7 +104,7 @@ impl RecordView {
         let charged = charged.sum();
         let (upstream_model, outcome) = here()
             .next_back()
-            .map(|attempt| (attempt.model.clone(), attempt.outcome.clone()))
+            .map(|attempt| (attempt.model.to_string(), attempt.outcome.to_string()))
             .unzip();
         let is_last = record.attempts.last().is_some_and(|last| last.account == account);
         let own = |tokens| if is_last { tokens } else { Tokens::ZERO };
@@ -122,7 +122,7 @@ impl RecordView {
             charged_tokens: charged,
             estimated: record.estimated,
             error: outcome.filter(|outcome| !["ok", "hangup"].contains(&outcome.as_str())),
-            outcome: record.outcome,
+            outcome: record.outcome.into_owned(),
             latency_ms: record.took_ms,
             first_byte_ms: record.first_byte_ms,
             request,

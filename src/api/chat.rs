@@ -89,10 +89,10 @@ fn answer(relayed: Relayed) -> Response {
     if let Some(account) = relayed.account {
         headers.insert(ACCOUNT, HeaderValue::from(account.0));
     }
-    if let Ok(platform) = HeaderValue::from_str(relayed.platform.as_str()) {
+    if let Ok(platform) = HeaderValue::from_str(&relayed.hop.platform.id) {
         headers.insert(PLATFORM, platform);
     }
-    if let Ok(model) = HeaderValue::from_str(&relayed.model) {
+    if let Ok(model) = HeaderValue::from_str(&relayed.hop.model.upstream) {
         headers.insert(MODEL, model);
     }
     headers.insert(ATTEMPTS, HeaderValue::from(relayed.attempts));

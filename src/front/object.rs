@@ -5,9 +5,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// Enough for any message, chunk or request; keeps twins cheap to find.
@@ -75,6 +76,11 @@ impl<'a> Object<'a> {
 
     /// Appends the object as JSON text.
     pub fn write(&self, out: &mut String) {
+        self.write_each(out, |out, _, json| out.push_str(json));
+    }
+
+    /// As [`write`](Self::write), with each value written by its field's name and text.
+    pub fn write_each(&self, out: &mut String, mut value: impl FnMut(&mut String, &str, &str)) {
         out.push('{');
         for (number, (name, json)) in self.fields.iter().enumerate() {
             if number > 0 {
@@ -82,7 +88,7 @@ impl<'a> Object<'a> {
             }
             write_text(out, name);
             out.push(':');
-            out.push_str(json);
+            value(out, name, json);
         }
         out.push('}');
     }
@@ -105,28 +111,47 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Object<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Object<'a>, D::Error> {
-        struct Fields;
-        impl<'de> Visitor<'de> for Fields {
-            type Value = Object<'de>;
+        let no_part = Parted::<IgnoredAny>::at("");
+        from.deserialize_map(no_part).map(|(object, _)| object)
+    }
+}
 
-            fn expecting(&self, form: &mut fmt::Formatter<'_>) -> fmt::Result {
-                form.write_str("an object")
+/// Reads an object, and what stands in one of its fields in the same pass: the field's text is
+/// left empty, for [`Object::write_each`] to fill.
+pub struct Parted<T> {
+    name: &'static str,
+    part: PhantomData<T>,
+}
+
+impl<T> Parted<T> {
+    /// With a part in the field of this name; none has an empty one.
+    pub fn at(name: &'static str) -> Self {
+        Self { name, part: PhantomData }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Parted<T> {
+    type Value = (Object<'de>, Option<T>);
+
+    fn expecting(&self, form: &mut fmt::Formatter<'_>) -> fmt::Result {
+        form.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut object, mut part) = (Object { fields: Vec::with_capacity(8) }, None);
+        while let Some(name) = map.next_key::<&'de RawValue>()? {
+            if object.fields.len() == MOST_FIELDS {
+                return Err(A::Error::custom("too many fields"));
             }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-                let mut object = Object { fields: Vec::with_capacity(8) };
-                while let Some((name, value)) = map.next_entry::<&'de RawValue, &'de RawValue>()? {
-                    if object.fields.len() == MOST_FIELDS {
-                        return Err(A::Error::custom("too many fields"));
-                    }
-                    let name =
-                        read_text(name.get()).ok_or_else(|| A::Error::custom("a strange name"))?;
-                    object.set(name, value.get());
-                }
-                Ok(object)
+            let name = read_text(name.get()).ok_or_else(|| A::Error::custom("a strange name"))?;
+            if !self.name.is_empty() && name == self.name {
+                part = Some(map.next_value()?);
+                object.set(name, "");
+            } else {
+                object.set(name, map.next_value::<&'de RawValue>()?.get());
             }
         }
-        from.deserialize_map(Fields)
+        Ok((object, part))
     }
 }
 

@@ -138,7 +138,7 @@ impl Gateway {
                         tracing::error!(account, pool = pool.0, "it was not bound to this pool");
                         continue;
                     }
-                    call.begin_attempt(lease, lane.clone(), &hop.model.upstream);
+                    call.begin_attempt(lease, lane.clone(), hop.model.upstream.clone());
                     return Ok(Some(account));
                 }
             }

@@ -7,7 +7,6 @@
 //! store refuses is tried again until it is taken: until then nothing is lost, and
 //! after a kill the leases' deadlines charge the estimates.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ use super::page::Page;
 use super::uncounted::ToCount;
 use super::words::Words;
 use super::zones::Zones;
-use crate::accounts::{HoldEnd, HoldKey, LeaseId, LeaseKey, Record, Settlement};
+use crate::accounts::{HoldEnd, HoldKey, IdMap, LeaseId, LeaseKey, Record, Settlement};
 use crate::front::Usage;
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -54,15 +53,18 @@ pub(super) enum Entry {
 /// A place in the queue.
 pub(super) type Place = mpsc::OwnedPermit<Entry>;
 
-/// The gateway's side of the queues, and the leases and holds that it has open.
+/// The gateway's side of the queues, and the leases and holds that it has open. Each call has
+/// it several times, so it is one pointer.
 #[derive(Clone)]
-pub struct Books {
+pub struct Books(Arc<Sides>);
+
+struct Sides {
     queue: mpsc::Sender<Entry>,
     /// For the ends of tokens' days, which are held while a place above is waited for. Who
     /// holds a place above waits for none here.
     days: mpsc::Sender<Entry>,
-    open: Arc<Mutex<HashMap<LeaseId, LeaseKey>>>,
-    holds: Arc<Mutex<HashMap<LeaseId, HoldKey>>>,
+    open: Mutex<IdMap<LeaseId, LeaseKey>>,
+    holds: Mutex<IdMap<LeaseId, HoldKey>>,
     settled: Arc<Notify>,
     /// What calls said that waits in the queues.
     bodies: Waiting,
@@ -82,34 +84,33 @@ impl Books {
     pub fn open(places: usize) -> (Books, Bookkeeper) {
         let (sender, receiver) = mpsc::channel(places.max(1));
         let (day_sender, days) = mpsc::channel(places.max(1));
-        let books = Books {
+        let books = Books(Arc::new(Sides {
             queue: sender,
             days: day_sender,
-            open: Arc::default(),
-            holds: Arc::default(),
+            open: Mutex::default(),
+            holds: Mutex::default(),
             settled: Arc::new(Notify::new()),
             bodies: Waiting::default(),
             counter: Counter::start(),
             touched: Arc::default(),
-        };
-        // The keeper must not hold a sender, or the queue would never end.
+        }));
         let keeper = Bookkeeper { queue: receiver, days, books: books.clone() };
         (books, keeper)
     }
 
     /// Waits for a place. `None` once the books are shut.
     pub(super) async fn place(&self) -> Option<Place> {
-        self.queue.clone().reserve_owned().await.ok()
+        self.0.queue.clone().reserve_owned().await.ok()
     }
 
     /// Waits for a place for the end of a token's day.
     pub(super) async fn day_place(&self) -> Option<Place> {
-        self.days.clone().reserve_owned().await.ok()
+        self.0.days.clone().reserve_owned().await.ok()
     }
 
     /// A place if one is free just now.
     pub(super) fn free_place(&self) -> Option<Place> {
-        self.queue.clone().try_reserve_owned().ok()
+        self.0.queue.clone().try_reserve_owned().ok()
     }
 
     pub(super) fn lease_opened(&self, lease: LeaseKey) {
@@ -130,30 +131,30 @@ impl Books {
 
     /// What of calls' bodies waits for the store.
     pub(super) fn bodies(&self) -> &Waiting {
-        &self.bodies
+        &self.0.bodies
     }
 
     /// The accounts that settlements were about.
     pub(super) fn touched(&self) -> &Arc<Touched> {
-        &self.touched
+        &self.0.touched
     }
 
     /// What runs tokenizers.
     pub(super) fn counter(&self) -> &Counter {
-        &self.counter
+        &self.0.counter
     }
 
     /// Completes when some lease or hold has ended.
     pub(super) fn settled(&self) -> tokio::sync::futures::Notified<'_> {
-        self.settled.notified()
+        self.0.settled.notified()
     }
 
-    fn holds(&self) -> MutexGuard<'_, HashMap<LeaseId, HoldKey>> {
-        self.holds.lock().unwrap_or_else(PoisonError::into_inner)
+    fn holds(&self) -> MutexGuard<'_, IdMap<LeaseId, HoldKey>> {
+        self.0.holds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn leases(&self) -> MutexGuard<'_, HashMap<LeaseId, LeaseKey>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn leases(&self) -> MutexGuard<'_, IdMap<LeaseId, LeaseKey>> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -162,9 +163,9 @@ impl Bookkeeper {
     /// empty.
     pub async fn keep(self, store: Arc<dyn Store>, zones: Arc<Zones>, metrics: Arc<Metrics>) {
         let Bookkeeper { queue, days, books } = self;
-        let (settled, bodies) = (books.settled.clone(), books.bodies.clone());
-        let (counter, touched) = (books.counter.clone(), books.touched.clone());
-        // Not taken apart: what is left of it would hold the queues' senders to the end.
+        let (settled, bodies) = (books.0.settled.clone(), books.0.bodies.clone());
+        let (counter, touched) = (books.0.counter.clone(), books.0.touched.clone());
+        // It has the senders: with it the queues would never end.
         drop(books);
         let carrier = Carrier { store, zones, metrics, settled, bodies, counter, touched };
         tokio::join!(carrier.carry(queue), carrier.carry(days));

@@ -85,7 +85,7 @@ impl Ending {
 struct Running {
     lease: OpenLease,
     lane: Arc<Lane>,
-    model: String,
+    model: Arc<str>,
     began: Stopwatch,
 }
 
@@ -151,8 +151,7 @@ impl Call {
         self.attempts.len() + usize::from(self.running.is_some())
     }
 
-    pub(super) fn begin_attempt(&mut self, lease: OpenLease, lane: Arc<Lane>, model: &str) {
-        let model = model.to_owned();
+    pub(super) fn begin_attempt(&mut self, lease: OpenLease, lane: Arc<Lane>, model: Arc<str>) {
         self.running = Some(Running { lease, lane, model, began: Stopwatch::start() });
     }
 
@@ -314,7 +313,7 @@ impl Call {
     }
 
     /// The call's record, all but its figures.
-    fn record(&mut self, outcome: &str) -> Box<Record> {
+    fn record(&mut self, outcome: &'static str) -> Box<Record> {
         let attempts = take(&mut self.attempts);
         let is_bought = |attempt: &Attempt| attempt.account == AccountId::OPERATOR;
         let id = take(&mut self.request_id);
@@ -340,7 +339,7 @@ impl Call {
                 Billing::Quota
             },
             points: attempts.iter().map(|attempt| attempt.points).sum(),
-            outcome: outcome.to_owned(),
+            outcome: outcome.into(),
             attempts,
         })
     }
@@ -357,7 +356,7 @@ impl Call {
     }
 
     /// Notes an attempt that has ended; its lease is still to be settled.
-    fn attempt_ended(&mut self, running: Running, outcome: &str, used: &Used) -> OpenLease {
+    fn attempt_ended(&mut self, running: Running, outcome: &'static str, used: &Used) -> OpenLease {
         let grant = running.lease.grant();
         let key = running.lease.key();
         self.attempts.push(Attempt {
@@ -369,7 +368,7 @@ impl Call {
             candidates: grant.candidates,
             policy: grant.policy,
             stayed: grant.stayed,
-            outcome: outcome.to_owned(),
+            outcome: outcome.into(),
             charge: used.charge,
             points: running.lease.cost(used).unwrap_or_default(),
             took_ms: ms(running.began.elapsed()),

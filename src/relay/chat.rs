@@ -15,7 +15,7 @@ use super::gateway::Gateway;
 use super::route::Route;
 use super::stream::RelayStream;
 use super::tried::Tried;
-use crate::accounts::{Account, AccountId, Billing, PlatformId};
+use crate::accounts::{Account, AccountId, Billing};
 use crate::front::ChatRequest;
 use crate::platforms::{Answer, Exchange, Hop};
 use crate::telemetry::clock::{self, Stopwatch};
@@ -26,10 +26,8 @@ pub struct Relayed {
     pub account: Option<AccountId>,
     /// Who pays.
     pub billing: Billing,
-    /// Its platform.
-    pub platform: PlatformId,
-    /// The model's name upstream.
-    pub model: String,
+    /// Its platform, and the model there.
+    pub hop: Hop,
     /// How many attempts it took.
     pub attempts: usize,
     /// The answer.
@@ -140,7 +138,8 @@ impl Gateway {
             if route.pin.is_none()
                 && tried.may_buy()
                 && waited.elapsed() < patience
-                && let Some(first) = self.buy(caller, ask, route, call, &mut tried).await?
+                // Boxed: large, and seldom needed.
+                && let Some(first) = Box::pin(self.buy(caller, ask, route, call, &mut tried)).await?
             {
                 return Ok(first);
             }
@@ -200,8 +199,7 @@ impl Gateway {
         Relayed {
             account,
             billing: if account.is_some() { Billing::Quota } else { Billing::Points },
-            platform: hop.platform.id.as_str().into(),
-            model: hop.model.upstream.clone(),
+            hop,
             attempts,
             content,
         }

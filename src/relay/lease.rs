@@ -56,7 +56,7 @@ impl OpenLease {
             account: NOT_YET,
             user: ask.user,
             token: ask.token,
-            model: ask.model.into(),
+            model: ask.model.clone(),
             estimate: ask.estimate,
             granted_at,
         };

@@ -171,7 +171,7 @@ impl Gateway {
                     return Ok(None);
                 };
                 let lane = self.parts.lanes.of(hop, &self.parts.metrics);
-                call.begin_attempt(lease, lane, &hop.model.upstream);
+                call.begin_attempt(lease, lane, hop.model.upstream.clone());
                 let mut failure = match self.attempt(ask, hop, &key.account, call).await {
                     Ok(begun) => {
                         return Ok(Some(First { begun, hop: hop.clone(), account: None }));

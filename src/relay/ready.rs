@@ -62,7 +62,9 @@ impl Gateway {
             account: account.clone(),
             refused: short_key.refused,
         };
-        let (key, ends_at) = self.parts.short_keys.key(&asking).await.map_err(no_key)?;
+        // Boxed: large, and of few platforms.
+        let key = Box::pin(self.parts.short_keys.key(&asking)).await;
+        let (key, ends_at) = key.map_err(no_key)?;
         short_key.sent = Some(ends_at);
         Ok((face.clone(), credential.with_issued(key)))
     }

@@ -108,7 +108,9 @@ async fn connection<S, F>(
     let asked = &AtomicBool::new(false);
     let service = service_fn(move |request| {
         asked.store(true, Ordering::Relaxed);
-        let answer = serve(request);
+        // In a box of its own: hyper keeps the room of what it was given for as long as the
+        // connection, and a stream needs little of it.
+        let answer = Box::pin(serve(request));
         async move { Ok::<_, Infallible>(answer.await.map(Taken::new)) }
     });
     let stream = TokioIo::new(limited(stream, patience.send));

@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tracing::{Level, Metadata, Subscriber};
-use tracing_subscriber::filter::{EnvFilter, filter_fn};
+use tracing_subscriber::filter::{EnvFilter, FilterExt, LevelFilter, filter_fn};
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -66,9 +66,10 @@ where
         Format::Json => lines.json().boxed(),
     };
     // A directive such as `h2::codec=trace` is more exact than any `h2=info` beside it, so
-    // holding takes a filter of its own, which no directive can outdo.
-    let lines = lines.with_filter(filter).with_filter(filter_fn(may_speak));
-    Ok(tracing_subscriber::registry().with(lines))
+    // holding takes a filter of its own, which no directive can outdo. Both in one: of two
+    // that follow each other, each event would ask anew.
+    let may_speak = filter_fn(may_speak).with_max_level_hint(LevelFilter::TRACE);
+    Ok(tracing_subscriber::registry().with(lines.with_filter(filter.and(may_speak))))
 }
 
 /// Whether an event's or a span's library may say it at its level.

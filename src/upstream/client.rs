@@ -119,7 +119,8 @@ impl Client {
     ) -> Result<Reply, SendFailure> {
         if websocket::is_spoken_at(request.uri()) {
             let within = Within { connect: self.connect, first: within };
-            return websocket::open(&self.websockets, request, within).await;
+            // Boxed: large, and of few platforms.
+            return Box::pin(websocket::open(&self.websockets, request, within)).await;
         }
         let answer = tokio::time::timeout(within, self.pool.request(request)).await;
         let (head, body) =

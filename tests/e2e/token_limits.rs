@@ -100,7 +100,7 @@ both! {
         let wait = midnight.duration_since(clock::now()).as_secs();
         assert!(answer.retry_after().cast_signed().abs_diff(wait) <= 5, "{answer:?}");
         let refused = rig.record(&answer).await;
-        assert_eq!((refused.outcome.as_str(), refused.attempts.len()), ("rate_limit_exceeded", 0));
+        assert_eq!((&*refused.outcome, refused.attempts.len()), ("rate_limit_exceeded", 0));
         assert_eq!(rig.chat(ask(MODEL, "hello")).await.status, 200);
     }
 }

@@ -161,7 +161,7 @@ async fn live(
             token: TokenId(7),
             pool: user.pool,
             platform: &qwen,
-            model: "qwen-plus",
+            model: &"qwen-plus".into(),
             estimate: Tokens(ESTIMATE),
             only: None,
             except: &[],

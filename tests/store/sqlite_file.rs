@@ -164,7 +164,7 @@ async fn a_full_disk_is_an_error_and_never_a_count() {
             token: key.token,
             pool: ann.pool,
             platform: &key.platform,
-            model: "qwen-plus",
+            model: &"qwen-plus".into(),
             estimate: Tokens(5),
             only: None,
             except: &[],

@@ -115,7 +115,7 @@ contract! {
         let ann = rig.user().await;
         let named = |turn: usize| {
             let mut record = on(&rig, &ann, &format!("r{turn}"), &[AccountId(1)]);
-            record.attempts[0].model = format!("model-{turn}");
+            record.attempts[0].model = format!("model-{turn}").into();
             record
         };
         for first in (0..1500).step_by(500) {
@@ -134,7 +134,7 @@ contract! {
         let accounts = [rig.account(&ann, 1000).await, rig.account(&ann, 1000).await];
         let named = |turn: usize, model: usize, account: AccountId| {
             let mut record = on(&rig, &ann, &format!("r{turn}"), &[account]);
-            record.attempts[0].model = format!("model-{model}");
+            record.attempts[0].model = format!("model-{model}").into();
             record
         };
         let half = TotalKey::MOST_A_DAY / 2;

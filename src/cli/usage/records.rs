@@ -52,7 +52,7 @@ fn row(record: &Record) -> [String; 13] {
         format!("{mark}{}", record.output),
         text(Some(record.points).filter(|points| !points.is_zero())),
         format!("{} ms", record.took_ms),
-        record.outcome.clone(),
+        record.outcome.to_string(),
     ]
 }
 
@@ -114,7 +114,7 @@ fn line(record: &Record, users: &[User]) -> [String; 25] {
             Billing::Points => "points".to_owned(),
         },
         record.points.to_string(),
-        record.outcome.clone(),
+        record.outcome.to_string(),
     ]
 }
 

@@ -231,7 +231,7 @@ fn read_models(
             }
         }
         models.push(Arc::new(Model {
-            upstream: model.upstream.unwrap_or_else(|| model.name.clone()),
+            upstream: model.upstream.unwrap_or_else(|| model.name.clone()).into(),
             name: model.name,
             context: model.context,
             max_output: model.max_output,

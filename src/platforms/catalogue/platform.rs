@@ -99,7 +99,7 @@ pub struct Model {
     /// What callers name.
     pub name: String,
     /// What the platform is told.
-    pub upstream: String,
+    pub upstream: Arc<str>,
     /// Tokens of prompt and answer together.
     pub context: Option<u64>,
     /// Most tokens of an answer.
@@ -182,7 +182,7 @@ impl Platform {
     /// A listed model by the caller's or the platform's name.
     pub fn model(&self, name: &str) -> Option<&Arc<Model>> {
         let named = self.models.iter().find(|model| model.name == name);
-        named.or_else(|| self.models.iter().find(|model| model.upstream == name))
+        named.or_else(|| self.models.iter().find(|model| &*model.upstream == name))
     }
 
     /// A model that nobody listed, with its family's traits.
@@ -196,7 +196,7 @@ impl Platform {
         });
         Model {
             name: name.to_owned(),
-            upstream: name.to_owned(),
+            upstream: name.into(),
             context: None,
             max_output: None,
             sees: traits.sees,

@@ -54,7 +54,7 @@ impl Ledger for RedisStore {
         call.arg(ask.id.to_string())
             .arg(ask.user.0)
             .arg(ask.token.0)
-            .arg(ask.model)
+            .arg(&**ask.model)
             .arg(tokens(ask.estimate))
             .arg(millis(self.options.deadline));
         match ask.only {

@@ -96,7 +96,7 @@ impl<'a> Ask<'a> {
             token: self.token,
             pool: self.user.pool,
             platform: &self.platform,
-            model: self.model,
+            model: &self.model.into(),
             estimate: Tokens(self.estimate),
             only: self.only,
             except: &self.except,

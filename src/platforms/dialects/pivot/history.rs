@@ -1,5 +1,9 @@
 //! A conversation as the front has it: what a dialect with another form reads of it.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use super::legacy::messages_to_tools;
 use super::messages::read_messages;
 use crate::front::BadRequest;
@@ -34,7 +38,8 @@ const THINKING_BLOCKS: &str = "thinking_blocks";
 /// Whether messages (JSON) may have what a platform of the front's own format isn't sent: what
 /// another platform thought, or a field that is null ([`drop_foreign`]).
 pub(crate) fn may_be_foreign(messages: &[u8]) -> bool {
-    memchr::memmem::find(messages, THINKING_BLOCKS.as_bytes()).is_some() || has_null(messages)
+    static THINKING: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(THINKING_BLOCKS));
+    THINKING.find(messages).is_some() || has_null(messages)
 }
 
 /// Takes that out of a message.
@@ -49,7 +54,8 @@ pub(crate) fn drop_foreign(message: &mut Object<'_>) {
 /// Whether a field other than a content may be null. Words that look like one cost a closer
 /// look, and no more.
 fn has_null(messages: &[u8]) -> bool {
-    memchr::memmem::find_iter(messages, b"null").any(|at| {
+    static NULL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("null"));
+    NULL.find_iter(messages).any(|at| {
         let before = messages.get(..at).unwrap_or_default().trim_ascii_end();
         let name = before.strip_suffix(b":").map(<[u8]>::trim_ascii_end);
         name.is_some_and(|name| !name.ends_with(br#""content""#) && !name.ends_with(br#"\""#))

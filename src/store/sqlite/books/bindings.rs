@@ -5,10 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::accounts::{AccountId, Conversation};
+use crate::accounts::{AccountId, Conversation, IdMap};
 
 use super::Ms;
-use super::hash::IdMap;
 
 /// A family's conversations.
 #[derive(Default)]

@@ -94,7 +94,7 @@ impl Books {
             user: ask.user,
             token: ask.token,
             platform: ask.platform.clone(),
-            model: ask.model.into(),
+            model: ask.model.clone(),
             estimate: ask.estimate,
             deadline,
             grant,

@@ -15,7 +15,6 @@ mod choice;
 mod edit;
 mod entry;
 mod family;
-mod hash;
 mod health;
 mod lease;
 mod moves;
@@ -35,15 +34,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::accounts::{
-    AccountId, AccountState, Condition, LeaseId, NewAccount, PlatformId, Policy, PoolId, Resets,
-    Tokens,
+    AccountId, AccountState, Condition, IdMap, LeaseId, NewAccount, PlatformId, Policy, PoolId,
+    Resets, Tokens,
 };
 
 use super::super::{Answer, StoreError};
 
 pub(super) use entry::Entry;
 use family::Family;
-use hash::IdMap;
 pub(super) use lease::OpenLease;
 use notes::Unfolded;
 pub(super) use notes::{Fold, Folding, Motion, Note, Notes};

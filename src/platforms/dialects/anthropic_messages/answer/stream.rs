@@ -209,7 +209,7 @@ impl Stream {
         let id = read("id");
         let id = id.map_or_else(|| format!("chatcmpl-{:x}", context.created), |id| answer_id(&id));
         let model =
-            read("model").map_or_else(|| context.model.upstream.clone(), |it| it.into_owned());
+            read("model").map_or_else(|| context.model.upstream.to_string(), |it| it.into_owned());
         if let Some(usage) = message.get("usage") {
             self.counts.take(usage);
         }
@@ -322,7 +322,7 @@ impl Stream {
         }
         self.began = true;
         let (id, model) = self.started.take().unwrap_or_else(|| {
-            (format!("chatcmpl-{:x}", context.created), context.model.upstream.clone())
+            (format!("chatcmpl-{:x}", context.created), context.model.upstream.to_string())
         });
         self.chunks.begin(&id, context.created, &model);
         self.chunks.open(0);

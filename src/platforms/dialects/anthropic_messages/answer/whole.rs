@@ -45,7 +45,7 @@ pub(in super::super) fn whole(body: &[u8], context: &Context) -> Result<Answer, 
     let mut draft = Draft::default();
     let id = word(message.id);
     let id = id.map_or_else(|| format!("chatcmpl-{:x}", context.created), |id| answer_id(&id));
-    let model = word(message.model).unwrap_or_else(|| context.model.upstream.clone());
+    let model = word(message.model).unwrap_or_else(|| context.model.upstream.to_string());
     draft.begin(&id, context.created, &model);
     draft.open(0);
     let mut counts = Counts::default();

@@ -2,6 +2,7 @@
 
 mod calls;
 mod chunk;
+mod completion;
 mod facts;
 mod finish;
 mod outbox;

@@ -146,7 +146,7 @@ pub(super) fn is_hollow(delta: &Object<'_>) -> bool {
 }
 
 /// The finish reason of a choice, where it must be another.
-fn finished(
+pub(super) fn finished(
     choice: &Object<'_>,
     calls: bool,
     context: &Context,
@@ -157,58 +157,4 @@ fn finished(
         Finish::Reason(ours) => Ok(Some(ours.to_owned())),
         Finish::Broken => Err(context.broken(&reason)),
     }
-}
-
-/// Puts a whole answer right.
-pub(super) fn answer(top: &mut Object<'_>, context: &Context) -> Result<(), PlatformError> {
-    let unreadable = |_| context.unreadable();
-    let json = top.get("choices").unwrap_or("[]").to_owned();
-    let mut out = Vec::new();
-    for part in elements(&json).map_err(unreadable)? {
-        let mut choice = Object::parse(part).map_err(unreadable)?;
-        let json = choice.get("message").unwrap_or("{}").to_owned();
-        let mut message = Object::parse(&json).map_err(unreadable)?;
-        let calls = whole_calls(&mut message);
-        for (key, json) in [("role", "\"assistant\""), ("content", "null"), ("refusal", "null")] {
-            if message.get(key).is_none() {
-                message.set(key, json);
-            }
-        }
-        choice.set("message", message.to_json());
-        if let Some(now) = finished(&choice, calls, context)? {
-            choice.set("finish_reason", text_to_json(&now));
-        }
-        for (key, json) in [("index", "0"), ("logprobs", "null"), ("finish_reason", "\"stop\"")] {
-            let needed = if key == "logprobs" { choice.get(key) } else { choice.given(key) };
-            if needed.is_none() {
-                choice.set(key, json);
-            }
-        }
-        out.push(choice.to_json());
-    }
-    top.set("choices", format!("[{}]", out.join(",")));
-    Ok(())
-}
-
-/// Takes what only belongs into deltas out of a message's calls; tells whether there are any.
-fn whole_calls(message: &mut Object<'_>) -> bool {
-    let Some(json) = message.get("tool_calls").map(str::to_owned) else { return false };
-    let calls: Vec<Object<'_>> = elements(&json)
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|call| Object::parse(call).ok())
-        .collect();
-    if calls.is_empty() {
-        message.remove("tool_calls");
-        return false;
-    }
-    let written: Vec<String> = calls
-        .into_iter()
-        .map(|mut call| {
-            call.remove("index");
-            call.to_json()
-        })
-        .collect();
-    message.set("tool_calls", format!("[{}]", written.join(",")));
-    true
 }

@@ -2,39 +2,67 @@
 
 use bytes::Bytes;
 
+use super::completion::Completion;
 use super::facts::add_text;
 use super::rebuilt::{Ending, Rebuilt};
-use super::{Came, Context, Tally, tidy};
+use super::{Came, Context, Tally};
 use crate::front::UsageReport;
-use crate::front::object::{Object, text_to_json};
+use crate::front::object::Object;
 use crate::platforms::dialects::pivot::Draft;
 use crate::platforms::failure::Said;
 use crate::platforms::rules::Form;
 use crate::platforms::{Answer, PlatformError};
+
+/// So many bytes tidying adds, or little more.
+const ADDED: usize = 256;
 
 /// Brings a whole answer into the front's form.
 pub(in super::super) fn whole(body: Bytes, context: &Context) -> Result<Answer, PlatformError> {
     if context.form == Form::Rebuilt || context.legacy {
         return rebuilt(&body, context);
     }
-    let unreadable = || context.unreadable();
-    let text = std::str::from_utf8(&body).map_err(|_| unreadable())?;
-    let top = Object::parse(text).map_err(|_| unreadable())?;
-    let choices = top.given("choices");
-    if (top.given("error").is_some() || choices.is_none())
-        && let Some(said) = Said::find(&body)
+    let text = std::str::from_utf8(&body).map_err(|_| context.unreadable())?;
+    if context.form == Form::Tidied
+        && let Some(answer) = Completion::read(text)
     {
-        return Err(context.said(said));
+        complain(&answer.top, &body, context)?;
+        return tidied(answer, &body, context);
     }
-    if choices.is_none_or(|choices| matches!(choices, "[]" | "{}")) {
-        return Err(context.silent());
+    let top = Object::parse(text).map_err(|_| context.unreadable())?;
+    complain(&top, &body, context)?;
+    match (top.get("choices"), context.form) {
+        (None | Some("null" | "[]" | "{}"), _) => Err(context.silent()),
+        (Some(_), Form::Tidied) => Err(context.unreadable()),
+        (Some(_), Form::Passed | Form::Rebuilt) => {
+            let tally = tally(&top, &body);
+            let usage = tally.usage(&context.face);
+            Ok(Answer { body: body.clone(), usage, produced: tally.produced })
+        }
     }
-    let tally = tally(&top, &body);
-    let body = match context.form {
-        Form::Tidied => tidied(top, context)?,
-        Form::Passed | Form::Rebuilt => body.clone(),
-    };
-    Ok(Answer { body, usage: tally.usage(&context.face), produced: tally.produced })
+}
+
+/// An error that was sent for an answer, or beside one.
+fn complain(top: &Object<'_>, body: &[u8], context: &Context) -> Result<(), PlatformError> {
+    let may_be_one = top.given("error").is_some() || top.given("choices").is_none();
+    match may_be_one.then(|| Said::find(body)).flatten() {
+        Some(said) => Err(context.said(said)),
+        None => Ok(()),
+    }
+}
+
+fn tidied(
+    mut answer: Completion<'_>,
+    body: &Bytes,
+    context: &Context,
+) -> Result<Answer, PlatformError> {
+    let tally = tally(&answer.top, body);
+    answer.tidy(context)?;
+    let written = answer.is_changed().then(|| answer.to_json(body.len() + ADDED).into());
+    Ok(Answer {
+        body: written.unwrap_or_else(|| body.clone()),
+        usage: tally.usage(&context.face),
+        produced: tally.produced,
+    })
 }
 
 /// What the platform counted; our own look at the text only where that may not serve.
@@ -46,23 +74,6 @@ fn tally(top: &Object<'_>, body: &[u8]) -> Tally {
         add_text(body, &mut tally.produced);
     }
     tally
-}
-
-fn tidied(mut top: Object<'_>, context: &Context) -> Result<Bytes, PlatformError> {
-    tidy::answer(&mut top, context)?;
-    if top.given("id").is_none() {
-        top.set("id", format!("\"chatcmpl-{:x}\"", context.created));
-    }
-    if top.given("object").is_none() {
-        top.set("object", "\"chat.completion\"");
-    }
-    if top.given("created").is_none() {
-        top.set("created", context.created.to_string());
-    }
-    if top.given("model").is_none() {
-        top.set("model", text_to_json(&context.model.upstream));
-    }
-    Ok(top.to_json().into())
 }
 
 fn rebuilt(body: &[u8], context: &Context) -> Result<Answer, PlatformError> {

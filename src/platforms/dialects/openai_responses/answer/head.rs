@@ -84,7 +84,7 @@ impl Head {
     pub(super) fn unnamed(context: &Context) -> Head {
         Head {
             id: format!("chatcmpl-{:x}", context.created),
-            model: context.model.upstream.clone(),
+            model: context.model.upstream.to_string(),
             created: context.created,
         }
     }

@@ -1,6 +1,6 @@
 //! Maps by id, with a hash for ids.
 //!
-//! Account ids are counted by the store and lease ids are random, so nobody can make
+//! Account ids are counted by the store and lease ids are a process' own, so nobody can make
 //! them collide; a multiplication spreads them well enough, at a tenth of the cost of
 //! the hash that guards maps of foreign keys.
 
@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// A map by account or lease.
-pub(super) type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
+pub type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
 
 /// Hashes one integer.
 #[derive(Default)]
-pub(super) struct IdHasher(u64);
+pub struct IdHasher(u64);
 
 impl Hasher for IdHasher {
     fn finish(&self) -> u64 {
