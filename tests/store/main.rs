@@ -35,6 +35,8 @@ mod renewal;
 mod sealings;
 mod sign_ins;
 mod sqlite_file;
+mod sqlite_journal;
+mod sqlite_versions;
 mod teams;
 mod tokens;
 mod totals;

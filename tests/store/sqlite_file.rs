@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use std::task::Poll;
 
 use tributary::accounts::{
-    AccountId, Charge, ChargeKind, HoldAsk, HoldKey, Identity, Points, Policy, Priority, Purse,
-    Tokens,
+    AccountId, Charge, ChargeKind, HoldAsk, HoldKey, Points, Policy, Purse, Tokens,
 };
 use tributary::store::sqlite::{Options, SqliteStore};
-use tributary::store::{AuditLog, Directory, Keep, Ledger, Settings, StoreError, holder};
+use tributary::store::{Directory, Keep, Ledger, Settings, StoreError, holder};
 
 use crate::records::record;
 use crate::rig::{NOON, Rig, Wish, clock_at, fresh_id, hours, reads};
@@ -74,100 +73,7 @@ async fn the_first_lease_finds_every_window_that_ended_while_the_file_was_shut()
 }
 
 #[tokio::test]
-async fn a_file_of_another_version_is_left_alone() {
-    let (_folder, file) = folder();
-    drop(open(&file).unwrap());
-    let conn = rusqlite::Connection::open(&file).unwrap();
-    for (version, age) in [(99, "a newer"), (1, "an older")] {
-        conn.pragma_update(None, "user_version", version).unwrap();
-        let refused = open(&file).err().unwrap().to_string();
-        let told = format!("written by {age} version (its format is {version}");
-        assert!(refused.contains(&told), "{refused}");
-    }
-}
-
-#[tokio::test]
-async fn a_file_from_before_there_were_identities_gets_their_tables() {
-    let (_folder, file) = folder();
-    let clock = clock_at(NOON);
-    let options = Options { clock: reads(&clock), ..Options::default() };
-    let rig = Rig::on(SqliteStore::open(&file, options.clone()).unwrap(), clock.clone());
-    let ann = rig.user().await;
-    drop(rig);
-    let conn = rusqlite::Connection::open(&file).unwrap();
-    conn.execute_batch("DROP TABLE identities; DROP TABLE sessions; DROP TABLE links").unwrap();
-    conn.pragma_update(None, "user_version", 4).unwrap();
-    drop(conn);
-
-    let rig = Rig::on(SqliteStore::open(&file, options).unwrap(), clock);
-    assert_eq!(rig.store.users().await.unwrap(), std::slice::from_ref(&ann));
-    let given = Identity { epoch: 1, ..Identity::default() };
-    assert!(rig.store.set_identity(ann.id, &ann.identity, given).await.unwrap());
-    drop(rig);
-    let conn = rusqlite::Connection::open(&file).unwrap();
-    let version: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
-    assert_eq!(version, 5);
-}
-
-#[tokio::test]
-async fn a_file_of_version_3_is_brought_up_to_date() {
-    let (_folder, file) = folder();
-    let clock = clock_at(NOON);
-    let options = Options { clock: reads(&clock), ..Options::default() };
-    let rig = Rig::on(SqliteStore::open(&file, options.clone()).unwrap(), clock.clone());
-    let ann = rig.user().await;
-    rig.account(&ann, 1000).await;
-    let charged = rig.ask(&ann, 50).held().await;
-    rig.pass_secs(120);
-    assert_eq!(rig.sweep().await, 1);
-    let open = rig.ask(&ann, 40).held().await;
-    drop(rig);
-    let conn = rusqlite::Connection::open(&file).unwrap();
-    for table in ["leases", "charges"] {
-        for column in ["token", "model"] {
-            conn.execute(&format!("ALTER TABLE {table} DROP COLUMN {column}"), []).unwrap();
-        }
-    }
-    // As the first of that version were; and what a deadline charged was not in the totals.
-    conn.execute_batch("DROP INDEX accounts_of_records; DELETE FROM totals").unwrap();
-    conn.pragma_update(None, "user_version", 3).unwrap();
-    drop(conn);
-
-    let rig = Rig::on(SqliteStore::open(&file, options).unwrap(), clock);
-    for late in [&charged, &open] {
-        rig.settle(late, Charge::Exact(Tokens(7))).await;
-    }
-    let kept = [(ChargeKind::Estimated, 50)];
-    assert_eq!(rig.charges_of(&ann, charged.key.id).await, kept);
-    let day = jiff::tz::TimeZone::UTC.to_datetime(rig.now()).date();
-    let totals = rig.store.totals_of(ann.id, day, day).await.unwrap();
-    let sums: Vec<_> = totals.iter().map(|it| (it.counts.exact, it.counts.estimated)).collect();
-    assert_eq!(sums, [(Tokens(7), Tokens::ZERO)]);
-    drop(rig);
-    let conn = rusqlite::Connection::open(&file).unwrap();
-    let known = "SELECT count(*) FROM sqlite_schema WHERE name = 'accounts_of_records'";
-    assert_eq!(conn.query_row(known, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
-}
-
-#[tokio::test]
-async fn a_file_of_version_4_is_brought_up_to_date() {
-    let (_folder, file) = folder();
-    let ann = open(&file).unwrap().add_user("ann").await.unwrap();
-    let conn = rusqlite::Connection::open(&file).unwrap();
-    conn.execute_batch("DROP TABLE audit; DROP TABLE audit_of").unwrap();
-    conn.pragma_update(None, "user_version", 4).unwrap();
-    drop(conn);
-    let store = open(&file).unwrap();
-    assert_eq!(store.users().await.unwrap(), [ann]);
-    assert_eq!(store.audit_of(None, None, 9).await.unwrap(), []);
-    drop(store);
-    let conn = rusqlite::Connection::open(&file).unwrap();
-    let version = conn.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
-    assert_eq!(version.unwrap(), 5);
-}
-
-#[tokio::test]
-async fn a_charge_of_a_removed_accounts_open_lease_has_no_id() {
+async fn the_charge_of_a_removed_accounts_open_lease_has_no_id() {
     let (_folder, file) = folder();
     let rig = Rig::on(open(&file).unwrap(), clock_at(NOON));
     let ann = rig.user().await;
@@ -178,10 +84,22 @@ async fn a_charge_of_a_removed_accounts_open_lease_has_no_id() {
     rig.settle(&kept, Charge::Exact(Tokens(8))).await;
     drop(rig);
     let conn = rusqlite::Connection::open(&file).unwrap();
-    let mut rows = conn.prepare("SELECT account, tokens FROM charges ORDER BY seq").unwrap();
-    let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-    let rows: Vec<(i64, i64)> = rows.map(Result::unwrap).collect();
-    assert_eq!(rows, [(0, 7), (0, 8)]);
+    let packs = conn.prepare("SELECT lines FROM charges ORDER BY seq").unwrap();
+    let packs =
+        { packs }.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap().collect::<Vec<_>>();
+    let mut kept = Vec::new();
+    for pack in packs {
+        let pack = pack.unwrap();
+        let mut rest: &[u8] = &pack;
+        while !rest.is_empty() {
+            type Charge = (i64, [u8; 16], i64, i64, i64, i64, i64);
+            let (charge, after) = postcard::take_from_bytes::<Charge>(rest).unwrap();
+            kept.push((charge.2, charge.5));
+            rest = after;
+        }
+    }
+    // What was charged before went with the account.
+    assert_eq!(kept, [(0, 8)]);
 }
 
 #[tokio::test]
@@ -365,22 +283,6 @@ async fn a_pool_without_a_policy_has_the_settings_one() {
     rig.account(&ann, 1000).await;
     let held = rig.ask(&ann, 10).held().await;
     assert_eq!(held.grant.policy, Some(Policy::RoundRobin));
-}
-
-#[tokio::test]
-async fn a_file_from_before_there_were_policies_gets_them() {
-    let (_folder, file) = folder();
-    let rig = Rig::on(open(&file).unwrap(), clock_at(NOON));
-    let ann = rig.user().await;
-    rig.account(&ann, 1000).await;
-    drop(rig);
-    let conn = rusqlite::Connection::open(&file).unwrap();
-    conn.execute_batch("DROP TABLE policies; DROP TABLE priorities;").unwrap();
-    drop(conn);
-    let rig = Rig::on(open(&file).unwrap(), clock_at(NOON));
-    rig.set_policy(&ann, Policy::Sticky).await;
-    let states = rig.store.accounts_in(&[ann.pool], &rig.resets()).await.unwrap();
-    assert_eq!(states[0].priority, Priority::default());
 }
 
 #[tokio::test]

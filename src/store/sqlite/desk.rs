@@ -188,6 +188,7 @@ impl Desk {
             if state.fault.is_some() || noted || closing {
                 let folding = if closing { Folding::Now } else { Folding::WhenDue };
                 return Some(Batch {
+                    closing,
                     notes: state.books.take_notes(folding),
                     waiters: std::mem::take(&mut state.waiters),
                     faulty: state.fault.is_some(),
@@ -239,6 +240,8 @@ struct Batch {
     notes: Notes,
     waiters: Vec<Waiter>,
     faulty: bool,
+    /// The desk is closed, and what is unfolded goes with this.
+    closing: bool,
 }
 
 /// The writer: commits batch after batch until the desk is closed.
@@ -253,6 +256,8 @@ pub(super) fn run(desk: &Desk, conn: &Connection, mut retention: Retention) -> A
         }
         match statements.commit(&batch.notes, &mut retention) {
             Ok(()) => Committed { waiters: batch.waiters, outcome: Ok(()) }.tell(),
+            // The journal is replayed when the file is opened.
+            Err(error) if batch.closing => return Err(error),
             Err(error) => {
                 retention.reset();
                 desk.recover(conn, &reason(error), batch.waiters);

@@ -14,7 +14,7 @@ use crate::accounts::{
 
 use super::super::{Answer, Directory};
 use super::books::{Books, Counter};
-use super::{SqliteStore, history, totals};
+use super::{SqliteStore, charges, history, totals};
 
 #[async_trait]
 impl Directory for SqliteStore {
@@ -195,11 +195,9 @@ impl Directory for SqliteStore {
         after: Option<&str>,
         limit: usize,
     ) -> Answer<Vec<ChargeRow>> {
-        // The accounts are shown as the books have them, which is ahead of the file: whoever
-        // saw a lease ended there finds its row here.
-        self.desk.write(|_, _| ()).await?;
+        // Whoever saw a lease ended finds its row here: until the fold only the journal has it.
+        self.desk.write(|books, _| books.let_fold()).await?;
         let (platform, after) = (platform.clone(), after.map(str::to_owned));
-        self.look(move |conn| history::charges(conn, pool, &platform, after.as_deref(), limit))
-            .await
+        self.look(move |conn| charges::page(conn, pool, &platform, after.as_deref(), limit)).await
     }
 }

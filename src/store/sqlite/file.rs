@@ -4,12 +4,14 @@ use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode};
 
 use super::super::{Answer, StoreError};
+use super::upgrade;
 
 /// The schema's version, as `PRAGMA user_version` holds it.
-const VERSION: i64 = 5;
+const VERSION: i64 = 6;
 /// The oldest that is brought up to date.
 const OLDEST: i64 = 3;
 
@@ -18,7 +20,7 @@ const OLDEST: i64 = 3;
 /// # Errors
 /// `StoreError::Unusable` when it can't be opened, is no database, or was written by
 /// another version.
-pub(super) fn open(path: &Path) -> Answer<Connection> {
+pub(super) fn open(path: &Path, now: Timestamp) -> Answer<Connection> {
     let unusable = |why: String| StoreError::Unusable(format!("{}: {why}", path.display()));
     private(path).map_err(|error| unusable(error.to_string()))?;
     let conn = connect(path).map_err(|error| unusable(error.to_string()))?;
@@ -26,13 +28,12 @@ pub(super) fn open(path: &Path) -> Answer<Connection> {
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .map_err(|error| unusable(error.to_string()))?;
     match version {
-        0 => change(&conn, include_str!("schema.sql"))
-            .map_err(|error| unusable(error.to_string()))?,
-        OLDEST => change(&conn, include_str!("upgrade.sql"))
-            .map_err(|error| unusable(error.to_string()))?,
-        // What version 5 has more are tables, which are made below.
-        4 => change(&conn, "").map_err(|error| unusable(error.to_string()))?,
-        VERSION => {}
+        0 => {
+            let schema = concat!(include_str!("schema.sql"), include_str!("journal.sql"));
+            transaction(&conn, || conn.execute_batch(schema).map_err(failure))
+                .map_err(|error| unusable(error.to_string()))?;
+        }
+        OLDEST..=VERSION => {}
         other => {
             let age = if other > VERSION { "a newer" } else { "an older" };
             return Err(unusable(format!(
@@ -42,6 +43,10 @@ pub(super) fn open(path: &Path) -> Answer<Connection> {
     }
     for added in [include_str!("policies.sql"), include_str!("teams.sql")] {
         conn.execute_batch(added).map_err(|error| unusable(error.to_string()))?;
+    }
+    if (OLDEST..VERSION).contains(&version) {
+        transaction(&conn, || upgrade::bring(&conn, version, now))
+            .map_err(|error| unusable(error.to_string()))?;
     }
     Ok(conn)
 }
@@ -84,8 +89,10 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// Brings the file to this version, or leaves it as it was.
-fn change(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
-    conn.execute_batch(&format!(
-        "BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {VERSION};\nCOMMIT;"
-    ))
+fn transaction(conn: &Connection, change: impl FnOnce() -> Answer<()>) -> Answer<()> {
+    // Rolled back when it is dropped before.
+    let transaction = conn.unchecked_transaction().map_err(failure)?;
+    change()?;
+    conn.pragma_update(None, "user_version", VERSION).map_err(failure)?;
+    transaction.commit().map_err(failure)
 }

@@ -1,14 +1,12 @@
-//! Reads what only the file holds: records and charges.
+//! Reads records, which only the file holds.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::accounts::{
-    AccountId, ChargeRow, PlatformId, Points, PoolId, Record, TokenId, Tokens, UserId,
-};
+use crate::accounts::{AccountId, Points, Record, TokenId, Tokens, UserId};
 
-use super::super::{Answer, StoreError};
+use super::super::Answer;
 use super::file::failure;
-use super::load::{get, lease_id};
+use super::load::get;
 use super::rows;
 
 /// A user's records, newest first, older than the one whose id is `before`.
@@ -91,43 +89,4 @@ fn record(row: &Row<'_>) -> Answer<Record> {
 
 fn count(row: &Row<'_>, column: usize) -> Answer<u64> {
     get::<i64>(row, column).map(i64::unsigned_abs)
-}
-
-/// A family's charges, oldest first, after a cursor.
-pub(super) fn charges(
-    conn: &Connection,
-    pool: PoolId,
-    platform: &PlatformId,
-    after: Option<&str>,
-    limit: usize,
-) -> Answer<Vec<ChargeRow>> {
-    let after: i64 = match after {
-        None => 0,
-        Some(cursor) => cursor
-            .parse()
-            .map_err(|_| StoreError::Corrupt { what: "cursor", why: "it is no number".into() })?,
-    };
-    let mut find = conn
-        .prepare_cached(
-            "SELECT seq, lease, account, user, kind, tokens, at FROM charges
-             WHERE seq > ? AND account IN (
-               SELECT id FROM accounts WHERE pool = ? AND platform = ?)
-             ORDER BY seq LIMIT ?",
-        )
-        .map_err(failure)?;
-    let params = params![after, pool.0, platform.as_str(), most(limit)];
-    let mut found = find.query(params).map_err(failure)?;
-    let mut charges = Vec::new();
-    while let Some(row) = found.next().map_err(failure)? {
-        charges.push(ChargeRow {
-            cursor: get::<i64>(row, 0)?.to_string(),
-            lease: lease_id(row, 1)?,
-            account: AccountId(get(row, 2)?),
-            user: UserId(get(row, 3)?),
-            kind: rows::kind(get(row, 4)?)?,
-            tokens: get(row, 5)?,
-            at: rows::at("charge", get(row, 6)?)?,
-        });
-    }
-    Ok(charges)
 }

@@ -4,16 +4,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 
 use crate::accounts::{
-    AccountId, ChargeKind, Grant, LeaseId, PlatformId, Policy, PoolId, Priority, Resets, TokenId,
-    Tokens, User, UserId, Window,
+    AccountId, Grant, LeaseId, PlatformId, Policy, PoolId, Priority, Resets, TokenId, Tokens, User,
+    UserId, Window,
 };
 
 use super::super::{Answer, StoreError};
-use super::books::{Books, Charged, Counter, Entry, LATE, Ms, OpenLease, Usage};
+use super::books::{Books, Counter, Entry, Estimate, Ms, OpenLease, Usage};
 use super::file::failure;
+use super::journal::{self, Line};
 use super::rows;
 
 /// Reads everything that leases need; open leases with their deadlines, so that the
@@ -25,8 +26,9 @@ pub(super) fn load(conn: &Connection, now: Timestamp, usual: Policy) -> Answer<B
     super::teams::load(conn, &mut books)?;
     policies(conn, &mut books, now)?;
     accounts(conn, &mut books, now)?;
-    charges(conn, &mut books, now)?;
+    estimates(conn, &mut books)?;
     leases(conn, &mut books, now)?;
+    replay(conn, &mut books, now)?;
     super::purses::load(conn, &mut books)?;
     super::sign_ins::load(conn, &mut books)?;
     super::audit::load(conn, &mut books)?;
@@ -91,7 +93,7 @@ fn policies(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> 
     })
 }
 
-fn accounts(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
+pub(super) fn accounts(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
     let mut windows: HashMap<AccountId, Vec<Window>> = HashMap::new();
     let sql = "SELECT account, period, \"limit\", used, resets_at, origin, end_told FROM windows
                ORDER BY account, place";
@@ -135,73 +137,66 @@ fn accounts(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> 
     })
 }
 
-/// Charges: the deadlines' estimates of the last day that may yet be replaced, and all since the last
-/// fold, whose windows are replayed.
-fn charges(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
-    let folded: i64 = conn
-        .query_row("SELECT value FROM counters WHERE name = ?", [rows::FOLDED], |row| row.get(0))
-        .optional()
-        .map_err(failure)?
-        .unwrap_or_default();
-    let oldest = now.saturating_sub(LATE).map_or(0, Timestamp::as_millisecond);
-    let columns = "lease, account, user, kind, tokens, at, row, windows, token, model";
-    // Left to itself, SQLite walks every charge by `seq`.
-    let sql = format!(
-        "SELECT {columns} FROM charges INDEXED BY charges_that_may_change
-         WHERE kind >= 2 AND at >= {oldest} AND seq <= {folded}
-         ORDER BY seq"
-    );
-    each(conn, &sql, |row| {
-        let charged = charged(row, books)?;
-        match charged.kind {
-            ChargeKind::Estimated => books.place_estimate(&charged),
-            _ => _ = books.forget_estimate(charged.lease),
+/// The deadlines' estimates that may yet be replaced.
+fn estimates(conn: &Connection, books: &mut Books) -> Answer<()> {
+    let sql = "SELECT lease, account, user, token, model, tokens, at, windows FROM estimates";
+    each(conn, sql, |row| {
+        let account = AccountId(get(row, 1)?);
+        let estimate = Estimate {
+            account,
+            user: UserId(get(row, 2)?),
+            usage: Usage {
+                token: TokenId(get(row, 3)?),
+                platform: platform_of(books, account),
+                model: get::<String>(row, 4)?.into(),
+            },
+            tokens: tokens(get(row, 5)?),
+            at: get(row, 6)?,
+            windows: rows::ends(&get::<String>(row, 7)?),
+        };
+        books.read_estimate(lease_id(row, 0)?, estimate);
+        Ok(())
+    })
+}
+
+/// What was leased, renewed and charged since the last fold.
+fn replay(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
+    let (mut resets, mut lines) = (Resets::default(), 0);
+    books.begin_replay();
+    journal::walk(conn, |line| {
+        lines += 1;
+        match line {
+            Line::Leased(line) => {
+                let platform = platform_of(books, line.account());
+                let (id, lease) = line.read(platform)?;
+                books.place_use(lease.row, &lease.grant, now);
+                books.place_lease(id, lease, now);
+            }
+            Line::Renewed { id, deadline } => {
+                _ = books.prolong(LeaseId(u128::from_be_bytes(id)), deadline);
+            }
+            Line::Charged(line) => {
+                let charged = line.read()?;
+                let at = rows::at("charge", charged.at)?;
+                if resets.0.is_empty() || !resets.is_fresh(at) {
+                    resets = books.resets_after(at);
+                }
+                books.replay(&charged, at, &resets);
+            }
         }
         Ok(())
     })?;
-    let mut resets = Resets::default();
-    let sql = format!("SELECT {columns} FROM charges WHERE seq > {folded} ORDER BY seq");
-    each(conn, &sql, |row| {
-        let charged = charged(row, books)?;
-        let at = rows::at("charge", charged.at)?;
-        if resets.0.is_empty() || !resets.is_fresh(at) {
-            resets = books.resets_after(at);
-        }
-        books.replay(&charged, at, &resets);
-        Ok(())
-    })
-}
-
-fn charged(row: &Row<'_>, books: &Books) -> Answer<Charged> {
-    let account = AccountId(get(row, 1)?);
-    let windows: Option<String> = get(row, 7)?;
-    Ok(Charged {
-        lease: lease_id(row, 0)?,
-        account,
-        user: UserId(get(row, 2)?),
-        usage: Usage {
-            token: TokenId(get(row, 8)?),
-            platform: platform_of(books, account),
-            model: get::<String>(row, 9)?.into(),
-        },
-        kind: rows::kind(get(row, 3)?)?,
-        tokens: get(row, 4)?,
-        at: get(row, 5)?,
-        row: get(row, 6)?,
-        windows: windows.as_deref().map(rows::ends),
-        replaced: None,
-    })
+    books.end_replay(lines);
+    Ok(())
 }
 
 /// Charges and leases of an account that is gone are nobody's.
-fn platform_of(books: &Books, account: AccountId) -> PlatformId {
+pub(super) fn platform_of(books: &Books, account: AccountId) -> PlatformId {
     books.account(account).map_or_else(|| "".into(), |entry| entry.fixed.platform.clone())
 }
 
-/// Open leases, and the last uses of accounts. A lease whose charge is not folded yet has
-/// ended.
-fn leases(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
-    let ended = books.ended_rows();
+/// Leases that were open at the last fold.
+pub(super) fn leases(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
     let sql = "SELECT id, row, account, user, estimate, deadline, granted_at, remaining,
                candidates, ailing, token, model FROM leases ORDER BY row";
     each(conn, sql, |row| {
@@ -226,9 +221,7 @@ fn leases(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
             grant: rows::with_reasons(grant, get(row, 9)?),
         };
         books.place_use(lease.row, &lease.grant, now);
-        if !ended.contains(&lease.row) {
-            books.place_lease(lease_id(row, 0)?, lease, now);
-        }
+        books.place_lease(lease_id(row, 0)?, lease, now);
         Ok(())
     })
 }

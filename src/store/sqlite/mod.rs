@@ -9,10 +9,12 @@
 
 mod audit;
 mod books;
+mod charges;
 mod desk;
 mod directory;
 mod file;
 mod history;
+mod journal;
 mod ledger;
 mod load;
 mod lock;
@@ -26,6 +28,7 @@ mod sign_ins;
 mod statements;
 mod teams;
 mod totals;
+mod upgrade;
 mod waiters;
 
 use std::path::{Path, PathBuf};
@@ -94,7 +97,7 @@ impl SqliteStore {
     pub fn open(path: &Path, options: Options) -> Answer<Self> {
         let path = absolute(path)?;
         let lock = Lock::take(&path)?;
-        let conn = file::open(&path)?;
+        let conn = file::open(&path, (options.clock)())?;
         if let Some(pages) = options.max_pages {
             conn.pragma_update(None, "max_page_count", pages).map_err(file::failure)?;
         }

@@ -5,9 +5,9 @@ use rusqlite::Connection;
 use crate::accounts::AccountId;
 
 use super::super::Answer;
+use super::charges;
 use super::file::failure;
 
-/// The newest charge stays without its account, because row numbers count on from it.
 /// What totals counted stays without its id.
 pub(super) fn remove(conn: &Connection, account: AccountId) -> Answer<()> {
     for sql in [
@@ -19,8 +19,7 @@ pub(super) fn remove(conn: &Connection, account: AccountId) -> Answer<()> {
         "DELETE FROM windows WHERE account = ?",
         "DELETE FROM blocks WHERE account = ?",
         "DELETE FROM leases WHERE account = ?",
-        "DELETE FROM charges WHERE account = ? AND seq < (SELECT max(seq) FROM charges)",
-        "UPDATE charges SET account = 0, windows = NULL WHERE account = ?",
+        "DELETE FROM estimates WHERE account = ?",
         "DELETE FROM records WHERE seq IN (SELECT record FROM records_of_accounts WHERE account = ?)
            AND seq < (SELECT max(seq) FROM records)",
         "UPDATE records SET id = '', user = 0, attempts = '[]'
@@ -42,5 +41,5 @@ pub(super) fn remove(conn: &Connection, account: AccountId) -> Answer<()> {
     ] {
         conn.prepare_cached(sql).and_then(|mut one| one.execute([account.0])).map_err(failure)?;
     }
-    Ok(())
+    charges::forget(conn, account)
 }

@@ -7,9 +7,6 @@ use crate::accounts::{Billing, ChargeKind, Grant, Policy};
 use super::super::{Answer, StoreError};
 use super::books::Ms;
 
-/// The counter that holds the last charge that was folded.
-pub(super) const FOLDED: &str = "folded";
-
 /// How the counters are called that hold how often each key of the ring has sealed.
 pub(super) const SEALS: &str = "seals:";
 

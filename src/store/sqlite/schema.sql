@@ -1,8 +1,7 @@
--- Version 5. Times are milliseconds since the Unix epoch; lease ids are 16 bytes.
+-- Version 6. Times are milliseconds since the Unix epoch; lease ids are 16 bytes.
 
--- The last id given of each kind; ids are never given twice. `folded`: up to this charge
--- all that follows from charges is in its place; after a crash the later ones are replayed.
--- `seals:KID`: how often that key of the ring has sealed.
+-- The last id given of each kind; ids are never given twice. `seals:KID`: how often that key
+-- of the ring has sealed.
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE users (
@@ -63,9 +62,9 @@ CREATE TABLE blocks (
   PRIMARY KEY (account, model)
 ) WITHOUT ROWID;
 
--- Open leases, and those that ended since the last fold. The row number is counted by
--- the gateway, so that a lease ends without a search for its id. `ailing`: in bits, whether
--- the account was, and why it was chosen (`rows.rs`).
+-- As of the last fold: open leases. The row number is counted by the gateway, so that a lease
+-- ends without a search for its id. `ailing`: in bits, whether the account was, and why it was
+-- chosen (`rows.rs`).
 CREATE TABLE leases (
   row INTEGER PRIMARY KEY,
   id BLOB NOT NULL,
@@ -80,24 +79,6 @@ CREATE TABLE leases (
   token INTEGER NOT NULL DEFAULT 0,
   model TEXT NOT NULL DEFAULT ''
 );
-
--- Every ended lease, by its row above: kind 0 released, 1 exact, 2 estimated, 3 correction.
--- `windows`: the ends of the windows that a deadline's estimate went to, for its correction;
--- then `token` and `model` say where totals counted it. `account` 0: one that is gone.
-CREATE TABLE charges (
-  seq INTEGER PRIMARY KEY,
-  lease BLOB NOT NULL,
-  account INTEGER NOT NULL,
-  user INTEGER NOT NULL,
-  kind INTEGER NOT NULL,
-  tokens INTEGER NOT NULL,
-  at INTEGER NOT NULL,
-  row INTEGER,
-  windows TEXT,
-  token INTEGER NOT NULL DEFAULT 0,
-  model TEXT NOT NULL DEFAULT ''
-);
-CREATE INDEX charges_that_may_change ON charges (at) WHERE kind >= 2;
 
 -- In the order they came: a new row goes to the end, whoever's it is.
 CREATE TABLE records (

@@ -8,8 +8,10 @@ use crate::accounts::{Account, AccountId, LeaseId, Record, Tokens, Window};
 
 use super::super::{Answer, StoreError};
 use super::audit;
-use super::books::{Charged, Fold, Motion, Note, Notes, OpenLease};
+use super::books::{Estimate, Fold, Motion, Note, Notes, OpenLease};
+use super::charges::Unwritten;
 use super::file::failure;
+use super::journal::{Line, pack};
 use super::notices;
 use super::purses;
 use super::removal;
@@ -25,35 +27,34 @@ pub(super) struct Statements<'conn> {
     conn: &'conn Connection,
     begin: Statement<'conn>,
     commit: Statement<'conn>,
-    lease: Statement<'conn>,
-    renew: Statement<'conn>,
+    journal: Statement<'conn>,
+    empty_journal: Statement<'conn>,
+    open: Statement<'conn>,
     end: Statement<'conn>,
-    charge: Statement<'conn>,
     window: Statement<'conn>,
     used: Statement<'conn>,
     record: Statement<'conn>,
     record_of_account: Statement<'conn>,
-    /// The last charge written.
-    last_charge: i64,
+    /// Asked of the file when it is not known: at first, and when a commit failed.
+    unwritten: Option<Unwritten>,
     days: Days,
 }
 
 impl<'conn> Statements<'conn> {
     pub(super) fn prepare(conn: &'conn Connection) -> Answer<Self> {
         let prepare = |sql| conn.prepare(sql).map_err(failure);
-        let last_charge = conn
-            .query_row("SELECT coalesce(max(seq), 0) FROM charges", [], |row| row.get(0))
-            .map_err(failure)?;
         Ok(Self {
             conn,
-            last_charge,
+            unwritten: None,
             days: Days::default(),
             begin: prepare("BEGIN IMMEDIATE")?,
             commit: prepare("COMMIT")?,
-            lease: prepare("INSERT INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?,
-            renew: prepare("UPDATE leases SET deadline = ? WHERE row = ?")?,
-            end: prepare("DELETE FROM leases WHERE row BETWEEN ? AND ?")?,
-            charge: prepare("INSERT INTO charges VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?,
+            journal: prepare("INSERT INTO journal VALUES (NULL, ?)")?,
+            empty_journal: prepare("DELETE FROM journal")?,
+            open: prepare(
+                "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            )?,
+            end: prepare("DELETE FROM leases WHERE row = ?")?,
             window: prepare(
                 "UPDATE windows SET used = ?, resets_at = ?, end_told = ?
                  WHERE account = ? AND place = ?",
@@ -72,25 +73,49 @@ impl<'conn> Statements<'conn> {
         if notes.is_empty() && !retention.is_behind() {
             return Ok(());
         }
+        let mut unwritten = match self.unwritten.take() {
+            Some(unwritten) => unwritten,
+            None => Unwritten::load(self.conn)?,
+        };
         self.begin.execute([]).map_err(failure)?;
-        let written = self.write(notes, retention).and_then(|()| {
+        let written = self.write(notes, &mut unwritten, retention).and_then(|()| {
             self.commit.execute([]).map_err(failure)?;
             Ok(())
         });
-        if written.is_err() {
-            self.days.forget();
-            if !self.conn.is_autocommit() {
-                // The failure is what counts; SQLite has often rolled back by itself.
-                _ = self.conn.execute_batch("ROLLBACK");
+        match written {
+            Ok(()) => self.unwritten = Some(unwritten),
+            Err(_) => {
+                self.days.forget();
+                if !self.conn.is_autocommit() {
+                    // The failure is what counts; SQLite has often rolled back by itself.
+                    _ = self.conn.execute_batch("ROLLBACK");
+                }
             }
         }
         written
     }
 
-    fn write(&mut self, notes: &Notes, retention: &mut Retention) -> Answer<()> {
+    fn write(
+        &mut self,
+        notes: &Notes,
+        unwritten: &mut Unwritten,
+        retention: &mut Retention,
+    ) -> Answer<()> {
         let mut sums = Sums::default();
+        let mut lines = Vec::new();
         for note in &notes.rows {
             match note {
+                Note::Leased { id, lease } => {
+                    lines = pack("journal", lines, &Line::leased(*id, lease))?;
+                }
+                Note::Renewed { id, deadline } => {
+                    lines = pack("journal", lines, &Line::renewed(*id, *deadline))?;
+                }
+                Note::Charged(charged) => {
+                    sums.charge(charged)?;
+                    unwritten.add(charged);
+                    lines = pack("journal", lines, &Line::charged(charged))?;
+                }
                 Note::Record(record, gone) => {
                     let is_gone = |account| gone.contains(&account);
                     sums.record(record, is_gone);
@@ -102,37 +127,48 @@ impl<'conn> Statements<'conn> {
                         retention.added(self.conn, account)?;
                     }
                 }
-                Note::Charged(charged) => {
-                    sums.charge(charged)?;
-                    self.charged(charged)?;
-                }
                 Note::Forget { now } => retention.forget(*now),
                 Note::Removed(account) => {
-                    // What it counted in this commit loses its id, too.
+                    // What it counted and was charged in this commit is its own, too.
                     std::mem::take(&mut sums).write(self.conn, &mut self.days)?;
+                    unwritten.write(self.conn)?;
                     removal::remove(self.conn, *account)?;
                     retention.reset();
                     self.days.forget();
                 }
-                other => self.note(other)?,
+                rare => self.rare(rare)?,
             }
         }
         sums.write(self.conn, &mut self.days)?;
-        if let Some(fold) = &notes.fold {
-            self.fold(fold)?;
+        match &notes.fold {
+            // What these lines come to is in its place.
+            Some(fold) => self.fold(fold, unwritten)?,
+            None if lines.is_empty() => {}
+            None => run(&mut self.journal, params![lines])?,
         }
         retention.catch_up(self.conn)
     }
 
-    fn note(&mut self, note: &Note) -> Answer<()> {
-        match note {
-            Note::Leased { id, lease } => self.leased(*id, lease),
-            Note::Renewed { row, deadline } => run(&mut self.renew, [deadline, row]),
-            rare => self.rare(rare),
+    /// Writes what follows from the journal, and empties it.
+    pub(super) fn fold(&mut self, fold: &Fold, unwritten: &mut Unwritten) -> Answer<()> {
+        // First, so that its pages are there for the rest, however full the disk is.
+        run(&mut self.empty_journal, [])?;
+        for row in &fold.ended {
+            run(&mut self.end, [row])?;
         }
+        for (id, lease) in &fold.open {
+            self.open(*id, lease)?;
+        }
+        for (id, estimate) in &fold.estimates {
+            self.estimate(*id, estimate.as_ref())?;
+        }
+        for motion in &fold.motions {
+            self.motion(motion)?;
+        }
+        unwritten.write(self.conn)
     }
 
-    fn leased(&mut self, id: LeaseId, lease: &OpenLease) -> Answer<()> {
+    fn open(&mut self, id: LeaseId, lease: &OpenLease) -> Answer<()> {
         let row = params![
             lease.row,
             id.0.to_be_bytes(),
@@ -147,41 +183,25 @@ impl<'conn> Statements<'conn> {
             lease.token.0,
             &*lease.model,
         ];
-        run(&mut self.lease, row)
+        run(&mut self.open, row)
     }
 
-    fn charged(&mut self, charged: &Charged) -> Answer<()> {
-        // What a correction needs to know goes with what may be corrected.
-        let usage = charged.windows.as_ref().map(|_| &charged.usage);
+    fn estimate(&self, id: LeaseId, estimate: Option<&Estimate>) -> Answer<()> {
+        let id = id.0.to_be_bytes();
+        let Some(estimate) = estimate else {
+            return self.once("DELETE FROM estimates WHERE lease = ?", [id]);
+        };
         let row = params![
-            charged.lease.0.to_be_bytes(),
-            charged.account.0,
-            charged.user.0,
-            rows::kind_number(charged.kind),
-            charged.tokens,
-            charged.at,
-            charged.row,
-            charged.windows.as_deref().map(rows::ends_text),
-            usage.map_or(0, |usage| usage.token.0),
-            usage.map_or("", |usage| &*usage.model),
+            id,
+            estimate.account.0,
+            estimate.user.0,
+            estimate.usage.token.0,
+            &*estimate.usage.model,
+            estimate.tokens.signed(),
+            estimate.at,
+            rows::ends_text(&estimate.windows),
         ];
-        self.last_charge = self.charge.insert(row).map_err(failure)?;
-        Ok(())
-    }
-
-    /// Writes what follows from the charges up to here, and that it does.
-    fn fold(&mut self, fold: &Fold) -> Answer<()> {
-        for motion in &fold.motions {
-            self.motion(motion)?;
-        }
-        // Leases end nearly in the order they were granted, so their rows lie in runs.
-        for run_of_rows in fold.ended.chunk_by(|a, b| a + 1 == *b) {
-            if let [first, .., last] | [first @ last] = run_of_rows {
-                run(&mut self.end, [first, last])?;
-            }
-        }
-        let folded = params![rows::FOLDED, self.last_charge];
-        self.once("INSERT OR REPLACE INTO counters VALUES (?, ?)", folded)
+        self.once("INSERT OR REPLACE INTO estimates VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
     }
 
     fn motion(&mut self, motion: &Motion) -> Answer<()> {

@@ -126,6 +126,12 @@ impl Rig {
         true
     }
 
+    /// Where the file lies.
+    pub fn folder(&self) -> &std::path::Path {
+        let Home::Folder(folder) = &self.home else { panic!("a rig on a file") };
+        folder.path()
+    }
+
     /// On a store that the test opened itself.
     pub fn on(store: impl Store, clock: Arc<AtomicI64>) -> Self {
         Self { store: Arc::new(store), clock, names: AtomicU64::new(0), home: Home::Elsewhere }

@@ -102,6 +102,7 @@ impl Books {
         self.deadlines.insert((deadline, ask.id));
         self.rows.push(Note::Leased { id: ask.id, lease: lease.clone() });
         self.leases.insert(ask.id, lease);
+        self.touched(ask.id);
         if ailing {
             self.begin_trial(id, ask.id, now);
         }
@@ -121,7 +122,7 @@ impl Books {
         }
     }
 
-    /// Puts back a lease that was open when the file was last written.
+    /// Puts back a lease that was open when this was written.
     pub(in super::super) fn place_lease(&mut self, id: LeaseId, lease: OpenLease, now: Timestamp) {
         let Some(entry) = self.accounts.get_mut(&lease.grant.account) else { return };
         let Some(family) = family_of(&mut self.pools, entry) else { return };
@@ -129,21 +130,28 @@ impl Books {
         family.stand(entry, now);
         self.deadlines.insert((lease.deadline, id));
         self.leases.insert(id, lease);
+        self.touched(id);
     }
 
     /// Prolongs leases; answers those that are no longer open.
     pub(in super::super) fn renew(&mut self, keys: &[LeaseKey], deadline: Ms) -> Vec<LeaseId> {
         let mut gone = Vec::new();
         for key in keys {
-            let Some(lease) = self.leases.get_mut(&key.id) else {
-                gone.push(key.id);
-                continue;
-            };
-            self.deadlines.remove(&(lease.deadline, key.id));
-            lease.deadline = deadline;
-            self.deadlines.insert((deadline, key.id));
-            self.rows.push(Note::Renewed { row: lease.row, deadline });
+            match self.prolong(key.id, deadline) {
+                true => self.rows.push(Note::Renewed { id: key.id, deadline }),
+                false => gone.push(key.id),
+            }
         }
         gone
+    }
+
+    /// Gives a lease another deadline; `false`: it is not open. Also what replaying does.
+    pub(in super::super) fn prolong(&mut self, id: LeaseId, deadline: Ms) -> bool {
+        let Some(lease) = self.leases.get_mut(&id) else { return false };
+        self.deadlines.remove(&(lease.deadline, id));
+        lease.deadline = deadline;
+        self.deadlines.insert((deadline, id));
+        self.touched(id);
+        true
     }
 }

@@ -48,8 +48,7 @@ pub(super) use notes::{Fold, Folding, Motion, Note, Notes};
 pub(super) use people::{Counter, People};
 use purses::Purses;
 pub(super) use purses::{Entry as PointsEntry, Held, HoldState, PurseId, PurseNote};
-use settle::Estimate;
-pub(super) use settle::{Charged, LATE, Usage};
+pub(super) use settle::{Charged, Estimate, LATE, Usage};
 use teams::TeamBook;
 pub(super) use teams::TeamNote;
 
@@ -131,7 +130,7 @@ impl Books {
         }
         self.renewals.remove(&id);
         self.rows.push(Note::Removed(id));
-        // Charges that are not folded yet would be replayed without their account.
+        // What the journal has of it would be replayed without its account.
         self.let_fold();
         true
     }

@@ -1,12 +1,11 @@
 //! What a verb changed: the rows that the writer commits.
 //!
-//! A lease and a charge are rows at the end of a table. What follows from them (what is
-//! used of windows, which leases are open no more) is folded into its place once a
-//! sweep; until then it follows from the charges since the last fold, and is replayed
-//! after a crash. So a commit touches a handful of pages, however many accounts there
-//! are.
+//! Leases, their renewals and charges are lines of the commit's row in the journal. What
+//! follows from them (what is used of windows, which leases are open, which estimates may
+//! still be replaced) is folded into its place once a sweep; until then it follows from the
+//! journal, and is replayed after a crash. So a commit touches a handful of pages, however
+//! many accounts there are, and a lease that ends before the fold is never a row.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -17,7 +16,7 @@ use crate::accounts::{
 };
 
 use super::super::notices::BoardNote;
-use super::{Books, Charged, Counter, Entry, Ms, OpenLease, PurseNote, TeamNote};
+use super::{Books, Charged, Counter, Entry, Estimate, Ms, OpenLease, PurseNote, TeamNote};
 
 /// One changed row.
 pub(in super::super) enum Note {
@@ -67,7 +66,7 @@ pub(in super::super) enum Note {
         lease: OpenLease,
     },
     Renewed {
-        row: i64,
+        id: LeaseId,
         deadline: Ms,
     },
     Charged(Charged),
@@ -83,12 +82,16 @@ pub(in super::super) enum Note {
     },
 }
 
-/// What follows from charges, and is therefore written now and then: however often an
+/// What follows from the journal, and is therefore written now and then: however often an
 /// account moved since the last fold, it is written once, in the order of the file.
 pub(in super::super) struct Fold {
     pub(in super::super) motions: Vec<Motion>,
-    /// Rows of leases that have ended, ascending.
+    /// Rows of leases that have ended and were open at the last fold, ascending.
     pub(in super::super) ended: Vec<i64>,
+    /// Leases granted or renewed since then that are open.
+    pub(in super::super) open: Vec<(LeaseId, OpenLease)>,
+    /// Estimates that may be replaced, from now on or (`None`) no more.
+    pub(in super::super) estimates: Vec<(LeaseId, Option<Estimate>)>,
 }
 
 /// An account's counts.
@@ -119,18 +122,27 @@ impl Notes {
 pub(super) struct Unfolded {
     moved: Vec<AccountId>,
     ended: Vec<i64>,
+    /// Leases that were granted or renewed.
+    touched: Vec<LeaseId>,
+    /// Estimates that came or went.
+    estimates: Vec<LeaseId>,
+    /// How many lines the journal has.
+    lines: usize,
+    /// Leases up to this row are in the file's own table, if they are open.
+    written: i64,
     due: bool,
 }
 
 /// So much is folded without waiting for a sweep: it would be replayed after a crash.
-const MOST: usize = 50_000;
+const MOST: usize = 100_000;
 
 impl Books {
     /// What changed since the last call. With [`Folding::Now`], also what is unfolded.
     pub(in super::super) fn take_notes(&mut self, folding: Folding) -> Notes {
         let rows = std::mem::take(&mut self.rows);
-        let due = self.unfolded.due || self.unfolded.ended.len() >= MOST;
-        let fold = due || (folding == Folding::Now && self.is_unfolded());
+        self.unfolded.lines += rows.iter().filter(|note| note.is_journalled()).count();
+        let due = std::mem::take(&mut self.unfolded.due) || self.unfolded.lines >= MOST;
+        let fold = (due || folding == Folding::Now) && self.is_unfolded();
         Notes { rows, fold: fold.then(|| self.fold()) }
     }
 
@@ -144,27 +156,47 @@ impl Books {
     }
 
     pub(in super::super) fn is_unfolded(&self) -> bool {
-        !self.unfolded.moved.is_empty() || !self.unfolded.ended.is_empty()
+        let Unfolded { moved, estimates, lines, .. } = &self.unfolded;
+        *lines > 0 || !moved.is_empty() || !estimates.is_empty()
     }
 
     /// Lets the next commit fold.
-    pub(super) fn let_fold(&mut self) {
-        self.unfolded.due = self.is_unfolded();
+    pub(in super::super) fn let_fold(&mut self) {
+        self.unfolded.due = true;
     }
 
-    /// A lease's row that the next fold deletes.
-    pub(in super::super) fn place_ended(&mut self, row: i64) {
-        self.last_lease = self.last_lease.max(row);
-        self.unfolded.ended.push(row);
+    /// A lease that the next fold writes, if it is open then.
+    pub(super) fn touched(&mut self, id: LeaseId) {
+        self.unfolded.touched.push(id);
     }
 
-    /// Rows of leases that have ended and wait for the next fold.
-    pub(in super::super) fn ended_rows(&self) -> HashSet<i64> {
-        self.unfolded.ended.iter().copied().collect()
+    /// A lease that has ended: the next fold deletes its row, if it has one.
+    pub(super) fn ended(&mut self, row: i64) {
+        if row <= self.unfolded.written {
+            self.unfolded.ended.push(row);
+        }
+    }
+
+    /// An estimate that the next fold writes or deletes.
+    pub(super) fn moved_estimate(&mut self, id: LeaseId) {
+        self.unfolded.estimates.push(id);
+    }
+
+    /// What was placed up to here is as the file's tables have it.
+    pub(in super::super) fn begin_replay(&mut self) {
+        self.unfolded = Unfolded { written: self.last_lease, ..Unfolded::default() };
+    }
+
+    /// The journal has so many lines that were replayed.
+    pub(in super::super) fn end_replay(&mut self, lines: usize) {
+        self.unfolded.lines = lines;
     }
 
     fn fold(&mut self) -> Fold {
-        let Unfolded { mut moved, mut ended, .. } = std::mem::take(&mut self.unfolded);
+        let written = self.last_lease;
+        let unfolded = Unfolded { written, ..Unfolded::default() };
+        let Unfolded { mut moved, mut ended, mut touched, mut estimates, .. } =
+            std::mem::replace(&mut self.unfolded, unfolded);
         moved.sort_unstable();
         ended.sort_unstable();
         let mut motions = Vec::with_capacity(moved.len());
@@ -174,7 +206,25 @@ impl Books {
                 motions.push(entry.motion());
             }
         }
-        Fold { motions, ended }
+        touched.sort_unstable();
+        touched.dedup();
+        let open = touched.into_iter().filter_map(|id| Some((id, self.leases.get(&id)?.clone())));
+        // What an account had that is gone is gone with it.
+        let open = open.filter(|(_, lease)| self.accounts.contains_key(&lease.grant.account));
+        estimates.sort_unstable();
+        estimates.dedup();
+        let estimates = estimates.into_iter().map(|id| {
+            let estimate = self.estimates.get(&id);
+            (id, estimate.filter(|one| self.accounts.contains_key(&one.account)).cloned())
+        });
+        Fold { motions, ended, open: open.collect(), estimates: estimates.collect() }
+    }
+}
+
+impl Note {
+    /// Whether it is a line of the journal.
+    fn is_journalled(&self) -> bool {
+        matches!(self, Self::Leased { .. } | Self::Renewed { .. } | Self::Charged(_))
     }
 }
 

@@ -39,6 +39,7 @@ pub(in super::super) struct Usage {
 }
 
 /// An estimate that was charged and may be replaced.
+#[derive(Clone)]
 pub(in super::super) struct Estimate {
     pub(in super::super) account: AccountId,
     pub(in super::super) user: UserId,
@@ -114,7 +115,7 @@ impl Books {
         resets: &Resets,
     ) -> Charged {
         self.deadlines.remove(&(lease.deadline, id));
-        self.place_ended(lease.row);
+        self.ended(lease.row);
         // One that is gone leaves no id behind.
         let mut account = AccountId::OPERATOR;
         if let Some(entry) = self.accounts.get_mut(&lease.grant.account)
@@ -154,10 +155,9 @@ impl Books {
         }
     }
 
-    /// Remembers an estimate that may be replaced; also what loading does.
+    /// Remembers an estimate that may be replaced; also what replaying does.
     pub(in super::super) fn place_estimate(&mut self, charged: &Charged) {
         let Some(windows) = charged.windows.clone() else { return };
-        self.estimates_by_age.insert((charged.at, charged.lease));
         let estimate = Estimate {
             account: charged.account,
             user: charged.user,
@@ -166,12 +166,20 @@ impl Books {
             at: charged.at,
             windows,
         };
-        self.estimates.insert(charged.lease, estimate);
+        self.read_estimate(charged.lease, estimate);
+        self.moved_estimate(charged.lease);
+    }
+
+    /// Remembers an estimate that the file has.
+    pub(in super::super) fn read_estimate(&mut self, id: LeaseId, estimate: Estimate) {
+        self.estimates_by_age.insert((estimate.at, id));
+        self.estimates.insert(id, estimate);
     }
 
     pub(in super::super) fn forget_estimate(&mut self, id: LeaseId) -> Option<Estimate> {
         let estimate = self.estimates.remove(&id)?;
         self.estimates_by_age.remove(&(estimate.at, id));
+        self.moved_estimate(id);
         Some(estimate)
     }
 
@@ -228,7 +236,8 @@ impl Books {
     /// Charges anew what was charged since the last fold: what loading does.
     pub(in super::super) fn replay(&mut self, charged: &Charged, at: Timestamp, resets: &Resets) {
         if let Some(row) = charged.row {
-            self.place_ended(row);
+            self.ended(row);
+            self.replay_end(charged.lease, at);
         }
         match charged.kind {
             ChargeKind::Released => {}
@@ -246,5 +255,14 @@ impl Books {
             }
         }
         self.place_estimate(charged);
+    }
+
+    fn replay_end(&mut self, id: LeaseId, at: Timestamp) {
+        let Some(lease) = self.leases.remove(&id) else { return };
+        self.deadlines.remove(&(lease.deadline, id));
+        let Some(entry) = self.accounts.get_mut(&lease.grant.account) else { return };
+        let Some(family) = family_of(&mut self.pools, entry) else { return };
+        entry.let_go(lease.estimate);
+        family.stand(entry, at);
     }
 }

@@ -127,8 +127,7 @@ impl Books {
         while let Some(&(at, id)) = self.estimates_by_age.first()
             && at < oldest
         {
-            self.estimates_by_age.pop_first();
-            self.estimates.remove(&id);
+            self.forget_estimate(id);
         }
     }
 }

@@ -1,0 +1,184 @@
+//! What the embedded store's journal has and no fold has written: it is there after a crash.
+
+use futures_util::StreamExt;
+use tributary::accounts::{AccountId, Charge, ChargeKind, Settlement, Tokens};
+
+use crate::rig::{MIDNIGHT, Rig, Wish};
+
+/// How many rows a table of the file has that a killed gateway would leave.
+fn rows(rig: &Rig, table: &str) -> i64 {
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["test.db", "test.db-wal"] {
+        std::fs::copy(rig.folder().join(name), copy.path().join(name)).unwrap();
+    }
+    let conn = rusqlite::Connection::open(copy.path().join("test.db")).unwrap();
+    let sql = format!("SELECT count(*) FROM {table}");
+    conn.query_row(&sql, [], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn a_lease_that_ends_before_the_fold_is_never_a_row() {
+    let rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    rig.account(&ann, 1000).await;
+    let short = rig.ask(&ann, 30).held().await;
+    rig.ask(&ann, 7).held().await;
+    rig.settle(&short, Charge::Exact(Tokens(20))).await;
+    assert_eq!((rows(&rig, "journal"), rows(&rig, "leases"), rows(&rig, "charges")), (3, 0, 0));
+    rig.sweep().await;
+    assert_eq!((rows(&rig, "journal"), rows(&rig, "leases"), rows(&rig, "charges")), (0, 1, 1));
+}
+
+#[tokio::test]
+async fn a_renewal_outlives_a_crash_before_and_after_a_fold() {
+    for folds in [false, true] {
+        let mut rig = Rig::sqlite(Wish::default());
+        let ann = rig.user().await;
+        rig.account(&ann, 1000).await;
+        let held = rig.ask(&ann, 30).held().await;
+        if folds {
+            rig.sweep().await;
+        }
+        rig.pass_secs(100);
+        assert_eq!(rig.store.renew(std::slice::from_ref(&held.key)).await.unwrap(), []);
+        rig.crash();
+        rig.pass_secs(60);
+        assert_eq!(rig.sweep().await, 0);
+        rig.crash();
+        assert_eq!(rig.ask(&ann, 30).id(held.key.id).held().await.grant, held.grant);
+        rig.pass_secs(61);
+        assert_eq!(rig.sweep().await, 1);
+        assert_eq!(rig.charges_of(&ann, held.key.id).await, [(ChargeKind::Estimated, 30)]);
+    }
+}
+
+#[tokio::test]
+async fn a_lease_that_a_fold_wrote_ends_once_whatever_is_killed_when() {
+    let mut rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    let one = rig.account(&ann, 1000).await;
+    let held = rig.ask(&ann, 30).held().await;
+    rig.sweep().await;
+    rig.crash();
+    rig.settle(&held, Charge::Exact(Tokens(21))).await;
+    for _ in 0..2 {
+        rig.crash();
+        let state = rig.shown(&ann, one).await;
+        assert_eq!((state.windows[0].used, state.leased), (Tokens(21), Tokens::ZERO));
+        rig.settle(&held, Charge::Exact(Tokens(99))).await;
+        assert_eq!(rig.charges_of(&ann, held.key.id).await, [(ChargeKind::Exact, 21)]);
+        assert_eq!(rows(&rig, "leases"), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_estimate_is_replaced_once_though_all_is_killed_between() {
+    let mut rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    let one = rig.account(&ann, 1000).await;
+    let held = rig.ask(&ann, 30).held().await;
+    rig.pass_secs(120);
+    assert_eq!(rig.sweep().await, 1);
+    rig.crash();
+    rig.settle(&held, Charge::Exact(Tokens(21))).await;
+    for _ in 0..2 {
+        rig.crash();
+        rig.settle(&held, Charge::Exact(Tokens(99))).await;
+        assert_eq!(rig.used(&ann, one).await, 21);
+        let rows = [(ChargeKind::Estimated, 30), (ChargeKind::Correction, -9)];
+        assert_eq!(rig.charges_of(&ann, held.key.id).await, rows);
+    }
+    assert_eq!(rows(&rig, "estimates"), 0);
+}
+
+#[tokio::test]
+async fn an_estimate_is_waited_for_a_day_and_leaves_the_file_then() {
+    let rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    rig.account(&ann, 1000).await;
+    rig.ask(&ann, 30).held().await;
+    rig.pass_secs(120);
+    assert_eq!(rig.sweep().await, 1);
+    assert_eq!(rows(&rig, "estimates"), 1);
+    rig.pass_secs(24 * 3600 + 1);
+    rig.sweep().await;
+    assert_eq!(rows(&rig, "estimates"), 0);
+}
+
+#[tokio::test]
+async fn what_was_charged_before_midnight_is_replayed_as_before_midnight() {
+    let mut rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    let one = rig.account(&ann, 1000).await;
+    let held = rig.ask(&ann, 30).held().await;
+    let open = rig.ask(&ann, 7).held().await;
+    rig.settle(&held, Charge::Exact(Tokens(21))).await;
+    rig.set(MIDNIGHT);
+    rig.crash();
+    let state = rig.shown(&ann, one).await;
+    assert_eq!((state.windows[0].used, state.leased), (Tokens::ZERO, Tokens(7)));
+    rig.settle(&open, Charge::Exact(Tokens(5))).await;
+    rig.crash();
+    assert_eq!(rig.used(&ann, one).await, 5);
+    assert_eq!(rig.charges(&ann).await.len(), 2);
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_an_account_that_goes_with_unfolded_lines() {
+    let mut rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    let (gone, stays) = (rig.account(&ann, 1000).await, rig.account(&ann, 1000).await);
+    let mut open = Vec::new();
+    for account in [gone, stays] {
+        let held = rig.ask(&ann, 30).only(account).held().await;
+        rig.settle(&held, Charge::Exact(Tokens(20))).await;
+        rig.ask(&ann, 40).only(account).held().await;
+        rig.pass_secs(121);
+        rig.sweep().await;
+        let held = rig.ask(&ann, 30).only(account).held().await;
+        rig.settle(&held, Charge::Exact(Tokens(3))).await;
+        open.push(rig.ask(&ann, 7).only(account).held().await);
+    }
+    assert!(rig.store.remove_account(gone).await.unwrap());
+    let mut kept = Vec::new();
+    for _ in 0..2 {
+        rig.crash();
+        let count = (rows(&rig, "journal"), rows(&rig, "leases"), rows(&rig, "estimates"));
+        kept.push(count);
+        assert_eq!(rig.used(&ann, stays).await, 63);
+        let rows = rig.charges(&ann).await;
+        let on: Vec<AccountId> = rows.iter().map(|row| row.account).collect();
+        assert_eq!(on, [stays; 3]);
+    }
+    assert_eq!(kept, [(0, 1, 1); 2]);
+    // Its lease ends as any, and no charge names it.
+    let batch = open
+        .into_iter()
+        .map(|held| Settlement { lease: held.key, charge: Charge::Exact(Tokens(1)) });
+    rig.store.settle(batch.collect(), &rig.resets()).await.unwrap();
+    assert_eq!(rig.charges(&ann).await.len(), 4);
+}
+
+#[tokio::test]
+async fn ten_thousand_open_leases_outlive_a_crash() {
+    let mut rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    let one = rig.account(&ann, 1_000_000).await;
+    for folded in [false, true] {
+        let asks = (0..5_000).map(|_| rig.ask(&ann, 10).held());
+        futures_util::stream::iter(asks).buffered(256).collect::<Vec<_>>().await;
+        if !folded {
+            rig.sweep().await;
+        }
+    }
+    rig.crash();
+    assert_eq!(rig.shown(&ann, one).await.leased, Tokens(100_000));
+    rig.pass_secs(120);
+    rig.crash();
+    assert_eq!(rig.sweep().await, 10_000);
+    rig.crash();
+    let state = rig.shown(&ann, one).await;
+    assert_eq!((state.windows[0].used, state.leased), (Tokens(100_000), Tokens::ZERO));
+    let listed = rig.store.charges(ann.pool, &"qwen".into(), None, 20_000).await.unwrap();
+    assert_eq!(listed.len(), 10_000);
+}
