@@ -84,13 +84,19 @@ impl Client {
     ///
     /// To an address of a WebSocket the body goes as a message, and the answer's body has
     /// the messages that come back.
-    pub async fn open_stream(&self, request: Request<Full<Bytes>>) -> Result<Reply, SendFailure> {
-        self.head(request, self.first_byte).await
+    pub fn open_stream(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> impl Future<Output = Result<Reply, SendFailure>> {
+        self.head(request, self.first_byte)
     }
 
     /// Sends a request whose answer is read whole; returns with its head.
-    pub async fn open_whole(&self, request: Request<Full<Bytes>>) -> Result<Reply, SendFailure> {
-        self.head(request, self.whole_answer).await
+    pub fn open_whole(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> impl Future<Output = Result<Reply, SendFailure>> {
+        self.head(request, self.whole_answer)
     }
 
     /// Tries whether a request of which nothing is wanted but its answer's head is taken; of
