@@ -16,6 +16,7 @@ use super::connect::Timed;
 use super::resolve::CheckedResolver;
 use super::websocket::{self, Within};
 use super::{Body, SendFailure, Settings};
+use crate::telemetry::within;
 
 /// Of a refusal, this much is read within this time: its status says enough, and another
 /// account is to be tried.
@@ -177,8 +178,8 @@ impl Client {
         &self,
         body: &mut Body,
     ) -> Result<Option<hyper::body::Frame<Bytes>>, SendFailure> {
-        let next = tokio::time::timeout(self.gap, body.frame()).await;
-        let next = next.map_err(|_| SendFailure::TimedOut { seconds: self.gap.as_secs() })?;
+        let next = within(self.gap, body.frame()).await;
+        let next = next.ok_or(SendFailure::TimedOut { seconds: self.gap.as_secs() })?;
         next.transpose()
     }
 
