@@ -1,20 +1,21 @@
 //! One listener's connections, from accept to drain.
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending};
 use std::net::IpAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
 use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -28,6 +29,8 @@ const MAX_HEAD_BYTES: u32 = 32 << 10;
 /// An HTTP/2 caller that does not answer a ping within this has gone.
 const H2_PING: Duration = Duration::from_secs(20);
 const MAX_H2_STREAMS: u32 = 128;
+/// What an HTTP/2 caller says first (RFC 9113, 3.4), and no request of HTTP/1.1 begins with.
+const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const PAUSE_WHEN_OUT_OF_FILES: Duration = Duration::from_millis(100);
 
 /// Accepts until the drain begins; every connection is in the tracker.
@@ -41,7 +44,7 @@ pub(super) async fn accept<S, F>(
     S: Fn(Request<Incoming>, IpAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    let builder = builder(&settings);
+    let versions = Arc::new(Versions::new(&settings));
     let patience = Patience {
         head: settings.head_timeout.unsigned_abs(),
         send: settings.send_timeout.unsigned_abs(),
@@ -59,16 +62,16 @@ pub(super) async fn accept<S, F>(
             },
             () = drain.cancelled() => return,
         };
-        let (builder, drain, serve) = (builder.clone(), drain.clone(), serve.clone());
+        let (versions, drain, serve) = (versions.clone(), drain.clone(), serve.clone());
         let serve = move |request| serve(request, peer);
-        tasks.spawn(connection(stream, builder, patience, drain, serve));
+        tasks.spawn(connection(stream, versions, patience, drain, serve));
     }
 }
 
 /// How long a connection may do nothing of use.
 #[derive(Clone, Copy)]
 struct Patience {
-    /// Until its first request. hyper watches the heads that follow, but for HTTP/2 and
+    /// Until its first request. hyper watches heads that have begun, but for HTTP/2 and
     /// for a version that can't be told yet nobody else does.
     head: Duration,
     /// While something waits for the caller to take it.
@@ -77,26 +80,39 @@ struct Patience {
     drain: Duration,
 }
 
-fn builder(settings: &Settings) -> Builder<Watch> {
-    let mut builder = Builder::new(Watch { limit: settings.send_timeout.unsigned_abs() });
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(settings.head_timeout.unsigned_abs())
-        .max_buf_size(MAX_BUFFER_BYTES);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(H2_PING)
-        .keep_alive_timeout(H2_PING)
-        .max_concurrent_streams(MAX_H2_STREAMS)
-        .max_header_list_size(MAX_HEAD_BYTES);
-    builder
+/// How each version is served.
+struct Versions {
+    http1: http1::Builder,
+    /// For whoever has begun as HTTP/2 does.
+    either: auto::Builder<Watch>,
+}
+
+impl Versions {
+    fn new(settings: &Settings) -> Self {
+        let head = settings.head_timeout.unsigned_abs();
+        let mut http1 = http1::Builder::new();
+        http1.timer(TokioTimer::new()).header_read_timeout(head).max_buf_size(MAX_BUFFER_BYTES);
+        let watch = Watch { limit: settings.send_timeout.unsigned_abs() };
+        let mut either = auto::Builder::new(watch);
+        either
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(head)
+            .max_buf_size(MAX_BUFFER_BYTES);
+        either
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(H2_PING)
+            .keep_alive_timeout(H2_PING)
+            .max_concurrent_streams(MAX_H2_STREAMS)
+            .max_header_list_size(MAX_HEAD_BYTES);
+        Self { http1, either }
+    }
 }
 
 async fn connection<S, F>(
     stream: TcpStream,
-    builder: Builder<Watch>,
+    versions: Arc<Versions>,
     patience: Patience,
     drain: CancellationToken,
     serve: S,
@@ -105,6 +121,48 @@ async fn connection<S, F>(
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let _ = stream.set_nodelay(true); // A socket that refuses is about to fail anyway.
+    let begins = tokio::select! {
+        begins = timeout(patience.head, is_http1(&stream)) => begins,
+        () = drain.cancelled() => return,
+    };
+    match begins {
+        // Not by hyper-util's builder for either version: it hands hyper the bytes that it
+        // looked at in a buffer too small for the rest, and the stream keeps a larger one.
+        Ok(Some(true)) => {
+            let answer = move |request| {
+                let answer = serve(request);
+                async move { Ok::<_, Infallible>(answer.await.map(Taken::new)) }
+            };
+            let stream = TokioIo::new(limited(stream, patience.send));
+            let connection = pin!(versions.http1.serve_connection(stream, service_fn(answer)));
+            let shut = http1::Connection::graceful_shutdown;
+            tell(until_drained(connection, shut, &drain, patience.drain).await);
+        }
+        // Boxed: most connections shall not keep room for it.
+        Ok(Some(false)) => Box::pin(either(stream, &versions, patience, &drain, serve)).await,
+        Ok(None) => {}
+        Err(_) => tracing::trace!("a connection said nothing and is cut"),
+    }
+}
+
+/// Whether what a caller says first is HTTP/1.1 for certain; `None`: it has gone.
+async fn is_http1(stream: &TcpStream) -> Option<bool> {
+    let mut first = [0; H2_PREFACE.len()];
+    let length = stream.peek(&mut first).await.ok().filter(|length| *length > 0)?;
+    Some(!H2_PREFACE.starts_with(&first[..length]))
+}
+
+/// Serves HTTP/2, or what may still turn out to be HTTP/1.1.
+async fn either<S, F>(
+    stream: TcpStream,
+    versions: &Versions,
+    patience: Patience,
+    drain: &CancellationToken,
+    serve: S,
+) where
+    S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
     let asked = &AtomicBool::new(false);
     let service = service_fn(move |request| {
         asked.store(true, Ordering::Relaxed);
@@ -114,30 +172,44 @@ async fn connection<S, F>(
         async move { Ok::<_, Infallible>(answer.await.map(Taken::new)) }
     });
     let stream = TokioIo::new(limited(stream, patience.send));
-    let mut connection = pin!(builder.serve_connection(stream, service));
-    let mut drained = pin!(drain.cancelled());
-    let mut alarm = pin!(sleep(patience.head));
-    let mut draining = false;
-    let ended = poll_fn(|cx| {
-        if !draining && drained.as_mut().poll(cx).is_ready() {
-            draining = true;
-            connection.as_mut().graceful_shutdown();
-            alarm.as_mut().reset(Instant::now() + patience.drain);
+    let connection = pin!(versions.either.serve_connection(stream, service));
+    let shut = auto::Connection::graceful_shutdown;
+    let asks_nothing = async {
+        sleep(patience.head).await;
+        if asked.load(Ordering::Relaxed) {
+            pending().await
         }
-        if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
-            return Poll::Ready(Some(ended));
-        }
-        let is_watched = draining || !asked.load(Ordering::Relaxed);
-        if is_watched && alarm.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(None);
-        }
-        Poll::Pending
-    })
-    .await;
+    };
+    tokio::select! {
+        ended = until_drained(connection, shut, drain, patience.drain) => tell(ended),
+        () = asks_nothing => tracing::trace!("a connection asked nothing and is cut"),
+    }
+}
+
+/// Serves a connection to its end. Once the drain has begun it is told so; `None`: it
+/// outlived that.
+async fn until_drained<C, E>(
+    mut connection: Pin<&mut C>,
+    shut: impl FnOnce(Pin<&mut C>),
+    drain: &CancellationToken,
+    patience: Duration,
+) -> Option<Result<(), E>>
+where
+    C: Future<Output = Result<(), E>>,
+{
+    tokio::select! {
+        biased;
+        () = drain.cancelled() => {}
+        ended = connection.as_mut() => return Some(ended),
+    }
+    shut(connection.as_mut());
+    timeout(patience, connection).await.ok()
+}
+
+fn tell(ended: Option<Result<(), impl std::fmt::Display>>) {
     match ended {
         Some(Ok(())) => {}
         Some(Err(error)) => tracing::trace!(%error, "connection ended"),
-        None if draining => tracing::warn!("a connection outlived the drain and is cut"),
-        None => tracing::trace!("a connection asked nothing and is cut"),
+        None => tracing::warn!("a connection outlived the drain and is cut"),
     }
 }

@@ -62,6 +62,32 @@ both! {
 }
 
 both! {
+    async fn a_version_is_told_though_its_first_words_come_in_pieces(rig: Rig) {
+        let request = rig.chat_on_the_wire(&ask("gpt-4.1", "hello"));
+        // A `P` may still become either. The pauses keep the pieces apart.
+        for first in [1, 2, 30] {
+            let mut caller = rig.dial().await;
+            for piece in [&request[..first], &request[first..]] {
+                caller.write_all(piece.as_bytes()).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(30)).await;
+            }
+            assert!(one_answer(&mut caller).await.starts_with("HTTP/1.1 200 "), "{first}");
+        }
+        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+        for first in [1, 7, 24] {
+            let mut caller = rig.dial().await;
+            for piece in [&preface[..first], &preface[first..]] {
+                caller.write_all(piece).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(30)).await;
+            }
+            let mut frame = [0; 9];
+            caller.read_exact(&mut frame).await.unwrap();
+            assert_eq!(frame[3], 4, "SETTINGS come first: {frame:?}");
+        }
+    }
+}
+
+both! {
     async fn a_connection_serves_one_request_after_another(rig: Rig) {
         let mut caller = rig.dial().await;
         for (model, status) in
