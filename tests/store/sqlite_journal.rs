@@ -6,7 +6,7 @@ use tributary::accounts::{AccountId, Charge, ChargeKind, Settlement, Tokens};
 use crate::rig::{MIDNIGHT, Rig, Wish};
 
 /// How many rows a table of the file has that a killed gateway would leave.
-fn rows(rig: &Rig, table: &str) -> i64 {
+pub fn rows(rig: &Rig, table: &str) -> i64 {
     let copy = tempfile::tempdir().unwrap();
     for name in ["test.db", "test.db-wal"] {
         std::fs::copy(rig.folder().join(name), copy.path().join(name)).unwrap();
@@ -157,6 +157,28 @@ async fn nothing_is_left_of_an_account_that_goes_with_unfolded_lines() {
         .map(|held| Settlement { lease: held.key, charge: Charge::Exact(Tokens(1)) });
     rig.store.settle(batch.collect(), &rig.resets()).await.unwrap();
     assert_eq!(rig.charges(&ann).await.len(), 4);
+}
+
+#[tokio::test]
+async fn an_accounts_charges_go_from_however_many_rows() {
+    let mut rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    let (gone, stays) = (rig.account(&ann, 1000).await, rig.account(&ann, 1000).await);
+    // Rows that hold charges of both, of the one, and of the other.
+    for accounts in [[gone, stays].as_slice(), &[gone], &[stays]].repeat(90) {
+        for &account in accounts {
+            let held = rig.ask(&ann, 1).only(account).held().await;
+            rig.settle(&held, Charge::Exact(Tokens(1))).await;
+        }
+        rig.sweep().await;
+    }
+    assert_eq!(rows(&rig, "charges"), 270);
+    assert!(rig.store.remove_account(gone).await.unwrap());
+    assert_eq!(rows(&rig, "charges"), 180);
+    rig.crash();
+    let listed = rig.charges(&ann).await;
+    assert_eq!(listed.iter().filter(|row| row.account == stays).count(), 180);
+    assert_eq!((listed.len(), rig.used(&ann, stays).await), (180, 180));
 }
 
 #[tokio::test]

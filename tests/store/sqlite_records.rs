@@ -9,6 +9,7 @@ use tributary::store::Keep;
 
 use crate::records::record;
 use crate::rig::{Rig, Wish};
+use crate::sqlite_journal::rows;
 
 /// A record of a call that was tried on these accounts.
 fn on(rig: &Rig, user: &User, id: &str, accounts: &[AccountId]) -> Record {
@@ -167,4 +168,23 @@ async fn what_goes_from_one_accounts_list_goes_from_all() {
     let both: BTreeSet<_> = first.iter().chain(&second).collect();
     assert_eq!(all.iter().collect::<BTreeSet<_>>(), both);
     assert_eq!((all[0].as_str(), all.len()), ("59-39", both.len()));
+}
+
+#[tokio::test]
+async fn old_records_go_a_slice_with_each_commit() {
+    let rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    let one = rig.account(&ann, 1000).await;
+    let records = (0..1200).map(|turn| on(&rig, &ann, &format!("r{turn}"), &[one]));
+    rig.store.record(records.collect()).await.unwrap();
+    rig.sweep().await;
+    rig.pass(Keep::default().age * 2);
+    let mut left = Vec::new();
+    for _ in 0..4 {
+        rig.sweep().await;
+        left.push(rows(&rig, "records"));
+    }
+    // Each is also searched in its lists, and requests wait for the commit; the newest stays.
+    assert_eq!(left, [700, 200, 1, 1]);
+    assert_eq!(listed(&rig, &ann, Some(one), 9).await, ["r1199"]);
 }

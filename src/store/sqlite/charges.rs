@@ -15,11 +15,13 @@ use super::super::{Answer, StoreError};
 use super::books::{Charged, Ms};
 use super::file::failure;
 use super::journal::{pack, packed};
-use super::load::{each, get};
+use super::load::get;
 use super::rows;
 
 /// How many charges a row holds at most: two rows to a page.
 const A_ROW: usize = 64;
+/// How many rows are looked at together when an account goes.
+const A_SLICE: u32 = 100;
 
 /// A row goes when its last charge is too old: its others are of the same minute.
 const SPAN_MS: Ms = 60_000;
@@ -130,31 +132,55 @@ pub(super) fn page(
     Ok(page)
 }
 
-/// Takes out an account's charges.
+/// Takes out an account's charges. Nearly every row may have some, and all together do not
+/// belong in memory.
 pub(super) fn forget(conn: &Connection, account: AccountId) -> Answer<()> {
-    let mut left: Vec<(i64, Ms, Vec<Packed>)> = Vec::new();
-    each(conn, "SELECT seq, at, lines FROM charges", |row| {
-        let (mut others, mut had) = (Vec::new(), false);
-        packed("charges", &get::<Vec<u8>>(row, 2)?, |charge: Packed| {
-            match charge.account == account.0 {
-                true => had = true,
-                false => others.push(charge),
-            }
-            Ok(())
-        })?;
-        if had {
-            left.push((get(row, 0)?, get(row, 1)?, others));
+    let mut after = 0;
+    loop {
+        let rows = rows_after(conn, after)?;
+        let Some((last, ..)) = rows.last() else { return Ok(()) };
+        after = *last;
+        for (number, at, lines) in rows {
+            forget_in(conn, account, number, at, &lines)?;
+        }
+    }
+}
+
+/// The next rows, a slice of them, with their last charge's number and time.
+fn rows_after(conn: &Connection, after: i64) -> Answer<Vec<(i64, Ms, Vec<u8>)>> {
+    conn.prepare_cached("SELECT seq, at, lines FROM charges WHERE seq > ? ORDER BY seq LIMIT ?")
+        .and_then(|mut find| {
+            let rows = find.query_map(params![after, A_SLICE], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+            rows.collect()
+        })
+        .map_err(failure)
+}
+
+fn forget_in(
+    conn: &Connection,
+    account: AccountId,
+    number: i64,
+    at: Ms,
+    lines: &[u8],
+) -> Answer<()> {
+    let (mut others, mut had) = (Vec::new(), false);
+    packed("charges", lines, |charge: Packed| {
+        match charge.account == account.0 {
+            true => had = true,
+            false => others.push(charge),
         }
         Ok(())
     })?;
-    for (number, at, others) in left {
-        if others.is_empty() {
-            conn.prepare_cached("DELETE FROM charges WHERE seq = ?")
-                .and_then(|mut delete| delete.execute([number]))
-                .map_err(failure)?;
-        } else {
-            put(conn, number, at, &others)?;
-        }
+    if !had {
+        return Ok(());
     }
-    Ok(())
+    if !others.is_empty() {
+        return put(conn, number, at, &others);
+    }
+    conn.prepare_cached("DELETE FROM charges WHERE seq = ?")
+        .and_then(|mut delete| delete.execute([number]))
+        .map(drop)
+        .map_err(failure)
 }

@@ -17,7 +17,7 @@ use super::records;
 
 /// How many old rows of a table go with a commit: more than a batch adds.
 const ROWS_A_TURN: usize = 5_000;
-/// The same of the records of lists that are too long.
+/// The same of records, each of which has to be taken out of its lists.
 const RECORDS_A_TURN: usize = 500;
 
 pub(super) struct Retention {
@@ -101,7 +101,7 @@ impl Retention {
         self.shorten(conn)?;
         for (table, oldest) in std::mem::take(&mut self.behind) {
             let gone = self.forget_from(conn, table, oldest)?;
-            if gone == ROWS_A_TURN {
+            if gone == rows_a_turn(table) {
                 self.behind.push((table, oldest));
             }
         }
@@ -120,8 +120,9 @@ impl Retention {
             return Ok(0);
         }
         let old = format!(
-            "SELECT seq FROM (SELECT seq, at FROM {table} ORDER BY seq LIMIT {ROWS_A_TURN})
-         WHERE at < ? AND seq < (SELECT max(seq) FROM {table})"
+            "SELECT seq FROM (SELECT seq, at FROM {table} ORDER BY seq LIMIT {})
+         WHERE at < ? AND seq < (SELECT max(seq) FROM {table})",
+            rows_a_turn(table)
         );
         if table == "records" {
             let listed =
@@ -136,5 +137,12 @@ impl Retention {
         conn.prepare_cached(&format!("DELETE FROM {table} WHERE seq IN ({old})"))
             .and_then(|mut delete| delete.execute([oldest]))
             .map_err(failure)
+    }
+}
+
+fn rows_a_turn(table: &str) -> usize {
+    match table {
+        "records" => RECORDS_A_TURN,
+        _ => ROWS_A_TURN,
     }
 }
