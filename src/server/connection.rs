@@ -44,12 +44,7 @@ pub(super) async fn accept<S, F>(
     S: Fn(Request<Incoming>, IpAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    let versions = Arc::new(Versions::new(&settings));
-    let patience = Patience {
-        head: settings.head_timeout.unsigned_abs(),
-        send: settings.send_timeout.unsigned_abs(),
-        drain: settings.drain_timeout.unsigned_abs(),
-    };
+    let rules = Arc::new(Rules::new(&settings));
     loop {
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -62,9 +57,9 @@ pub(super) async fn accept<S, F>(
             },
             () = drain.cancelled() => return,
         };
-        let (versions, drain, serve) = (versions.clone(), drain.clone(), serve.clone());
+        let (rules, drain, serve) = (rules.clone(), drain.clone(), serve.clone());
         let serve = move |request| serve(request, peer);
-        tasks.spawn(connection(stream, versions, patience, drain, serve));
+        tasks.spawn(connection(stream, rules, drain, serve));
     }
 }
 
@@ -80,24 +75,32 @@ struct Patience {
     drain: Duration,
 }
 
-/// How each version is served.
-struct Versions {
+/// How connections are served.
+struct Rules {
+    patience: Patience,
     http1: http1::Builder,
     /// For whoever has begun as HTTP/2 does.
     either: auto::Builder<Watch>,
 }
 
-impl Versions {
+impl Rules {
     fn new(settings: &Settings) -> Self {
-        let head = settings.head_timeout.unsigned_abs();
+        let patience = Patience {
+            head: settings.head_timeout.unsigned_abs(),
+            send: settings.send_timeout.unsigned_abs(),
+            drain: settings.drain_timeout.unsigned_abs(),
+        };
         let mut http1 = http1::Builder::new();
-        http1.timer(TokioTimer::new()).header_read_timeout(head).max_buf_size(MAX_BUFFER_BYTES);
-        let watch = Watch { limit: settings.send_timeout.unsigned_abs() };
+        http1
+            .timer(TokioTimer::new())
+            .header_read_timeout(patience.head)
+            .max_buf_size(MAX_BUFFER_BYTES);
+        let watch = Watch { limit: patience.send };
         let mut either = auto::Builder::new(watch);
         either
             .http1()
             .timer(TokioTimer::new())
-            .header_read_timeout(head)
+            .header_read_timeout(patience.head)
             .max_buf_size(MAX_BUFFER_BYTES);
         either
             .http2()
@@ -106,23 +109,18 @@ impl Versions {
             .keep_alive_timeout(H2_PING)
             .max_concurrent_streams(MAX_H2_STREAMS)
             .max_header_list_size(MAX_HEAD_BYTES);
-        Self { http1, either }
+        Self { patience, http1, either }
     }
 }
 
-async fn connection<S, F>(
-    stream: TcpStream,
-    versions: Arc<Versions>,
-    patience: Patience,
-    drain: CancellationToken,
-    serve: S,
-) where
+async fn connection<S, F>(stream: TcpStream, rules: Arc<Rules>, drain: CancellationToken, serve: S)
+where
     S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let _ = stream.set_nodelay(true); // A socket that refuses is about to fail anyway.
     let begins = tokio::select! {
-        begins = timeout(patience.head, is_http1(&stream)) => begins,
+        begins = timeout(rules.patience.head, is_http1(&stream)) => begins,
         () = drain.cancelled() => return,
     };
     match begins {
@@ -133,13 +131,13 @@ async fn connection<S, F>(
                 let answer = serve(request);
                 async move { Ok::<_, Infallible>(answer.await.map(Taken::new)) }
             };
-            let stream = TokioIo::new(limited(stream, patience.send));
-            let connection = pin!(versions.http1.serve_connection(stream, service_fn(answer)));
+            let stream = TokioIo::new(limited(stream, rules.patience.send));
+            let connection = pin!(rules.http1.serve_connection(stream, service_fn(answer)));
             let shut = http1::Connection::graceful_shutdown;
-            tell(until_drained(connection, shut, &drain, patience.drain).await);
+            tell(until_drained(connection, shut, &drain, rules.patience.drain).await);
         }
         // Boxed: most connections shall not keep room for it.
-        Ok(Some(false)) => Box::pin(either(stream, &versions, patience, &drain, serve)).await,
+        Ok(Some(false)) => Box::pin(either(stream, &rules, &drain, serve)).await,
         Ok(None) => {}
         Err(_) => tracing::trace!("a connection said nothing and is cut"),
     }
@@ -153,13 +151,8 @@ async fn is_http1(stream: &TcpStream) -> Option<bool> {
 }
 
 /// Serves HTTP/2, or what may still turn out to be HTTP/1.1.
-async fn either<S, F>(
-    stream: TcpStream,
-    versions: &Versions,
-    patience: Patience,
-    drain: &CancellationToken,
-    serve: S,
-) where
+async fn either<S, F>(stream: TcpStream, rules: &Rules, drain: &CancellationToken, serve: S)
+where
     S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
@@ -171,8 +164,9 @@ async fn either<S, F>(
         let answer = Box::pin(serve(request));
         async move { Ok::<_, Infallible>(answer.await.map(Taken::new)) }
     });
+    let Rules { patience, either, .. } = rules;
     let stream = TokioIo::new(limited(stream, patience.send));
-    let connection = pin!(versions.either.serve_connection(stream, service));
+    let connection = pin!(either.serve_connection(stream, service));
     let shut = auto::Connection::graceful_shutdown;
     let asks_nothing = async {
         sleep(patience.head).await;
@@ -203,7 +197,8 @@ where
         ended = connection.as_mut() => return Some(ended),
     }
     shut(connection.as_mut());
-    timeout(patience, connection).await.ok()
+    // Boxed: no room for its timer in a connection that no drain meets.
+    Box::pin(timeout(patience, connection)).await.ok()
 }
 
 fn tell(ended: Option<Result<(), impl std::fmt::Display>>) {
