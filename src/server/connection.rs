@@ -44,7 +44,7 @@ pub(super) async fn accept<S, F>(
     S: Fn(Request<Incoming>, IpAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    let rules = Arc::new(Rules::new(&settings));
+    let rules = Arc::new(Rules::new(&settings, drain));
     loop {
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -55,11 +55,11 @@ pub(super) async fn accept<S, F>(
                     continue;
                 }
             },
-            () = drain.cancelled() => return,
+            () = rules.drain.cancelled() => return,
         };
-        let (rules, drain, serve) = (rules.clone(), drain.clone(), serve.clone());
+        let (rules, serve) = (rules.clone(), serve.clone());
         let serve = move |request| serve(request, peer);
-        tasks.spawn(connection(stream, rules, drain, serve));
+        tasks.spawn(connection(stream, rules, serve));
     }
 }
 
@@ -78,13 +78,15 @@ struct Patience {
 /// How connections are served.
 struct Rules {
     patience: Patience,
+    /// Cancelled once the drain has begun.
+    drain: CancellationToken,
     http1: http1::Builder,
     /// For whoever has begun as HTTP/2 does.
     either: auto::Builder<Watch>,
 }
 
 impl Rules {
-    fn new(settings: &Settings) -> Self {
+    fn new(settings: &Settings, drain: CancellationToken) -> Self {
         let patience = Patience {
             head: settings.head_timeout.unsigned_abs(),
             send: settings.send_timeout.unsigned_abs(),
@@ -109,11 +111,11 @@ impl Rules {
             .keep_alive_timeout(H2_PING)
             .max_concurrent_streams(MAX_H2_STREAMS)
             .max_header_list_size(MAX_HEAD_BYTES);
-        Self { patience, http1, either }
+        Self { patience, drain, http1, either }
     }
 }
 
-async fn connection<S, F>(stream: TcpStream, rules: Arc<Rules>, drain: CancellationToken, serve: S)
+async fn connection<S, F>(stream: TcpStream, rules: Arc<Rules>, serve: S)
 where
     S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
@@ -121,7 +123,7 @@ where
     let _ = stream.set_nodelay(true); // A socket that refuses is about to fail anyway.
     let begins = tokio::select! {
         begins = timeout(rules.patience.head, is_http1(&stream)) => begins,
-        () = drain.cancelled() => return,
+        () = rules.drain.cancelled() => return,
     };
     match begins {
         // Not by hyper-util's builder for either version: it hands hyper the bytes that it
@@ -134,10 +136,10 @@ where
             let stream = TokioIo::new(limited(stream, rules.patience.send));
             let connection = pin!(rules.http1.serve_connection(stream, service_fn(answer)));
             let shut = http1::Connection::graceful_shutdown;
-            tell(until_drained(connection, shut, &drain, rules.patience.drain).await);
+            tell(until_drained(connection, shut, &rules).await);
         }
         // Boxed: most connections shall not keep room for it.
-        Ok(Some(false)) => Box::pin(either(stream, &rules, &drain, serve)).await,
+        Ok(Some(false)) => Box::pin(either(stream, &rules, serve)).await,
         Ok(None) => {}
         Err(_) => tracing::trace!("a connection said nothing and is cut"),
     }
@@ -151,7 +153,7 @@ async fn is_http1(stream: &TcpStream) -> Option<bool> {
 }
 
 /// Serves HTTP/2, or what may still turn out to be HTTP/1.1.
-async fn either<S, F>(stream: TcpStream, rules: &Rules, drain: &CancellationToken, serve: S)
+async fn either<S, F>(stream: TcpStream, rules: &Rules, serve: S)
 where
     S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
@@ -175,7 +177,7 @@ where
         }
     };
     tokio::select! {
-        ended = until_drained(connection, shut, drain, patience.drain) => tell(ended),
+        ended = until_drained(connection, shut, rules) => tell(ended),
         () = asks_nothing => tracing::trace!("a connection asked nothing and is cut"),
     }
 }
@@ -185,20 +187,19 @@ where
 async fn until_drained<C, E>(
     mut connection: Pin<&mut C>,
     shut: impl FnOnce(Pin<&mut C>),
-    drain: &CancellationToken,
-    patience: Duration,
+    rules: &Rules,
 ) -> Option<Result<(), E>>
 where
     C: Future<Output = Result<(), E>>,
 {
     tokio::select! {
         biased;
-        () = drain.cancelled() => {}
+        () = rules.drain.cancelled() => {}
         ended = connection.as_mut() => return Some(ended),
     }
     shut(connection.as_mut());
     // Boxed: no room for its timer in a connection that no drain meets.
-    Box::pin(timeout(patience, connection)).await.ok()
+    Box::pin(timeout(rules.patience.drain, connection)).await.ok()
 }
 
 fn tell(ended: Option<Result<(), impl std::fmt::Display>>) {
