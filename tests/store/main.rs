@@ -36,6 +36,7 @@ mod sealings;
 mod sign_ins;
 mod sqlite_file;
 mod sqlite_journal;
+mod sqlite_records;
 mod sqlite_versions;
 mod teams;
 mod tokens;

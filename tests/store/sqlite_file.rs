@@ -255,7 +255,9 @@ async fn a_bought_record_that_is_deleted_is_listed_no_more() {
     };
     let kept = count("records");
     assert!((10..=12).contains(&kept), "{kept}");
-    assert_eq!(count("records_of_accounts"), kept);
+    assert_eq!(count("lists"), 2, "one of the user's, one of those on no account");
+    let listed = "SELECT sum(count) FROM lists";
+    assert_eq!(conn.query_row(listed, [], |row| row.get::<_, i64>(0)).unwrap(), 2 * kept);
 }
 
 #[tokio::test]

@@ -3,11 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, params};
-use tributary::accounts::{Charge, ChargeKind, Identity, Policy, Priority, Tokens};
+use tributary::accounts::{
+    AccountId, Charge, ChargeKind, Identity, LeaseId, Policy, Priority, TokenId, Tokens, User,
+};
 use tributary::store::sqlite::{Options, SqliteStore};
 use tributary::store::{AuditLog, Directory, StoreError};
 
-use crate::rig::{Held, NOON, Rig, clock_at, reads};
+use crate::records::record;
+use crate::rig::{Held, NOON, Rig, Wish, clock_at, reads};
 
 fn folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -22,8 +25,90 @@ fn open(file: &Path) -> Result<SqliteStore, StoreError> {
 /// A charge as version 5 wrote it: its lease, its kind, its tokens, whether its deadline made it.
 struct Old<'a>(&'a Held, i64, i64, bool);
 
+/// Makes a file what version 6 would have left, with the record of a call on an account.
+fn as_version_6(conn: &Connection, user: i64, account: i64) {
+    conn.execute_batch(
+        "DROP TABLE lists;
+         DROP TABLE records;
+         DELETE FROM counters WHERE name IN ('charges', 'records');
+         CREATE TABLE records (
+           seq INTEGER PRIMARY KEY,
+           user INTEGER NOT NULL,
+           at INTEGER NOT NULL,
+           id TEXT NOT NULL,
+           token INTEGER NOT NULL,
+           model TEXT NOT NULL,
+           streamed INTEGER NOT NULL,
+           input INTEGER NOT NULL,
+           cache_read INTEGER NOT NULL,
+           cache_write INTEGER NOT NULL,
+           output INTEGER NOT NULL,
+           reasoning INTEGER NOT NULL,
+           estimated INTEGER NOT NULL,
+           took_ms INTEGER NOT NULL,
+           first_byte_ms INTEGER,
+           billing TEXT NOT NULL,
+           points INTEGER NOT NULL,
+           outcome TEXT NOT NULL,
+           attempts TEXT NOT NULL
+         );
+         CREATE INDEX records_of_users ON records (user);
+         CREATE TABLE records_of_accounts (
+           account INTEGER NOT NULL,
+           record INTEGER NOT NULL,
+           PRIMARY KEY (account, record)
+         ) WITHOUT ROWID;
+         CREATE INDEX accounts_of_records ON records_of_accounts (record);
+         CREATE TRIGGER bodies_go AFTER DELETE ON records
+           BEGIN DELETE FROM bodies WHERE record = old.seq; END;
+         CREATE TRIGGER bodies_are_forgotten AFTER UPDATE ON records
+           BEGIN DELETE FROM bodies WHERE record = old.seq; END;
+         PRAGMA user_version = 6;",
+    )
+    .unwrap();
+    let attempts = format!(
+        r#"[{{"lease":"{:032x}","account":{account},"platform":"qwen","model":"qwen-plus",
+            "remaining":1000,"candidates":2,"policy":"most_remaining","outcome":"ok",
+            "charge":{{"exact":30}},"took_ms":890}}]"#,
+        7
+    );
+    // The second was kept for its number alone: its account was removed.
+    conn.execute(
+        "INSERT INTO records VALUES
+           (5, ?1, 1795521600000, 'r5', 7, 'qwen-plus', 1, 20, 1, 2, 10, 3, 0, 900, 200, 'quota',
+            0, 'ok', ?2),
+           (6, 0, 1795521600000, '', 7, '', 0, 0, 0, 0, 0, 0, 0, 9, NULL, 'quota', 0, 'ok', '[]')",
+        params![user, attempts],
+    )
+    .unwrap();
+    conn.execute("INSERT INTO records_of_accounts VALUES (?, 5)", [account]).unwrap();
+    let bodies = r#"{"request":"k1:aa","response":"k1:bb","cut":false}"#;
+    conn.execute("INSERT INTO bodies VALUES (5, ?)", [bodies]).unwrap();
+}
+
+/// The record that [`as_version_6`] left is all there, and numbers go on.
+async fn has_its_record(rig: &Rig, ann: &User, account: AccountId) {
+    let record = record(rig, ann, "later");
+    rig.store.record(vec![record]).await.unwrap();
+    for listed in [
+        rig.store.records_of(ann.id, None, 9).await.unwrap(),
+        rig.store.records_on(ann.id, account, None, 9).await.unwrap(),
+    ] {
+        let ids: Vec<_> = listed.iter().map(|record| &*record.id).collect();
+        assert_eq!(ids, ["later", "r5"]);
+        let old = &listed[1];
+        assert_eq!((old.token, old.streamed, old.first_byte_ms), (TokenId(7), true, Some(200)));
+        assert_eq!((old.input, old.reasoning, old.took_ms), (Tokens(20), Tokens(3), 900));
+        let attempt = &old.attempts[0];
+        assert_eq!((attempt.lease, attempt.charge), (LeaseId(7), Charge::Exact(Tokens(30))));
+        assert_eq!((attempt.policy, attempt.remaining), (Some(Policy::MostRemaining), Some(1000)));
+        assert_eq!(old.bodies.as_ref().unwrap().response, "k1:bb");
+    }
+}
+
 /// Makes a file what version 5 would have left, with these charges, of which so many were folded.
 fn as_version_5(conn: &Connection, now: i64, charges: &[Old<'_>], folded: usize) {
+    as_version_6(conn, 1, 1);
     conn.execute_batch(
         "DROP TABLE journal;
          DROP TABLE estimates;
@@ -92,6 +177,8 @@ async fn a_file_of_version_5_is_brought_up_to_date() {
     ];
     let conn = Connection::open(&file).unwrap();
     as_version_5(&conn, now, &charges, 2);
+    // The last leases came after the fold.
+    conn.execute_batch("UPDATE uses SET turn = 2").unwrap();
     drop(conn);
 
     let rig = Rig::on(SqliteStore::open(&file, options.clone()).unwrap(), clock.clone());
@@ -128,6 +215,46 @@ async fn a_file_of_version_5_is_brought_up_to_date() {
     rig.settle(&open, Charge::Exact(Tokens(6))).await;
     assert_eq!(rig.used(&ann, one).await, 120);
     assert_eq!(rig.shown(&ann, one).await.leased, Tokens::ZERO);
+    has_its_record(&rig, &ann, one).await;
+}
+
+#[tokio::test]
+async fn a_file_of_version_6_is_brought_up_to_date() {
+    let rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    let one = rig.account(&ann, 1000).await;
+    let settled = rig.ask(&ann, 300).held().await;
+    let open = rig.ask(&ann, 7).held().await;
+    rig.settle(&settled, Charge::Exact(Tokens(30))).await;
+    // As it is when its gateway is killed: what follows is in the journal alone.
+    let (_folder, file) = folder();
+    std::fs::copy(rig.folder().join("test.db"), &file).unwrap();
+    std::fs::copy(rig.folder().join("test.db-wal"), file.with_extension("db-wal")).unwrap();
+    let conn = Connection::open(&file).unwrap();
+    as_version_6(&conn, ann.id.0, one.0);
+    drop(conn);
+
+    let clock = clock_at(NOON);
+    let options = Options { clock: reads(&clock), ..Options::default() };
+    for _ in 0..2 {
+        let store = SqliteStore::open(&file, options.clone()).unwrap();
+        let rig = Rig::on(store, clock.clone());
+        let state = rig.shown(&ann, one).await;
+        assert_eq!((state.windows[0].used, state.leased), (Tokens(30), Tokens(7)));
+        let charges = rig.charges(&ann).await;
+        let charges: Vec<_> = charges.iter().map(|row| (row.lease, row.tokens)).collect();
+        assert_eq!(charges, [(settled.key.id, 30)]);
+        // Version 6 counted each charge in the totals when it was made.
+        let day = jiff::tz::TimeZone::UTC.to_datetime(rig.now()).date();
+        assert_eq!(rig.store.totals_of(ann.id, day, day).await.unwrap(), []);
+        assert_eq!(rig.ask(&ann, 7).id(open.key.id).held().await.grant, open.grant);
+    }
+    let rig = Rig::on(SqliteStore::open(&file, options).unwrap(), clock);
+    has_its_record(&rig, &ann, one).await;
+    drop(rig);
+    let conn = Connection::open(&file).unwrap();
+    let last = "SELECT max(seq) FROM records";
+    assert_eq!(conn.query_row(last, [], |row| row.get::<_, i64>(0)).unwrap(), 7);
 }
 
 #[tokio::test]
@@ -164,7 +291,7 @@ async fn a_file_from_before_there_were_identities_gets_their_tables() {
     drop(rig);
     let conn = Connection::open(&file).unwrap();
     let version: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
-    assert_eq!(version, 6);
+    assert_eq!(version, 7);
 }
 
 #[tokio::test]
@@ -203,10 +330,6 @@ async fn a_file_of_version_3_is_brought_up_to_date() {
     let totals = rig.store.totals_of(ann.id, day, day).await.unwrap();
     let sums: Vec<_> = totals.iter().map(|it| (it.counts.exact, it.counts.estimated)).collect();
     assert_eq!(sums, [(Tokens(7), Tokens::ZERO)]);
-    drop(rig);
-    let conn = Connection::open(&file).unwrap();
-    let known = "SELECT count(*) FROM sqlite_schema WHERE name = 'accounts_of_records'";
-    assert_eq!(conn.query_row(known, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
 }
 
 #[tokio::test]
@@ -224,7 +347,7 @@ async fn a_file_of_version_4_is_brought_up_to_date() {
     drop(store);
     let conn = Connection::open(&file).unwrap();
     let version = conn.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
-    assert_eq!(version.unwrap(), 6);
+    assert_eq!(version.unwrap(), 7);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use crate::accounts::{AccountId, ChargeRow, LeaseId, PlatformId, PoolId, UserId}
 use super::super::{Answer, StoreError};
 use super::books::{Charged, Ms};
 use super::file::failure;
-use super::journal::{Line, pack, packed, walk};
+use super::journal::{pack, packed};
 use super::load::{each, get};
 use super::rows;
 
@@ -25,15 +25,15 @@ const A_ROW: usize = 64;
 const SPAN_MS: Ms = 60_000;
 
 /// A charge in its row.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct Packed {
-    number: i64,
-    lease: [u8; 16],
-    account: i64,
-    user: i64,
-    kind: i64,
-    tokens: i64,
-    at: Ms,
+    pub(super) number: i64,
+    pub(super) lease: [u8; 16],
+    pub(super) account: i64,
+    pub(super) user: i64,
+    pub(super) kind: i64,
+    pub(super) tokens: i64,
+    pub(super) at: Ms,
 }
 
 impl Packed {
@@ -50,7 +50,7 @@ impl Packed {
     }
 
     /// Whether another one may lie in the same row.
-    fn is_near(&self, other: &Self) -> bool {
+    pub(super) fn is_near(&self, other: &Self) -> bool {
         self.at.div_euclid(SPAN_MS) == other.at.div_euclid(SPAN_MS)
     }
 
@@ -67,47 +67,16 @@ impl Packed {
     }
 }
 
-/// Charges that the journal has and no row holds yet.
-pub(super) struct Unwritten {
-    charges: Vec<Packed>,
-    /// The last number given.
-    last: i64,
-}
-
-impl Unwritten {
-    /// Reads what follows from the file.
-    pub(super) fn load(conn: &Connection) -> Answer<Self> {
-        let last = "SELECT coalesce(max(seq), 0) FROM charges";
-        let last = conn.query_row(last, [], |row| row.get(0)).map_err(failure)?;
-        let mut unwritten = Self { charges: Vec::new(), last };
-        walk(conn, |line| {
-            if let Line::Charged(line) = line {
-                unwritten.add(&line.read()?);
+/// Writes charges, ascending.
+pub(super) fn write(conn: &Connection, charges: &[Packed]) -> Answer<()> {
+    for of_a_minute in charges.chunk_by(Packed::is_near) {
+        for some in of_a_minute.chunks(A_ROW) {
+            if let Some(last) = some.last() {
+                put(conn, last.number, last.at, some)?;
             }
-            Ok(())
-        })?;
-        Ok(unwritten)
-    }
-
-    pub(super) fn add(&mut self, charged: &Charged) {
-        self.last += 1;
-        self.charges.push(Packed::new(self.last, charged));
-    }
-
-    /// Writes them into rows.
-    pub(super) fn write(&mut self, conn: &Connection) -> Answer<()> {
-        for of_a_minute in self.charges.chunk_by(Packed::is_near) {
-            of_a_minute.chunks(A_ROW).try_for_each(|some| write(conn, some))?;
         }
-        self.charges.clear();
-        Ok(())
     }
-}
-
-/// Writes a row of charges, ascending.
-fn write(conn: &Connection, charges: &[Packed]) -> Answer<()> {
-    let Some(last) = charges.last() else { return Ok(()) };
-    put(conn, last.number, last.at, charges)
+    Ok(())
 }
 
 fn put(conn: &Connection, number: i64, at: Ms, charges: &[Packed]) -> Answer<()> {
@@ -161,11 +130,8 @@ pub(super) fn page(
     Ok(page)
 }
 
-/// Takes out an account's charges. The newest row stays, though it be empty, because numbers
-/// count on from it.
+/// Takes out an account's charges.
 pub(super) fn forget(conn: &Connection, account: AccountId) -> Answer<()> {
-    let newest: Option<i64> =
-        conn.query_row("SELECT max(seq) FROM charges", [], |row| row.get(0)).map_err(failure)?;
     let mut left: Vec<(i64, Ms, Vec<Packed>)> = Vec::new();
     each(conn, "SELECT seq, at, lines FROM charges", |row| {
         let (mut others, mut had) = (Vec::new(), false);
@@ -182,7 +148,7 @@ pub(super) fn forget(conn: &Connection, account: AccountId) -> Answer<()> {
         Ok(())
     })?;
     for (number, at, others) in left {
-        if others.is_empty() && newest != Some(number) {
+        if others.is_empty() {
             conn.prepare_cached("DELETE FROM charges WHERE seq = ?")
                 .and_then(|mut delete| delete.execute([number]))
                 .map_err(failure)?;
@@ -191,28 +157,4 @@ pub(super) fn forget(conn: &Connection, account: AccountId) -> Answer<()> {
         }
     }
     Ok(())
-}
-
-/// Takes over the rows of one charge each that older files have, in a table of its own.
-pub(super) fn take_over(conn: &Connection) -> Answer<()> {
-    let mut some: Vec<Packed> = Vec::with_capacity(A_ROW);
-    let sql = "SELECT seq, lease, account, user, kind, tokens, at FROM old_charges ORDER BY seq";
-    each(conn, sql, |row| {
-        let charge = Packed {
-            number: get(row, 0)?,
-            lease: get(row, 1)?,
-            account: get(row, 2)?,
-            user: get(row, 3)?,
-            kind: get(row, 4)?,
-            tokens: get(row, 5)?,
-            at: get(row, 6)?,
-        };
-        if some.len() == A_ROW || some.last().is_some_and(|last| !last.is_near(&charge)) {
-            write(conn, &some)?;
-            some.clear();
-        }
-        some.push(charge);
-        Ok(())
-    })?;
-    write(conn, &some)
 }

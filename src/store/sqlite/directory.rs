@@ -14,7 +14,7 @@ use crate::accounts::{
 
 use super::super::{Answer, Directory};
 use super::books::{Books, Counter};
-use super::{SqliteStore, charges, history, totals};
+use super::{SqliteStore, charges, records, totals};
 
 #[async_trait]
 impl Directory for SqliteStore {
@@ -169,7 +169,8 @@ impl Directory for SqliteStore {
         limit: usize,
     ) -> Answer<Vec<Record>> {
         let before = before.map(str::to_owned);
-        self.look(move |conn| history::records(conn, user, before.as_deref(), limit)).await
+        self.look_at_all(move |conn| records::page(conn, user, None, before.as_deref(), limit))
+            .await
     }
 
     async fn records_on(
@@ -180,12 +181,14 @@ impl Directory for SqliteStore {
         limit: usize,
     ) -> Answer<Vec<Record>> {
         let before = before.map(str::to_owned);
-        self.look(move |conn| history::records_on(conn, user, account, before.as_deref(), limit))
-            .await
+        self.look_at_all(move |conn| {
+            records::page(conn, user, Some(account), before.as_deref(), limit)
+        })
+        .await
     }
 
     async fn totals_of(&self, user: UserId, first: Date, last: Date) -> Answer<Vec<Total>> {
-        self.look(move |conn| totals::read(conn, user, first, last)).await
+        self.look_at_all(move |conn| totals::read(conn, user, first, last)).await
     }
 
     async fn charges(
@@ -195,9 +198,8 @@ impl Directory for SqliteStore {
         after: Option<&str>,
         limit: usize,
     ) -> Answer<Vec<ChargeRow>> {
-        // Whoever saw a lease ended finds its row here: until the fold only the journal has it.
-        self.desk.write(|books, _| books.let_fold()).await?;
         let (platform, after) = (platform.clone(), after.map(str::to_owned));
-        self.look(move |conn| charges::page(conn, pool, &platform, after.as_deref(), limit)).await
+        self.look_at_all(move |conn| charges::page(conn, pool, &platform, after.as_deref(), limit))
+            .await
     }
 }

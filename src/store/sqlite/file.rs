@@ -11,7 +11,7 @@ use super::super::{Answer, StoreError};
 use super::upgrade;
 
 /// The schema's version, as `PRAGMA user_version` holds it.
-const VERSION: i64 = 6;
+const VERSION: i64 = 7;
 /// The oldest that is brought up to date.
 const OLDEST: i64 = 3;
 
@@ -29,7 +29,11 @@ pub(super) fn open(path: &Path, now: Timestamp) -> Answer<Connection> {
         .map_err(|error| unusable(error.to_string()))?;
     match version {
         0 => {
-            let schema = concat!(include_str!("schema.sql"), include_str!("journal.sql"));
+            let schema = concat!(
+                include_str!("schema.sql"),
+                include_str!("journal.sql"),
+                include_str!("records.sql"),
+            );
             transaction(&conn, || conn.execute_batch(schema).map_err(failure))
                 .map_err(|error| unusable(error.to_string()))?;
         }
@@ -41,12 +45,16 @@ pub(super) fn open(path: &Path, now: Timestamp) -> Answer<Connection> {
             )));
         }
     }
-    for added in [include_str!("policies.sql"), include_str!("teams.sql")] {
-        conn.execute_batch(added).map_err(|error| unusable(error.to_string()))?;
-    }
+    let add = || {
+        let added = concat!(include_str!("policies.sql"), include_str!("teams.sql"));
+        conn.execute_batch(added).map_err(|error| unusable(error.to_string()))
+    };
+    add()?;
     if (OLDEST..VERSION).contains(&version) {
         transaction(&conn, || upgrade::bring(&conn, version, now))
             .map_err(|error| unusable(error.to_string()))?;
+        // What hangs on a table that was made anew.
+        add()?;
     }
     Ok(conn)
 }

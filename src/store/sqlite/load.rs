@@ -16,6 +16,7 @@ use super::books::{Books, Counter, Entry, Estimate, Ms, OpenLease, Usage};
 use super::file::failure;
 use super::journal::{self, Line};
 use super::rows;
+use super::unwritten::Unwritten;
 
 /// Reads everything that leases need; open leases with their deadlines, so that the
 /// next sweep charges what a killed gateway left behind. `usual` is the policy of pools
@@ -138,7 +139,7 @@ pub(super) fn accounts(conn: &Connection, books: &mut Books, now: Timestamp) -> 
 }
 
 /// The deadlines' estimates that may yet be replaced.
-fn estimates(conn: &Connection, books: &mut Books) -> Answer<()> {
+pub(super) fn estimates(conn: &Connection, books: &mut Books) -> Answer<()> {
     let sql = "SELECT lease, account, user, token, model, tokens, at, windows FROM estimates";
     each(conn, sql, |row| {
         let account = AccountId(get(row, 1)?);
@@ -160,7 +161,7 @@ fn estimates(conn: &Connection, books: &mut Books) -> Answer<()> {
 }
 
 /// What was leased, renewed and charged since the last fold.
-fn replay(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
+pub(super) fn replay(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
     let (mut resets, mut lines) = (Resets::default(), 0);
     books.begin_replay();
     journal::walk(conn, |line| {
@@ -186,7 +187,8 @@ fn replay(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
         }
         Ok(())
     })?;
-    books.end_replay(lines);
+    // Records are in their place, but for their lists and sums: the next fold writes these.
+    books.end_replay(lines + Unwritten::records(conn)?);
     Ok(())
 }
 

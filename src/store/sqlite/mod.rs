@@ -13,13 +13,14 @@ mod charges;
 mod desk;
 mod directory;
 mod file;
-mod history;
 mod journal;
 mod ledger;
+mod lists;
 mod load;
 mod lock;
 mod notices;
 mod purses;
+mod records;
 mod removal;
 mod retention;
 mod rows;
@@ -28,6 +29,7 @@ mod sign_ins;
 mod statements;
 mod teams;
 mod totals;
+mod unwritten;
 mod upgrade;
 mod waiters;
 
@@ -179,6 +181,15 @@ fn absolute(path: &Path) -> Answer<PathBuf> {
 }
 
 impl SqliteStore {
+    /// As [`SqliteStore::look`], with all that was answered folded into its place before.
+    async fn look_at_all<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Connection) -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        self.desk.write(|books, _| books.let_fold()).await?;
+        self.look(look).await
+    }
+
     /// Reads the file on a thread that may wait for the disk.
     async fn look<T: Send + 'static>(
         &self,

@@ -62,8 +62,6 @@ END;
 CREATE TABLE IF NOT EXISTS bodies (record INTEGER PRIMARY KEY, bodies TEXT NOT NULL);
 CREATE TRIGGER IF NOT EXISTS bodies_go AFTER DELETE ON records
   BEGIN DELETE FROM bodies WHERE record = old.seq; END;
-CREATE TRIGGER IF NOT EXISTS bodies_are_forgotten AFTER UPDATE ON records
-  BEGIN DELETE FROM bodies WHERE record = old.seq; END;
 
 -- When tokens were last used.
 CREATE TABLE IF NOT EXISTS token_uses (token INTEGER PRIMARY KEY, at INTEGER NOT NULL);

@@ -7,6 +7,8 @@ use crate::accounts::AccountId;
 use super::super::Answer;
 use super::charges;
 use super::file::failure;
+use super::lists::{self, List};
+use super::records;
 
 /// What totals counted stays without its id.
 pub(super) fn remove(conn: &Connection, account: AccountId) -> Answer<()> {
@@ -20,12 +22,6 @@ pub(super) fn remove(conn: &Connection, account: AccountId) -> Answer<()> {
         "DELETE FROM blocks WHERE account = ?",
         "DELETE FROM leases WHERE account = ?",
         "DELETE FROM estimates WHERE account = ?",
-        "DELETE FROM records WHERE seq IN (SELECT record FROM records_of_accounts WHERE account = ?)
-           AND seq < (SELECT max(seq) FROM records)",
-        "UPDATE records SET id = '', user = 0, attempts = '[]'
-           WHERE seq IN (SELECT record FROM records_of_accounts WHERE account = ?)",
-        "DELETE FROM records_of_accounts
-           WHERE record IN (SELECT record FROM records_of_accounts WHERE account = ?)",
         "INSERT INTO totals
            SELECT user, day, token, 0, platform, model, sum(calls), sum(attempts), sum(input),
              sum(cache_read), sum(cache_write), sum(output), sum(reasoning), sum(exact),
@@ -41,5 +37,7 @@ pub(super) fn remove(conn: &Connection, account: AccountId) -> Answer<()> {
     ] {
         conn.prepare_cached(sql).and_then(|mut one| one.execute([account.0])).map_err(failure)?;
     }
+    let tried = lists::oldest(conn, List::Account(account), usize::MAX)?;
+    records::delete(conn, &tried)?;
     charges::forget(conn, account)
 }

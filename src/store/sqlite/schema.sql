@@ -1,7 +1,7 @@
--- Version 6. Times are milliseconds since the Unix epoch; lease ids are 16 bytes.
+-- Version 7. Times are milliseconds since the Unix epoch; lease ids are 16 bytes.
 
 -- The last id given of each kind; ids are never given twice. `seals:KID`: how often that key
--- of the ring has sealed.
+-- of the ring has sealed. `charges`, `records`: the last of them that the last fold wrote.
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE users (
@@ -80,31 +80,6 @@ CREATE TABLE leases (
   model TEXT NOT NULL DEFAULT ''
 );
 
--- In the order they came: a new row goes to the end, whoever's it is.
-CREATE TABLE records (
-  seq INTEGER PRIMARY KEY,
-  user INTEGER NOT NULL,
-  at INTEGER NOT NULL,
-  id TEXT NOT NULL,
-  token INTEGER NOT NULL,
-  model TEXT NOT NULL,
-  streamed INTEGER NOT NULL,
-  input INTEGER NOT NULL,
-  cache_read INTEGER NOT NULL,
-  cache_write INTEGER NOT NULL,
-  output INTEGER NOT NULL,
-  reasoning INTEGER NOT NULL,
-  estimated INTEGER NOT NULL,
-  took_ms INTEGER NOT NULL,
-  first_byte_ms INTEGER,
-  billing TEXT NOT NULL,
-  points INTEGER NOT NULL,
-  outcome TEXT NOT NULL,
-  attempts TEXT NOT NULL
-);
--- With the row's number, which every index ends in: a user's records in order.
-CREATE INDEX records_of_users ON records (user);
-
 -- Ledgers of points, in millionths: a user's rows sum to the balance of the last. They are
 -- kept for good.
 CREATE TABLE points (
@@ -134,17 +109,8 @@ CREATE TABLE holds (
   due INTEGER NOT NULL,
   note TEXT NOT NULL
 ) WITHOUT ROWID;
--- Each record for each account that it was tried on; `account` below zero: on none, the
--- user's id negated.
-CREATE TABLE records_of_accounts (
-  account INTEGER NOT NULL,
-  record INTEGER NOT NULL,
-  PRIMARY KEY (account, record)
-) WITHOUT ROWID;
-CREATE INDEX accounts_of_records ON records_of_accounts (record);
-
--- What calls used, kept for good: `exact` and `estimated` with each charge, the rest with each
--- record. `account` 0: on none, or on one that was removed.
+-- As of the last fold: what calls used, kept for good: `exact` and `estimated` of each charge,
+-- the rest of each record. `account` 0: on none, or on one that was removed.
 CREATE TABLE totals (
   user INTEGER NOT NULL,
   day TEXT NOT NULL,

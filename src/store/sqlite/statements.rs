@@ -4,23 +4,24 @@ use std::borrow::Cow;
 
 use rusqlite::{Connection, Statement, params};
 
-use crate::accounts::{Account, AccountId, LeaseId, Record, Tokens, Window};
+use crate::accounts::{Account, LeaseId, Tokens, Window};
 
 use super::super::{Answer, StoreError};
 use super::audit;
 use super::books::{Estimate, Fold, Motion, Note, Notes, OpenLease};
-use super::charges::Unwritten;
 use super::file::failure;
 use super::journal::{Line, pack};
 use super::notices;
 use super::purses;
+use super::records;
 use super::removal;
 use super::retention::Retention;
 use super::rows;
 use super::sealings;
 use super::sign_ins;
 use super::teams;
-use super::totals::{Days, Sums};
+use super::totals::Days;
+use super::unwritten::Unwritten;
 
 /// Prepared statements, kept as long as the connection.
 pub(super) struct Statements<'conn> {
@@ -33,8 +34,7 @@ pub(super) struct Statements<'conn> {
     end: Statement<'conn>,
     window: Statement<'conn>,
     used: Statement<'conn>,
-    record: Statement<'conn>,
-    record_of_account: Statement<'conn>,
+    record: records::Insert<'conn>,
     /// Asked of the file when it is not known: at first, and when a commit failed.
     unwritten: Option<Unwritten>,
     days: Days,
@@ -60,11 +60,7 @@ impl<'conn> Statements<'conn> {
                  WHERE account = ? AND place = ?",
             )?,
             used: prepare("INSERT OR REPLACE INTO uses VALUES (?, ?, ?)")?,
-            record: prepare(
-                "INSERT INTO records
-                 VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            )?,
-            record_of_account: prepare("INSERT OR IGNORE INTO records_of_accounts VALUES (?, ?)")?,
+            record: records::Insert::prepare(conn)?,
         })
     }
 
@@ -101,7 +97,6 @@ impl<'conn> Statements<'conn> {
         unwritten: &mut Unwritten,
         retention: &mut Retention,
     ) -> Answer<()> {
-        let mut sums = Sums::default();
         let mut lines = Vec::new();
         for note in &notes.rows {
             match note {
@@ -112,26 +107,21 @@ impl<'conn> Statements<'conn> {
                     lines = pack("journal", lines, &Line::renewed(*id, *deadline))?;
                 }
                 Note::Charged(charged) => {
-                    sums.charge(charged)?;
-                    unwritten.add(charged);
+                    unwritten.charged(charged)?;
                     lines = pack("journal", lines, &Line::charged(charged))?;
                 }
                 Note::Record(record, gone) => {
-                    let is_gone = |account| gone.contains(&account);
-                    sums.record(record, is_gone);
+                    let number = unwritten.recorded(record, gone);
                     let mut record = Cow::Borrowed(record);
                     if !gone.is_empty() {
-                        record.to_mut().forget(is_gone);
+                        record.to_mut().forget(|account| gone.contains(&account));
                     }
-                    for account in self.recorded(&record)? {
-                        retention.added(self.conn, account)?;
-                    }
+                    self.record.write(number, &record)?;
                 }
                 Note::Forget { now } => retention.forget(*now),
                 Note::Removed(account) => {
-                    // What it counted and was charged in this commit is its own, too.
-                    std::mem::take(&mut sums).write(self.conn, &mut self.days)?;
-                    unwritten.write(self.conn)?;
+                    // What it counted since the last fold goes with it, or loses its id.
+                    unwritten.write(self.conn, &mut self.days, retention)?;
                     removal::remove(self.conn, *account)?;
                     retention.reset();
                     self.days.forget();
@@ -139,10 +129,9 @@ impl<'conn> Statements<'conn> {
                 rare => self.rare(rare)?,
             }
         }
-        sums.write(self.conn, &mut self.days)?;
         match &notes.fold {
             // What these lines come to is in its place.
-            Some(fold) => self.fold(fold, unwritten)?,
+            Some(fold) => self.fold(fold, unwritten, retention)?,
             None if lines.is_empty() => {}
             None => run(&mut self.journal, params![lines])?,
         }
@@ -150,7 +139,12 @@ impl<'conn> Statements<'conn> {
     }
 
     /// Writes what follows from the journal, and empties it.
-    pub(super) fn fold(&mut self, fold: &Fold, unwritten: &mut Unwritten) -> Answer<()> {
+    pub(super) fn fold(
+        &mut self,
+        fold: &Fold,
+        unwritten: &mut Unwritten,
+        retention: &mut Retention,
+    ) -> Answer<()> {
         // First, so that its pages are there for the rest, however full the disk is.
         run(&mut self.empty_journal, [])?;
         for row in &fold.ended {
@@ -165,7 +159,7 @@ impl<'conn> Statements<'conn> {
         for motion in &fold.motions {
             self.motion(motion)?;
         }
-        unwritten.write(self.conn)
+        unwritten.write(self.conn, &mut self.days, retention)
     }
 
     fn open(&mut self, id: LeaseId, lease: &OpenLease) -> Answer<()> {
@@ -212,48 +206,6 @@ impl<'conn> Statements<'conn> {
             Some(at) => run(&mut self.used, params![motion.account.0, at, motion.turn]),
             None => Ok(()),
         }
-    }
-
-    /// Writes a record; answers the accounts that it is kept under.
-    fn recorded(&mut self, record: &Record) -> Answer<Vec<i64>> {
-        let row = params![
-            record.user.0,
-            record.at.as_millisecond(),
-            record.id,
-            record.token.0,
-            record.model,
-            record.streamed,
-            record.input.signed(),
-            record.cache_read.signed(),
-            record.cache_write.signed(),
-            record.output.signed(),
-            record.reasoning.signed(),
-            record.estimated,
-            Tokens(record.took_ms).signed(),
-            record.first_byte_ms.map(|ms| Tokens(ms).signed()),
-            rows::billing_word(record.billing),
-            record.points.0,
-            record.outcome,
-            rows::to_json("record", &record.attempts)?,
-        ];
-        let number = self.record.insert(row).map_err(failure)?;
-        if let Some(bodies) = &record.bodies {
-            let bodies = rows::to_json("bodies", bodies)?;
-            self.once("INSERT INTO bodies VALUES (?, ?)", params![number, bodies])?;
-        }
-        let mut accounts: Vec<i64> =
-            record.attempts.iter().map(|attempt| attempt.account.0).collect();
-        accounts.sort_unstable();
-        accounts.dedup();
-        // With a key of the operator's: on no account.
-        accounts.retain(|account| *account != AccountId::OPERATOR.0);
-        if accounts.is_empty() {
-            accounts.push(-record.user.0);
-        }
-        for account in &accounts {
-            run(&mut self.record_of_account, [*account, number])?;
-        }
-        Ok(accounts)
     }
 
     /// What people change; not worth a statement kept.

@@ -102,7 +102,6 @@ impl Books {
         self.deadlines.insert((deadline, ask.id));
         self.rows.push(Note::Leased { id: ask.id, lease: lease.clone() });
         self.leases.insert(ask.id, lease);
-        self.touched(ask.id);
         if ailing {
             self.begin_trial(id, ask.id, now);
         }
@@ -130,7 +129,6 @@ impl Books {
         family.stand(entry, now);
         self.deadlines.insert((lease.deadline, id));
         self.leases.insert(id, lease);
-        self.touched(id);
     }
 
     /// Prolongs leases; answers those that are no longer open.
@@ -151,7 +149,7 @@ impl Books {
         self.deadlines.remove(&(lease.deadline, id));
         lease.deadline = deadline;
         self.deadlines.insert((deadline, id));
-        self.touched(id);
+        self.renewed(id);
         true
     }
 }

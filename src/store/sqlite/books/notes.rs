@@ -122,11 +122,11 @@ impl Notes {
 pub(super) struct Unfolded {
     moved: Vec<AccountId>,
     ended: Vec<i64>,
-    /// Leases that were granted or renewed.
-    touched: Vec<LeaseId>,
+    /// Leases that were renewed.
+    renewed: Vec<LeaseId>,
     /// Estimates that came or went.
     estimates: Vec<LeaseId>,
-    /// How many lines the journal has.
+    /// How many lines the journal has, and records are in no list.
     lines: usize,
     /// Leases up to this row are in the file's own table, if they are open.
     written: i64,
@@ -140,7 +140,7 @@ impl Books {
     /// What changed since the last call. With [`Folding::Now`], also what is unfolded.
     pub(in super::super) fn take_notes(&mut self, folding: Folding) -> Notes {
         let rows = std::mem::take(&mut self.rows);
-        self.unfolded.lines += rows.iter().filter(|note| note.is_journalled()).count();
+        self.unfolded.lines += rows.iter().filter(|note| note.is_folded()).count();
         let due = std::mem::take(&mut self.unfolded.due) || self.unfolded.lines >= MOST;
         let fold = (due || folding == Folding::Now) && self.is_unfolded();
         Notes { rows, fold: fold.then(|| self.fold()) }
@@ -165,9 +165,9 @@ impl Books {
         self.unfolded.due = true;
     }
 
-    /// A lease that the next fold writes, if it is open then.
-    pub(super) fn touched(&mut self, id: LeaseId) {
-        self.unfolded.touched.push(id);
+    /// A lease that the next fold writes anew, if it is open then.
+    pub(super) fn renewed(&mut self, id: LeaseId) {
+        self.unfolded.renewed.push(id);
     }
 
     /// A lease that has ended: the next fold deletes its row, if it has one.
@@ -184,18 +184,19 @@ impl Books {
 
     /// What was placed up to here is as the file's tables have it.
     pub(in super::super) fn begin_replay(&mut self) {
-        self.unfolded = Unfolded { written: self.last_lease, ..Unfolded::default() };
+        // Accounts that were used since the fold are noted, and stay so.
+        let moved = std::mem::take(&mut self.unfolded.moved);
+        self.unfolded = Unfolded { moved, written: self.last_lease, ..Unfolded::default() };
     }
 
-    /// The journal has so many lines that were replayed.
+    /// So many lines were replayed.
     pub(in super::super) fn end_replay(&mut self, lines: usize) {
         self.unfolded.lines = lines;
     }
 
     fn fold(&mut self) -> Fold {
-        let written = self.last_lease;
-        let unfolded = Unfolded { written, ..Unfolded::default() };
-        let Unfolded { mut moved, mut ended, mut touched, mut estimates, .. } =
+        let unfolded = Unfolded { written: self.last_lease, ..Unfolded::default() };
+        let Unfolded { mut moved, mut ended, renewed, mut estimates, written, .. } =
             std::mem::replace(&mut self.unfolded, unfolded);
         moved.sort_unstable();
         ended.sort_unstable();
@@ -206,25 +207,30 @@ impl Books {
                 motions.push(entry.motion());
             }
         }
-        touched.sort_unstable();
-        touched.dedup();
-        let open = touched.into_iter().filter_map(|id| Some((id, self.leases.get(&id)?.clone())));
+        let granted = self.leases.iter().filter(|(_, lease)| lease.row > written);
+        let renewed = renewed.iter().filter_map(|id| self.leases.get_key_value(id));
+        let open = granted.chain(renewed);
         // What an account had that is gone is gone with it.
         let open = open.filter(|(_, lease)| self.accounts.contains_key(&lease.grant.account));
+        let mut open: Vec<_> = open.map(|(id, lease)| (*id, lease.clone())).collect();
+        open.sort_unstable_by_key(|(_, lease)| lease.row);
         estimates.sort_unstable();
         estimates.dedup();
         let estimates = estimates.into_iter().map(|id| {
             let estimate = self.estimates.get(&id);
             (id, estimate.filter(|one| self.accounts.contains_key(&one.account)).cloned())
         });
-        Fold { motions, ended, open: open.collect(), estimates: estimates.collect() }
+        Fold { motions, ended, open, estimates: estimates.collect() }
     }
 }
 
 impl Note {
-    /// Whether it is a line of the journal.
-    fn is_journalled(&self) -> bool {
-        matches!(self, Self::Leased { .. } | Self::Renewed { .. } | Self::Charged(_))
+    /// Whether more follows from it than it writes.
+    fn is_folded(&self) -> bool {
+        matches!(
+            self,
+            Self::Leased { .. } | Self::Renewed { .. } | Self::Charged(_) | Self::Record(..)
+        )
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::accounts::{
-    GatewayTokenRow, Identity, LinkRow, PoolId, Record, SessionRow, TokenId, TokenUse, User, UserId,
+    AccountId, GatewayTokenRow, Identity, LinkRow, PoolId, Record, SessionRow, TokenId, TokenUse,
+    User, UserId,
 };
 
 use super::super::super::{Answer, StoreError};
@@ -229,7 +230,12 @@ impl Books {
     /// A call may end after its account was removed: it is kept without the id.
     pub(in super::super) fn add_record(&mut self, record: Record) {
         let accounts = record.attempts.iter().map(|attempt| attempt.account);
-        let gone = accounts.filter(|account| !self.accounts.contains_key(account)).collect();
+        let gone: Vec<AccountId> =
+            accounts.filter(|account| !self.accounts.contains_key(account)).collect();
+        if gone.iter().any(|account| *account != AccountId::OPERATOR) {
+            // Its row will not tell that an account of the caller's paid, as totals want to know.
+            self.let_fold();
+        }
         self.rows.push(Note::Record(record, gone));
     }
 }

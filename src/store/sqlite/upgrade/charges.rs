@@ -1,43 +1,46 @@
-//! Brings files of older versions up to date.
-//!
-//! Before version 6 each lease and each charge was a row, and what followed from the charges
+//! Leases and charges as they were before version 6: a row each. What followed from the charges
 //! after one (the counter `folded`) was not in its place yet.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use crate::accounts::{AccountId, ChargeKind, Policy, Resets, TokenId, UserId};
+use crate::accounts::{AccountId, ChargeKind, Resets, TokenId, UserId};
 
-use super::super::Answer;
-use super::books::{Books, Charged, Folding, LATE, Usage};
-use super::charges::{self, Unwritten};
-use super::file::failure;
-use super::load::{accounts, each, get, lease_id, leases, platform_of};
-use super::rows;
-use super::statements::Statements;
+use super::super::super::Answer;
+use super::super::books::{Books, Charged, LATE, Usage};
+use super::super::charges::{self, Packed};
+use super::super::file::failure;
+use super::super::load::{each, get, lease_id, platform_of};
+use super::super::rows;
 
-/// Brings a file of an older version up to date, in the caller's transaction.
-pub(super) fn bring(conn: &Connection, version: i64, now: Timestamp) -> Answer<()> {
-    let run = |sql| conn.execute_batch(sql).map_err(failure);
-    if version == 3 {
-        run(include_str!("upgrade.sql"))?;
-    }
-    run("ALTER TABLE charges RENAME TO old_charges")?;
-    run(include_str!("journal.sql"))?;
-    let mut books = Books::new(Policy::default());
-    accounts(conn, &mut books, now)?;
-    leases(conn, &mut books, now)?;
-    replay(conn, &mut books, now)?;
-    if let Some(fold) = books.take_notes(Folding::Now).fold {
-        Statements::prepare(conn)?.fold(&fold, &mut Unwritten::load(conn)?)?;
-    }
-    charges::take_over(conn)?;
-    run("DROP TABLE old_charges; DELETE FROM counters WHERE name = 'folded'")
+/// Takes over the rows of one charge each that older files have.
+pub(super) fn take_over(conn: &Connection) -> Answer<()> {
+    let mut some: Vec<Packed> = Vec::new();
+    let sql = "SELECT seq, lease, account, user, kind, tokens, at FROM old_charges ORDER BY seq";
+    each(conn, sql, |row| {
+        let charge = Packed {
+            number: get(row, 0)?,
+            lease: get(row, 1)?,
+            account: get(row, 2)?,
+            user: get(row, 3)?,
+            kind: get(row, 4)?,
+            tokens: get(row, 5)?,
+            at: get(row, 6)?,
+        };
+        // Those of a row lie near each other in time, and are few.
+        if some.last().is_some_and(|last| !last.is_near(&charge)) || some.len() >= 1000 {
+            charges::write(conn, &some)?;
+            some.clear();
+        }
+        some.push(charge);
+        Ok(())
+    })?;
+    charges::write(conn, &some)
 }
 
 /// Charges: the deadlines' estimates of the last day that may yet be replaced, and all since
 /// the last fold.
-fn replay(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
+pub(super) fn replay(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
     let folded: i64 = conn
         .query_row("SELECT value FROM counters WHERE name = 'folded'", [], |row| row.get(0))
         .optional()

@@ -1,0 +1,131 @@
+//! What follows from the journal and the last records, and is written by the fold: the packs of
+//! charges, the lists of records, the totals.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::accounts::{AccountId, Record};
+
+use super::super::Answer;
+use super::books::Charged;
+use super::charges::{self, Packed};
+use super::file::failure;
+use super::journal::{self, Line};
+use super::lists::{self, List};
+use super::records;
+use super::retention::Retention;
+use super::totals::{Days, Sums};
+
+/// The counters that hold the last charge and the last record that the fold has written:
+/// numbers are never given twice, though the rows are gone.
+const CHARGES: &str = "charges";
+const RECORDS: &str = "records";
+
+/// What no fold has written yet.
+pub(super) struct Unwritten {
+    charges: Vec<Packed>,
+    last_charge: i64,
+    listed: Vec<(List, i64)>,
+    last_record: i64,
+    sums: Sums,
+}
+
+impl Unwritten {
+    /// Reads what follows from the file.
+    pub(super) fn load(conn: &Connection) -> Answer<Self> {
+        let mut unwritten = Self {
+            charges: Vec::new(),
+            last_charge: counter(conn, CHARGES)?,
+            listed: Vec::new(),
+            last_record: counter(conn, RECORDS)?,
+            sums: Sums::default(),
+        };
+        journal::walk(conn, |line| match line {
+            Line::Charged(line) => unwritten.charged(&line.read()?),
+            Line::Leased(_) | Line::Renewed { .. } => Ok(()),
+        })?;
+        records::after(conn, unwritten.last_record, |number, record| {
+            // Where an account was gone, the fold went with the record.
+            unwritten.count(number, &record, &[]);
+            Ok(())
+        })?;
+        Ok(unwritten)
+    }
+
+    /// How many records the file has that no fold has listed.
+    pub(super) fn records(conn: &Connection) -> Answer<usize> {
+        let (count, last) = ("SELECT count(*) FROM records WHERE seq > ?", counter(conn, RECORDS)?);
+        let count: i64 = conn
+            .prepare_cached(count)
+            .and_then(|mut count| count.query_row([last], |row| row.get(0)))
+            .map_err(failure)?;
+        Ok(usize::try_from(count).unwrap_or_default())
+    }
+
+    /// As [`Unwritten::load`], of a version that counted totals when they were made.
+    pub(super) fn load_counted(conn: &Connection) -> Answer<Self> {
+        Ok(Self { sums: Sums::default(), ..Self::load(conn)? })
+    }
+
+    /// Adds a charge.
+    pub(super) fn charged(&mut self, charged: &Charged) -> Answer<()> {
+        self.last_charge += 1;
+        self.charges.push(Packed::new(self.last_charge, charged));
+        self.sums.charge(charged)
+    }
+
+    /// Adds a record of which these accounts are gone; answers its number.
+    pub(super) fn recorded(&mut self, record: &Record, gone: &[AccountId]) -> i64 {
+        self.count(self.last_record + 1, record, gone);
+        self.last_record
+    }
+
+    fn count(&mut self, number: i64, record: &Record, gone: &[AccountId]) {
+        self.last_record = number;
+        let is_gone = |account| gone.contains(&account);
+        self.sums.record(record, is_gone);
+        for list in records::lists_of(record, is_gone) {
+            self.listed.push((list, number));
+        }
+    }
+
+    /// Writes it all.
+    pub(super) fn write(
+        &mut self,
+        conn: &Connection,
+        days: &mut Days,
+        retention: &mut Retention,
+    ) -> Answer<()> {
+        charges::write(conn, &self.charges)?;
+        self.charges.clear();
+        std::mem::take(&mut self.sums).write(conn, days)?;
+        keep(conn, CHARGES, self.last_charge)?;
+        keep(conn, RECORDS, self.last_record)?;
+        self.listed.sort_unstable();
+        for of_one in self.listed.chunk_by(|(one, _), (other, _)| one == other) {
+            if let [(list, _), ..] = of_one {
+                lists::add(conn, *list, of_one.iter().map(|(_, number)| *number))?;
+            }
+        }
+        let listed = std::mem::take(&mut self.listed);
+        for of_one in listed.chunk_by(|(one, _), (other, _)| one == other) {
+            if let [(list, _), ..] = of_one {
+                retention.added(conn, *list, of_one.len())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn counter(conn: &Connection, name: &str) -> Answer<i64> {
+    conn.prepare_cached("SELECT value FROM counters WHERE name = ?")
+        .and_then(|mut find| find.query_row([name], |row| row.get(0)).optional())
+        .map(Option::unwrap_or_default)
+        .map_err(failure)
+}
+
+fn keep(conn: &Connection, name: &str, value: i64) -> Answer<()> {
+    conn.prepare_cached("INSERT OR REPLACE INTO counters VALUES (?, ?)")
+        .and_then(|mut keep| keep.execute(params![name, value]))
+        .map(drop)
+        .map_err(failure)
+}

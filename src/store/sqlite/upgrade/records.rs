@@ -1,0 +1,67 @@
+//! Records as they were before version 7: a column for each of their parts.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, Row};
+
+use crate::accounts::{Points, Record, TokenId, Tokens, UserId};
+
+use super::super::super::Answer;
+use super::super::lists::{self, List};
+use super::super::load::{each, get};
+use super::super::{records, rows};
+
+/// So many numbers of a list are written at once.
+const A_LIST: usize = 400;
+
+/// Takes them over under their numbers.
+pub(super) fn take_over(conn: &Connection) -> Answer<()> {
+    let mut insert = records::Insert::prepare(conn)?;
+    let mut listed: BTreeMap<List, Vec<i64>> = BTreeMap::new();
+    each(conn, "SELECT * FROM old_records ORDER BY seq", |row| {
+        let (number, record) = (get(row, 0)?, read(row)?);
+        // One that was kept for its number alone, when its account was removed.
+        if record.id.is_empty() && record.attempts.is_empty() {
+            return Ok(());
+        }
+        insert.write(number, &record)?;
+        for list in records::lists_of(&record, |_| false) {
+            let numbers = listed.entry(list).or_default();
+            numbers.push(number);
+            if numbers.len() == A_LIST {
+                lists::add(conn, list, std::mem::take(numbers))?;
+            }
+        }
+        Ok(())
+    })?;
+    listed.into_iter().try_for_each(|(list, numbers)| lists::add(conn, list, numbers))
+}
+
+fn read(row: &Row<'_>) -> Answer<Record> {
+    Ok(Record {
+        user: UserId(get(row, 1)?),
+        at: rows::at("record", get(row, 2)?)?,
+        id: get(row, 3)?,
+        token: TokenId(get(row, 4)?),
+        model: get(row, 5)?,
+        streamed: get(row, 6)?,
+        input: Tokens(count(row, 7)?),
+        cache_read: Tokens(count(row, 8)?),
+        cache_write: Tokens(count(row, 9)?),
+        output: Tokens(count(row, 10)?),
+        reasoning: Tokens(count(row, 11)?),
+        estimated: get(row, 12)?,
+        took_ms: count(row, 13)?,
+        first_byte_ms: get::<Option<i64>>(row, 14)?.map(i64::unsigned_abs),
+        billing: rows::billing(&get::<String>(row, 15)?)?,
+        points: Points(get(row, 16)?),
+        outcome: get(row, 17)?,
+        attempts: rows::json("record", &get::<String>(row, 18)?)?,
+        // They lie in a table of their own, under the record's number.
+        bodies: None,
+    })
+}
+
+fn count(row: &Row<'_>, column: usize) -> Answer<u64> {
+    get::<i64>(row, column).map(i64::unsigned_abs)
+}

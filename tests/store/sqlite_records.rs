@@ -1,0 +1,170 @@
+//! Records and totals that the embedded store's fold has not listed and summed yet, and the lists
+//! that it keeps: each record is found wherever it was tried, and counted once.
+
+use std::collections::BTreeSet;
+
+use jiff::tz::TimeZone;
+use tributary::accounts::{AccountId, Attempt, Charge, Record, Tokens, User};
+use tributary::store::Keep;
+
+use crate::records::record;
+use crate::rig::{Rig, Wish};
+
+/// A record of a call that was tried on these accounts.
+fn on(rig: &Rig, user: &User, id: &str, accounts: &[AccountId]) -> Record {
+    let plain = record(rig, user, id);
+    let tried = plain.attempts[0].clone();
+    let attempts = accounts.iter().map(|&account| Attempt { account, ..tried.clone() });
+    Record { attempts: attempts.collect(), bodies: None, ..plain }
+}
+
+async fn listed(rig: &Rig, user: &User, account: Option<AccountId>, a_page: usize) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    loop {
+        let before = all.last().map(String::as_str);
+        let page = match account {
+            Some(account) => rig.store.records_on(user.id, account, before, a_page).await.unwrap(),
+            None => rig.store.records_of(user.id, before, a_page).await.unwrap(),
+        };
+        if page.is_empty() {
+            return all;
+        }
+        all.extend(page.into_iter().map(|record| record.id));
+    }
+}
+
+/// Calls, attempts, exact and estimated tokens of a user's day.
+async fn counted(rig: &Rig, user: &User) -> [u64; 4] {
+    let day = TimeZone::UTC.to_datetime(rig.now()).date();
+    let totals = rig.store.totals_of(user.id, day, day).await.unwrap();
+    totals.iter().fold([0; 4], |[calls, attempts, exact, estimated], total| {
+        let of = &total.counts;
+        [calls + of.calls, attempts + of.attempts, exact + of.exact.0, estimated + of.estimated.0]
+    })
+}
+
+#[tokio::test]
+async fn what_no_fold_has_summed_is_counted_once_whatever_is_killed() {
+    let mut rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    let one = rig.account(&ann, 1000).await;
+    let held = rig.ask(&ann, 30).held().await;
+    rig.settle(&held, Charge::Exact(Tokens(21))).await;
+    rig.store.record(vec![on(&rig, &ann, "first", &[one])]).await.unwrap();
+    rig.crash();
+    rig.store.record(vec![on(&rig, &ann, "second", &[one])]).await.unwrap();
+    rig.crash();
+    // The fold that this asks for is killed, or not, and so is one more.
+    for _ in 0..3 {
+        assert_eq!(counted(&rig, &ann).await, [2, 2, 21, 0]);
+        assert_eq!(listed(&rig, &ann, None, 1).await, ["second", "first"]);
+        assert_eq!(listed(&rig, &ann, Some(one), 9).await, ["second", "first"]);
+        rig.crash();
+    }
+    // One that comes alone, with nothing in the journal.
+    rig.store.record(vec![on(&rig, &ann, "third", &[one])]).await.unwrap();
+    rig.crash();
+    assert_eq!(counted(&rig, &ann).await, [3, 3, 21, 0]);
+    let rig = rig.reopened();
+    assert_eq!(listed(&rig, &ann, Some(one), 9).await, ["third", "second", "first"]);
+    assert_eq!(counted(&rig, &ann).await, [3, 3, 21, 0]);
+}
+
+#[tokio::test]
+async fn an_estimate_and_its_late_figure_are_summed_once_in_one_fold_and_in_two() {
+    for folds in [false, true] {
+        let mut rig = Rig::sqlite(Wish::default());
+        let ann = rig.user().await;
+        rig.account(&ann, 1000).await;
+        let held = rig.ask(&ann, 30).held().await;
+        rig.pass_secs(120);
+        rig.sweep().await;
+        if folds {
+            assert_eq!(counted(&rig, &ann).await, [0, 0, 0, 30]);
+        }
+        rig.settle(&held, Charge::Exact(Tokens(21))).await;
+        for _ in 0..2 {
+            rig.crash();
+            assert_eq!(counted(&rig, &ann).await, [0, 0, 21, 0]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_outlives_its_account_is_counted_once_though_all_is_killed() {
+    let mut rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    let gone = rig.account(&ann, 1000).await;
+    let held = rig.ask(&ann, 30).held().await;
+    rig.store.record(vec![on(&rig, &ann, "before", &[gone])]).await.unwrap();
+    assert!(rig.store.remove_account(gone).await.unwrap());
+    rig.settle(&held, Charge::Exact(Tokens(21))).await;
+    // Its attempt says what it was charged, which counts where the charge does.
+    rig.store.record(vec![on(&rig, &ann, "after", &[gone])]).await.unwrap();
+    for _ in 0..2 {
+        rig.crash();
+        assert_eq!(counted(&rig, &ann).await, [2, 2, 21, 0]);
+        assert_eq!(listed(&rig, &ann, None, 9).await, ["after"]);
+        assert_eq!(listed(&rig, &ann, Some(gone), 9).await, [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_long_list_is_walked_page_by_page_across_its_rows() {
+    let rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    let (one, two) = (rig.account(&ann, 1000).await, rig.account(&ann, 1000).await);
+    let mut ids = Vec::new();
+    for (batch, count) in [900, 1, 350].into_iter().enumerate() {
+        let accounts =
+            |turn: usize| if turn.is_multiple_of(3) { vec![one, two] } else { vec![one] };
+        let named: Vec<_> =
+            (0..count).map(|turn| (format!("{batch}-{turn}"), accounts(turn))).collect();
+        let records = named.iter().map(|(id, accounts)| on(&rig, &ann, id, accounts)).collect();
+        rig.store.record(records).await.unwrap();
+        rig.sweep().await;
+        ids.extend(named);
+    }
+    ids.reverse();
+    let of = |account| {
+        ids.iter().filter(move |(_, on)| on.contains(&account)).map(|(id, _)| id.as_str())
+    };
+    assert_eq!(listed(&rig, &ann, None, 100).await, of(one).collect::<Vec<_>>());
+    assert_eq!(listed(&rig, &ann, Some(two), 57).await, of(two).collect::<Vec<_>>());
+    assert!(rig.store.remove_account(two).await.unwrap());
+    let left = ids.iter().filter(|(_, on)| !on.contains(&two)).map(|(id, _)| id.as_str());
+    let left: Vec<_> = left.collect();
+    assert_eq!(listed(&rig, &ann, None, 100).await, left);
+    assert_eq!(listed(&rig, &ann, Some(one), 100).await, left);
+}
+
+#[tokio::test]
+async fn what_goes_from_one_accounts_list_goes_from_all() {
+    let keep = Keep { records_an_account: 100, ..Keep::default() };
+    let rig = Rig::sqlite(Wish { keep });
+    let ann = rig.user().await;
+    let (one, two) = (rig.account(&ann, 1000).await, rig.account(&ann, 1000).await);
+    for turn in 0..60 {
+        let tried = |part: usize| match (turn + part) % 7 {
+            0 => vec![one, two],
+            1 => vec![two],
+            _ => vec![one],
+        };
+        let records = (0..40).map(|part| on(&rig, &ann, &format!("{turn}-{part}"), &tried(part)));
+        rig.store.record(records.collect()).await.unwrap();
+        if turn % 4 == 0 {
+            rig.sweep().await;
+        }
+    }
+    for _ in 0..10 {
+        rig.sweep().await;
+    }
+    let all = listed(&rig, &ann, None, 1000).await;
+    let (first, second) =
+        (listed(&rig, &ann, Some(one), 1000).await, listed(&rig, &ann, Some(two), 1000).await);
+    assert!((100..=111).contains(&first.len()), "{}", first.len());
+    assert!(second.len() <= 111, "{}", second.len());
+    let both: BTreeSet<_> = first.iter().chain(&second).collect();
+    assert_eq!(all.iter().collect::<BTreeSet<_>>(), both);
+    assert_eq!((all[0].as_str(), all.len()), ("59-39", both.len()));
+}
