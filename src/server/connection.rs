@@ -115,33 +115,41 @@ impl Rules {
     }
 }
 
-async fn connection<S, F>(stream: TcpStream, rules: Arc<Rules>, serve: S)
+/// Serves one connection. Its future lives as long as a stream, and is kept small.
+#[allow(clippy::manual_async_fn, reason = "an async fn keeps its arguments twice")]
+fn connection<S, F>(
+    stream: TcpStream,
+    rules: Arc<Rules>,
+    serve: S,
+) -> impl Future<Output = ()> + Send + 'static
 where
     S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    let _ = stream.set_nodelay(true); // A socket that refuses is about to fail anyway.
-    let begins = tokio::select! {
-        begins = timeout(rules.patience.head, is_http1(&stream)) => begins,
-        () = rules.drain.cancelled() => return,
-    };
-    match begins {
-        // Not by hyper-util's builder for either version: it hands hyper the bytes that it
-        // looked at in a buffer too small for the rest, and the stream keeps a larger one.
-        Ok(Some(true)) => {
-            let answer = move |request| {
-                let answer = serve(request);
-                async move { Ok::<_, Infallible>(answer.await.map(Taken::new)) }
-            };
-            let stream = TokioIo::new(limited(stream, rules.patience.send));
-            let connection = pin!(rules.http1.serve_connection(stream, service_fn(answer)));
-            let shut = http1::Connection::graceful_shutdown;
-            tell(until_drained(connection, shut, &rules).await);
+    async move {
+        let _ = stream.set_nodelay(true); // A socket that refuses is about to fail anyway.
+        let begins = tokio::select! {
+            begins = timeout(rules.patience.head, is_http1(&stream)) => begins,
+            () = rules.drain.cancelled() => return,
+        };
+        match begins {
+            // Not by hyper-util's builder for either version: it hands hyper the bytes that it
+            // looked at in a buffer too small for the rest, and the stream keeps a larger one.
+            Ok(Some(true)) => {
+                let answer = move |request| {
+                    let answer = serve(request);
+                    async move { Ok::<_, Infallible>(answer.await.map(Taken::new)) }
+                };
+                let stream = TokioIo::new(limited(stream, rules.patience.send));
+                let connection = pin!(rules.http1.serve_connection(stream, service_fn(answer)));
+                let shut = http1::Connection::graceful_shutdown;
+                tell(until_drained(connection, shut, &rules).await);
+            }
+            // Boxed: most connections shall not keep room for it.
+            Ok(Some(false)) => Box::pin(either(stream, &rules, serve)).await,
+            Ok(None) => {}
+            Err(_) => tracing::trace!("a connection said nothing and is cut"),
         }
-        // Boxed: most connections shall not keep room for it.
-        Ok(Some(false)) => Box::pin(either(stream, &rules, serve)).await,
-        Ok(None) => {}
-        Err(_) => tracing::trace!("a connection said nothing and is cut"),
     }
 }
 
