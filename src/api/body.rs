@@ -8,6 +8,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::{ApiError, App, Request};
+use crate::telemetry::within;
 
 /// Of a body that nobody wants no more than this is read.
 const MOST_DISCARDED: u64 = 64 << 20;
@@ -30,8 +31,8 @@ pub(super) async fn read_up_to(
     let mut first = Bytes::new();
     let mut joined = BytesMut::new();
     loop {
-        let next = tokio::time::timeout(app.body_timeout, body.frame()).await;
-        let Some(frame) = next.map_err(|_| ApiError::BodyTooSlow)? else { break };
+        let next = within(app.body_timeout, body.frame()).await;
+        let Some(frame) = next.ok_or(ApiError::BodyTooSlow)? else { break };
         let frame = frame.map_err(|_| ApiError::BodyCut)?;
         let Ok(data) = frame.into_data() else { continue };
         if first.len() + joined.len() + data.len() > limit {

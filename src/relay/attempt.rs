@@ -148,7 +148,10 @@ impl Gateway {
 
     /// A place in the books, if one is free soon.
     pub(super) async fn place(&self, call: &mut Call) -> Result<books::Place, CallError> {
-        self.in_time(call.place()).await
+        match call.place_at_hand() {
+            Some(place) => Ok(place),
+            None => self.in_time(call.place()).await,
+        }
     }
 
     /// Waits for a place for as long as for a lease.
@@ -191,19 +194,24 @@ impl Gateway {
         call: &mut Call,
     ) -> Result<Begun, Failure> {
         let (face, credential) = self.ready(hop, account, short_key).await?;
-        let created = clock::now().as_second();
+        let now = clock::now();
         let (mut exchange, upstream) =
-            Exchange::begin(&hop.platform, &face, &hop.model, ask, created).map_err(|lacks| {
-                self.parts.unable.note(account.id, &face);
-                Failure::Request(lacks)
-            })?;
+            Exchange::begin(&hop.platform, &face, &hop.model, ask, now.as_second()).map_err(
+                |lacks| {
+                    self.parts.unable.note(account.id, &face);
+                    Failure::Request(lacks)
+                },
+            )?;
         let streams = upstream.streams;
-        let (proof, reply) = self.send(upstream, credential, &hop.platform, &face, call).await?;
+        let (proof, reply) =
+            self.send(upstream, credential, now, &hop.platform, &face, call).await?;
         if !face.limits.is_empty() {
             let mut told = LimitsTold::read(&face, &reply.headers);
             // Of a refusal its own hint is the better one.
             told.refill = told.refill.filter(|_| reply.status.is_success());
-            call.heard(self.parts.hearing.news(account.id, told, clock::now()));
+            if !told.is_nothing() {
+                call.heard(self.parts.hearing.news(account.id, told, clock::now()));
+            }
         }
         let begun = if !reply.status.is_success() {
             call.was_refused();

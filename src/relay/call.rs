@@ -49,9 +49,9 @@ pub(super) struct Call {
     spoken: Spoken,
     first_output: Option<Duration>,
     /// What is said, where it is kept.
-    kept: Option<Kept>,
+    kept: Option<Box<Kept>>,
     /// What is held of the token's day.
-    day: Option<OpenHold>,
+    day: Option<Box<OpenHold>>,
     books: Books,
     /// A place in the books that no lease has.
     place: Option<Place>,
@@ -114,7 +114,8 @@ impl Call {
             spoken: Spoken::default(),
             first_output: None,
             kept: caller.keeps_bodies().then(|| {
-                Kept::new(&parts.vault, &parts.metrics, parts.kept_body_bytes, ask.body())
+                let most = parts.kept_body_bytes;
+                Box::new(Kept::new(&parts.vault, &parts.metrics, most, ask.body()))
             }),
             day: None,
             books: parts.books.clone(),
@@ -124,11 +125,13 @@ impl Call {
     }
 
     /// A place in the books for the next lease. `None` when the gateway is shutting down.
-    pub(super) async fn place(&mut self) -> Option<Place> {
-        match self.place.take() {
-            Some(place) => Some(place),
-            None => self.books.place().await,
-        }
+    pub(super) fn place(&self) -> impl Future<Output = Option<Place>> {
+        self.books.place()
+    }
+
+    /// The same, if there is one that nobody need wait for.
+    pub(super) fn place_at_hand(&mut self) -> Option<Place> {
+        self.place.take().or_else(|| self.books.free_place())
     }
 
     /// A place that its lease did not need.
@@ -138,7 +141,7 @@ impl Call {
 
     /// The call draws on its token's day: what it used is counted there at its end.
     pub(super) fn draw_on(&mut self, day: OpenHold) {
-        self.day = Some(day);
+        self.day = Some(Box::new(day));
     }
 
     /// Who the caller is to an account that it was given.
@@ -267,11 +270,11 @@ impl Call {
         let Some(running) = self.running.take() else {
             // Nothing was leased, or all that was has ended. Whoever finds the queue full
             // here has hung up, or found the store down: its record is not worth a wait.
-            let record = self.record(outcome);
+            let record = self.record(outcome, self.arrived.elapsed());
             if let Some(day) = self.day.take() {
-                end_day(day, &record.attempts);
+                end_day(*day, &record.attempts);
             }
-            if let Some(place) = self.place.take().or_else(|| self.books.free_place()) {
+            if let Some(place) = self.place_at_hand() {
                 place.send(Entry::Counted {
                     settlement: None,
                     hold: None,
@@ -286,13 +289,14 @@ impl Call {
         let lane = running.lane.clone();
         let was_sent = running.lease.was_sent();
         let lease = self.attempt_ended(running, outcome, &Used::NOTHING);
+        let took = self.arrived.elapsed();
         let closing = Closing {
             lane: lane.clone(),
             outcome,
-            took: self.arrived.elapsed(),
+            took,
             first_output: self.first_output,
-            day: self.day.take(),
-            record: self.record(outcome),
+            day: self.day.take().map(|day| *day),
+            record: self.record(outcome, took),
         };
         let (told, produced) = match ending {
             Ending::Complete { usage: Some(usage), .. } => {
@@ -313,7 +317,7 @@ impl Call {
     }
 
     /// The call's record, all but its figures.
-    fn record(&mut self, outcome: &'static str) -> Box<Record> {
+    fn record(&mut self, outcome: &'static str, took: Duration) -> Box<Record> {
         let attempts = take(&mut self.attempts);
         let is_bought = |attempt: &Attempt| attempt.account == AccountId::OPERATOR;
         let id = take(&mut self.request_id);
@@ -331,7 +335,7 @@ impl Call {
             output: Tokens::ZERO,
             reasoning: Tokens::ZERO,
             estimated: false,
-            took_ms: ms(self.arrived.elapsed()),
+            took_ms: ms(took),
             first_byte_ms: self.first_output.map(ms),
             billing: if attempts.last().is_some_and(is_bought) {
                 Billing::Points

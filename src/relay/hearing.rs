@@ -54,9 +54,6 @@ impl Hearing {
         told: LimitsTold,
         now: Timestamp,
     ) -> Option<Box<News>> {
-        if told.is_nothing() {
-            return None;
-        }
         let LimitsTold { mut windows, mut spent, refill } = told;
         if !windows.is_empty() && !self.is_news(account, &windows, now) {
             windows.clear();

@@ -26,7 +26,7 @@ pub(super) struct OpenLease {
     prompt: Tokens,
     sent: bool,
     /// The hold of points that pays, where it is no account's quota.
-    bought: Option<(HoldKey, Price)>,
+    bought: Option<Box<(HoldKey, Price)>>,
     news: Option<Box<News>>,
     books: Books,
     place: Option<Place>,
@@ -105,7 +105,7 @@ impl OpenLease {
             policy: None,
             stayed: false,
         };
-        let (bought, books) = (Some((hold, price)), books.clone());
+        let (bought, books) = (Some(Box::new((hold, price))), books.clone());
         Self { key, grant, prompt, sent: false, bought, news: None, books, place }
     }
 
@@ -175,14 +175,14 @@ impl OpenLease {
 
     /// It is not to be renewed any more.
     fn left(&self) {
-        match &self.bought {
+        match self.bought.as_deref() {
             None => self.books.lease_ended(self.key.id),
             Some((hold, _)) => self.books.hold_ended(hold.id),
         }
     }
 
     fn payer(&self) -> Payer {
-        match &self.bought {
+        match self.bought.as_deref() {
             None => Payer::Quota(self.key.clone()),
             Some((hold, price)) => Payer::Points(hold.clone(), *price),
         }

@@ -43,6 +43,7 @@ impl Gateway {
         &self,
         mut request: UpstreamRequest,
         credential: Credential,
+        now: Timestamp,
         platform: &Platform,
         face: &Face,
         call: &mut Call,
@@ -51,7 +52,7 @@ impl Gateway {
             return Err(Failure::Unusable("the address is not among its api_origins".into()));
         }
         let spare = face.credential.scheme.tells_time().then(|| request.clone());
-        let proof = credential.prove(face, clock::now(), &mut request).map_err(unsigned)?;
+        let proof = credential.prove(face, now, &mut request).map_err(unsigned)?;
         call.sending();
         let reply = self.send_proved(request).await?;
         let Some(mut spare) = spare else { return Ok((proof, reply)) };

@@ -20,7 +20,9 @@ pub fn now() -> Timestamp {
 pub fn now_ms() -> i64 {
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let ms = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
-    LATEST_MS.fetch_max(ms, Ordering::Relaxed).max(ms)
+    // Mostly it is the same millisecond still, which all threads may read at once.
+    let latest = LATEST_MS.load(Ordering::Relaxed);
+    if ms <= latest { latest } else { LATEST_MS.fetch_max(ms, Ordering::Relaxed).max(ms) }
 }
 
 /// A point from which an elapsed time is measured; monotonic.

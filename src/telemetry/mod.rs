@@ -8,5 +8,7 @@ pub mod clock;
 pub mod events;
 pub mod log;
 mod metrics;
+mod within;
 
 pub use metrics::{Meter, Metrics};
+pub use within::{Within, within};

@@ -16,6 +16,7 @@ use super::connect::Timed;
 use super::resolve::CheckedResolver;
 use super::websocket::{self, Within};
 use super::{Body, SendFailure, Settings};
+use crate::telemetry::within;
 
 /// Of a refusal, this much is read within this time: its status says enough, and another
 /// account is to be tried.
@@ -84,13 +85,19 @@ impl Client {
     ///
     /// To an address of a WebSocket the body goes as a message, and the answer's body has
     /// the messages that come back.
-    pub async fn open_stream(&self, request: Request<Full<Bytes>>) -> Result<Reply, SendFailure> {
-        self.head(request, self.first_byte).await
+    pub fn open_stream(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> impl Future<Output = Result<Reply, SendFailure>> {
+        self.head(request, self.first_byte)
     }
 
     /// Sends a request whose answer is read whole; returns with its head.
-    pub async fn open_whole(&self, request: Request<Full<Bytes>>) -> Result<Reply, SendFailure> {
-        self.head(request, self.whole_answer).await
+    pub fn open_whole(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> impl Future<Output = Result<Reply, SendFailure>> {
+        self.head(request, self.whole_answer)
     }
 
     /// Tries whether a request of which nothing is wanted but its answer's head is taken; of
@@ -171,8 +178,8 @@ impl Client {
         &self,
         body: &mut Body,
     ) -> Result<Option<hyper::body::Frame<Bytes>>, SendFailure> {
-        let next = tokio::time::timeout(self.gap, body.frame()).await;
-        let next = next.map_err(|_| SendFailure::TimedOut { seconds: self.gap.as_secs() })?;
+        let next = within(self.gap, body.frame()).await;
+        let next = next.ok_or(SendFailure::TimedOut { seconds: self.gap.as_secs() })?;
         next.transpose()
     }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use redis::Value;
 
 use crate::accounts::{
     Account, AccountId, Charge, ChargeKind, Conversation, EARLY_TRY, GatewayTokenRow, Grant, Harm,
@@ -69,7 +68,7 @@ impl Ledger for RedisStore {
         for tried in ask.except {
             call.arg(tried.0);
         }
-        let answer: Vec<Value> = self.scripts.lease.run(&self.link, &call).await?;
+        let answer: String = self.scripts.lease.run(&self.link, &call).await?;
         let granted = read_lease(&answer)?;
         if let Ok(grant) = &granted {
             self.places.forget_elsewhere(grant.account, ask.pool);
@@ -249,12 +248,8 @@ pub(super) fn all_of(parts: Vec<Answer<()>>) -> Answer<()> {
     failures.min_by_key(worst).map_or(Ok(()), Err)
 }
 
-fn read_lease(answer: &[Value]) -> Answer<Result<Grant, Refusal>> {
-    let words: Vec<String> = answer
-        .iter()
-        .map(|value| redis::from_redis_value_ref(value).map_err(|error| corrupt("lease", error)))
-        .collect::<Answer<_>>()?;
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+fn read_lease(answer: &str) -> Answer<Result<Grant, Refusal>> {
+    let words: Vec<&str> = answer.split(' ').collect();
     let number = |text: &str| text.parse::<i64>().map_err(|error| corrupt("lease", error));
     let at = |text: &str| {
         Timestamp::from_millisecond(number(text)?).map_err(|error| corrupt("lease", error))

@@ -19,7 +19,7 @@ use super::desk::{Desk, Then};
 #[async_trait]
 impl Ledger for SqliteStore {
     async fn token(&self, index: &str) -> Answer<Option<Arc<GatewayTokenRow>>> {
-        self.desk.read(|books, _| books.people.token(index).cloned())
+        self.desk.peek(|books| books.people.token(index).cloned())
     }
 
     async fn reindex_token(&self, old: &GatewayTokenRow, new: GatewayTokenRow) -> Answer<bool> {
@@ -31,11 +31,11 @@ impl Ledger for SqliteStore {
     }
 
     async fn account(&self, id: AccountId) -> Answer<Option<Arc<Account>>> {
-        self.desk.read(|books, _| books.account(id).map(|entry| entry.fixed.clone()))
+        self.desk.peek(|books| books.account(id).map(|entry| entry.fixed.clone()))
     }
 
     async fn policy(&self, pool: PoolId) -> Answer<Policy> {
-        self.desk.read(|books, _| books.policy(pool))
+        self.desk.peek(|books| books.policy(pool))
     }
 
     async fn lease(&self, ask: LeaseAsk<'_>) -> Answer<Result<Grant, Refusal>> {

@@ -18,14 +18,17 @@ for i = base + 11, #ARGV do tried[ARGV[i]] = true end
 -- How deep to look for one that was not tried: each tried one hides at most one.
 local deep = tried_count
 
+-- One reply of several words: a client reads it sooner than a list.
+local function words(...) return table.concat({ ... }, ' ') end
+
 local open = call('HGET', LEASES, id)
 if open then
   local l = unpack_(open)
-  if l[2] then return { 'granted', l[1], l[4], l[5], l[6], l[7], l[8] or '', l[9] or 0 } end
+  if l[2] then return words('granted', l[1], l[4], l[5], l[6], l[7], l[8] or '', l[9] or 0) end
 end
 -- One that has ended, perhaps before it came here, is not granted again: nobody would end
 -- it. An estimate that its deadline charged is kept under the id of its lease, which has ended.
-if open or call('ZSCORE', DEADLINES, 't' .. id) then return { 'busy' } end
+if open or call('ZSCORE', DEADLINES, 't' .. id) then return 'busy' end
 
 local blocks = call('HGET', BLOCKS, model)
 local slot = blocks and slot_of(model)
@@ -293,7 +296,7 @@ if s then
   lease[10], lease[11] = token, model
   call('HSET', LEASES, id, pack(lease))
   call('ZADD', DEADLINES, now + lives, 'l' .. id)
-  return { 'granted', s.id, remaining, candidates, granted_at, ailing, by, stayed }
+  return words('granted', s.id, remaining, candidates, granted_at, ailing, by, stayed)
 end
 
 -- Why nothing was chosen. Tokens that are only leased come back soonest, so busy comes
@@ -367,7 +370,7 @@ else
 end
 
 -- One of those that were not looked at may do.
-if busy or gave_up then return { 'busy' } end
+if busy or gave_up then return 'busy' end
 
 local function any(set)
   if only ~= '' then
@@ -378,9 +381,9 @@ local function any(set)
   end
 end
 
-if returns and any(RESTING) then return { 'cooling', format('%.0f', returns) } end
-if returns then return { 'exhausted', format('%.0f', returns) } end
-if ready then return { 'exhausted', '' } end
+if returns and any(RESTING) then return words('cooling', format('%.0f', returns)) end
+if returns then return words('exhausted', format('%.0f', returns)) end
+if ready then return words('exhausted', '') end
 local stuck = any(STUCK)
-if stuck then return { 'unauthorized', stuck, load(stuck)[ST] } end
-return { 'none' }
+if stuck then return words('unauthorized', stuck, load(stuck)[ST]) end
+return 'none'
