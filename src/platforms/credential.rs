@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::{Face, Issuer};
 
-pub use prove::Proof;
+pub use prove::{Proof, Secrets};
 pub(super) use prove::{bearer, sensitive};
 pub use spec::{CredentialSpec, Scheme};
 

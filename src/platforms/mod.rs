@@ -20,7 +20,9 @@ mod tokenizer;
 
 pub use catalogue::{Catalogue, CatalogueError, Hop, Resolution};
 pub use catalogue::{Face, Hangup, Model, Platform, Reach};
-pub use credential::{Credential, CredentialError, CredentialSpec, Kind, Proof, Scheme, Secret};
+pub use credential::{
+    Credential, CredentialError, CredentialSpec, Kind, Proof, Scheme, Secret, Secrets,
+};
 pub use dialects::DialectName;
 pub use error::{ErrorClass, PlatformError, Reader, Refusal, Reset, Words};
 pub use exchange::{Answer, Exchange, Fed, StreamEnd, UpstreamRequest};

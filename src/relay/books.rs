@@ -63,7 +63,7 @@ struct Sides {
     /// For the ends of tokens' days, which are held while a place above is waited for. Who
     /// holds a place above waits for none here.
     days: mpsc::Sender<Entry>,
-    open: Mutex<IdMap<LeaseId, LeaseKey>>,
+    open: Mutex<IdMap<LeaseId, Arc<LeaseKey>>>,
     holds: Mutex<IdMap<LeaseId, HoldKey>>,
     settled: Arc<Notify>,
     /// What calls said that waits in the queues.
@@ -113,7 +113,7 @@ impl Books {
         self.0.queue.clone().try_reserve_owned().ok()
     }
 
-    pub(super) fn lease_opened(&self, lease: LeaseKey) {
+    pub(super) fn lease_opened(&self, lease: Arc<LeaseKey>) {
         self.leases().insert(lease.id, lease);
     }
 
@@ -153,7 +153,7 @@ impl Books {
         self.0.holds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn leases(&self) -> MutexGuard<'_, IdMap<LeaseId, LeaseKey>> {
+    fn leases(&self) -> MutexGuard<'_, IdMap<LeaseId, Arc<LeaseKey>>> {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -240,7 +240,8 @@ pub async fn renew(books: Books, store: Arc<dyn Store>, metrics: Arc<Metrics>) {
     every.tick().await;
     loop {
         every.tick().await;
-        let open: Vec<LeaseKey> = books.leases().values().cloned().collect();
+        let open: Vec<LeaseKey> =
+            books.leases().values().map(|lease| LeaseKey::clone(lease)).collect();
         if !open.is_empty()
             && let Err(error) = store.renew(&open).await
         {

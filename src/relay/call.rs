@@ -49,9 +49,9 @@ pub(super) struct Call {
     spoken: Spoken,
     first_output: Option<Duration>,
     /// What is said, where it is kept.
-    kept: Option<Kept>,
+    kept: Option<Box<Kept>>,
     /// What is held of the token's day.
-    day: Option<OpenHold>,
+    day: Option<Box<OpenHold>>,
     books: Books,
     /// A place in the books that no lease has.
     place: Option<Place>,
@@ -114,7 +114,8 @@ impl Call {
             spoken: Spoken::default(),
             first_output: None,
             kept: caller.keeps_bodies().then(|| {
-                Kept::new(&parts.vault, &parts.metrics, parts.kept_body_bytes, ask.body())
+                let most = parts.kept_body_bytes;
+                Box::new(Kept::new(&parts.vault, &parts.metrics, most, ask.body()))
             }),
             day: None,
             books: parts.books.clone(),
@@ -140,7 +141,7 @@ impl Call {
 
     /// The call draws on its token's day: what it used is counted there at its end.
     pub(super) fn draw_on(&mut self, day: OpenHold) {
-        self.day = Some(day);
+        self.day = Some(Box::new(day));
     }
 
     /// Who the caller is to an account that it was given.
@@ -271,7 +272,7 @@ impl Call {
             // here has hung up, or found the store down: its record is not worth a wait.
             let record = self.record(outcome, self.arrived.elapsed());
             if let Some(day) = self.day.take() {
-                end_day(day, &record.attempts);
+                end_day(*day, &record.attempts);
             }
             if let Some(place) = self.place_at_hand() {
                 place.send(Entry::Counted {
@@ -294,7 +295,7 @@ impl Call {
             outcome,
             took,
             first_output: self.first_output,
-            day: self.day.take(),
+            day: self.day.take().map(|day| *day),
             record: self.record(outcome, took),
         };
         let (told, produced) = match ending {

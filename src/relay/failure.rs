@@ -57,7 +57,7 @@ impl Failure {
     /// With the platform's words made fit to be repeated.
     pub(super) fn without(mut self, proof: &Proof) -> Self {
         if let Self::Platform(error) | Self::Broken { error, .. } = &mut self {
-            cleanse(&mut error.message, proof);
+            cleanse(&mut error.message, &proof.secrets());
         }
         self
     }
@@ -231,9 +231,9 @@ const MOST_WORDS: usize = 1000;
 
 /// Makes a platform's words fit to be repeated: some repeat the key that they refuse, and
 /// some send a page.
-pub(super) fn cleanse(words: &mut String, proof: &Proof) {
+pub(super) fn cleanse(words: &mut String, secrets: &[&str]) {
     // Cut last: half a key would not be known as one.
-    *words = mask(words, &proof.secrets()).into_owned();
+    *words = mask(words, secrets).into_owned();
     if words.len() > MOST_WORDS {
         words.truncate(words.floor_char_boundary(MOST_WORDS));
         words.push('…');

@@ -1,6 +1,8 @@
 //! A lease from asking to its end. It ends exactly once: by `settle`, or when it is
 //! dropped.
 
+use std::sync::Arc;
+
 use super::books::{Books, Entry, Place};
 use super::hearing::News;
 use super::hold::OpenHold;
@@ -21,12 +23,13 @@ use crate::telemetry::clock;
 /// settles it too: with nothing if nothing was sent, else with the prompt's
 /// estimate.
 pub(super) struct OpenLease {
-    key: LeaseKey,
+    /// Shared with the books, which renew it.
+    key: Arc<LeaseKey>,
     grant: Grant,
     prompt: Tokens,
     sent: bool,
     /// The hold of points that pays, where it is no account's quota.
-    bought: Option<(HoldKey, Price)>,
+    bought: Option<Box<(HoldKey, Price)>>,
     news: Option<Box<News>>,
     books: Books,
     place: Option<Place>,
@@ -70,7 +73,16 @@ impl OpenLease {
             stayed: false,
         };
         let place = Some(place);
-        AskedLease(Self { key, grant, prompt, sent: false, bought: None, news: None, books, place })
+        AskedLease(Self {
+            key: Arc::new(key),
+            grant,
+            prompt,
+            sent: false,
+            bought: None,
+            news: None,
+            books,
+            place,
+        })
     }
 
     /// An attempt with one of the operator's keys: it ends in points.
@@ -105,8 +117,8 @@ impl OpenLease {
             policy: None,
             stayed: false,
         };
-        let (bought, books) = (Some((hold, price)), books.clone());
-        Self { key, grant, prompt, sent: false, bought, news: None, books, place }
+        let (bought, books) = (Some(Box::new((hold, price))), books.clone());
+        Self { key: Arc::new(key), grant, prompt, sent: false, bought, news: None, books, place }
     }
 
     pub(super) fn key(&self) -> &LeaseKey {
@@ -175,15 +187,15 @@ impl OpenLease {
 
     /// It is not to be renewed any more.
     fn left(&self) {
-        match &self.bought {
+        match self.bought.as_deref() {
             None => self.books.lease_ended(self.key.id),
             Some((hold, _)) => self.books.hold_ended(hold.id),
         }
     }
 
     fn payer(&self) -> Payer {
-        match &self.bought {
-            None => Payer::Quota(self.key.clone()),
+        match self.bought.as_deref() {
+            None => Payer::Quota(LeaseKey::clone(&self.key)),
             Some((hold, price)) => Payer::Points(hold.clone(), *price),
         }
     }
@@ -192,8 +204,9 @@ impl OpenLease {
 impl AskedLease {
     pub(super) fn granted(self, grant: Grant) -> OpenLease {
         let mut lease = self.0;
-        lease.key.account = grant.account;
-        lease.key.granted_at = grant.granted_at;
+        let key = Arc::get_mut(&mut lease.key).expect("nobody shares it before it is granted");
+        key.account = grant.account;
+        key.granted_at = grant.granted_at;
         lease.grant = grant;
         lease.books.lease_opened(lease.key.clone());
         lease

@@ -22,7 +22,7 @@ use super::drain::{Draining, Limits};
 use super::failure::cleanse;
 use super::words::PIECE;
 use crate::front::Usage;
-use crate::platforms::{Exchange, Fed, PlatformError, Proof, Reader, StreamEnd};
+use crate::platforms::{Exchange, Fed, PlatformError, Reader, Secrets, StreamEnd};
 use crate::telemetry::clock::Stopwatch;
 use crate::upstream::{self, SendFailure};
 
@@ -40,7 +40,8 @@ pub(super) struct Live {
     exchange: Exchange,
     upstream: upstream::Body,
     call: Call,
-    proof: Proof,
+    /// To take out of the platform's words, should it repeat them.
+    secrets: Secrets,
     reader: Reader,
 }
 
@@ -131,7 +132,7 @@ impl RelayStream {
     ) -> Self {
         let OpenedStream { exchange, body: upstream, first, end, proof, reader } = opened;
         let mut stream = Self {
-            live: Some(Live { exchange, upstream, call, proof, reader }),
+            live: Some(Live { exchange, upstream, call, secrets: proof.into_secrets(), reader }),
             out: Output::default(),
             looks: 0,
             heard: Stopwatch::start(),
@@ -174,7 +175,7 @@ impl RelayStream {
         match end {
             StreamEnd::Done => live.complete("ok"),
             StreamEnd::Failed(mut error) => {
-                cleanse(&mut error.message, &live.proof);
+                cleanse(&mut error.message, &live.secrets.all());
                 self.out.push(error.refusal(live.reader).body.event());
                 match error.billed {
                     Some(usage) => live.ended("upstream_error", Some(*usage)),

@@ -44,12 +44,7 @@ pub(super) async fn accept<S, F>(
     S: Fn(Request<Incoming>, IpAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    let versions = Arc::new(Versions::new(&settings));
-    let patience = Patience {
-        head: settings.head_timeout.unsigned_abs(),
-        send: settings.send_timeout.unsigned_abs(),
-        drain: settings.drain_timeout.unsigned_abs(),
-    };
+    let rules = Arc::new(Rules::new(&settings, drain));
     loop {
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -60,11 +55,11 @@ pub(super) async fn accept<S, F>(
                     continue;
                 }
             },
-            () = drain.cancelled() => return,
+            () = rules.drain.cancelled() => return,
         };
-        let (versions, drain, serve) = (versions.clone(), drain.clone(), serve.clone());
+        let (rules, serve) = (rules.clone(), serve.clone());
         let serve = move |request| serve(request, peer);
-        tasks.spawn(connection(stream, versions, patience, drain, serve));
+        tasks.spawn(connection(stream, rules, serve));
     }
 }
 
@@ -80,24 +75,34 @@ struct Patience {
     drain: Duration,
 }
 
-/// How each version is served.
-struct Versions {
+/// How connections are served.
+struct Rules {
+    patience: Patience,
+    /// Cancelled once the drain has begun.
+    drain: CancellationToken,
     http1: http1::Builder,
     /// For whoever has begun as HTTP/2 does.
     either: auto::Builder<Watch>,
 }
 
-impl Versions {
-    fn new(settings: &Settings) -> Self {
-        let head = settings.head_timeout.unsigned_abs();
+impl Rules {
+    fn new(settings: &Settings, drain: CancellationToken) -> Self {
+        let patience = Patience {
+            head: settings.head_timeout.unsigned_abs(),
+            send: settings.send_timeout.unsigned_abs(),
+            drain: settings.drain_timeout.unsigned_abs(),
+        };
         let mut http1 = http1::Builder::new();
-        http1.timer(TokioTimer::new()).header_read_timeout(head).max_buf_size(MAX_BUFFER_BYTES);
-        let watch = Watch { limit: settings.send_timeout.unsigned_abs() };
+        http1
+            .timer(TokioTimer::new())
+            .header_read_timeout(patience.head)
+            .max_buf_size(MAX_BUFFER_BYTES);
+        let watch = Watch { limit: patience.send };
         let mut either = auto::Builder::new(watch);
         either
             .http1()
             .timer(TokioTimer::new())
-            .header_read_timeout(head)
+            .header_read_timeout(patience.head)
             .max_buf_size(MAX_BUFFER_BYTES);
         either
             .http2()
@@ -106,42 +111,45 @@ impl Versions {
             .keep_alive_timeout(H2_PING)
             .max_concurrent_streams(MAX_H2_STREAMS)
             .max_header_list_size(MAX_HEAD_BYTES);
-        Self { http1, either }
+        Self { patience, drain, http1, either }
     }
 }
 
-async fn connection<S, F>(
+/// Serves one connection. Its future lives as long as a stream, and is kept small.
+#[allow(clippy::manual_async_fn, reason = "an async fn keeps its arguments twice")]
+fn connection<S, F>(
     stream: TcpStream,
-    versions: Arc<Versions>,
-    patience: Patience,
-    drain: CancellationToken,
+    rules: Arc<Rules>,
     serve: S,
-) where
+) -> impl Future<Output = ()> + Send + 'static
+where
     S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    let _ = stream.set_nodelay(true); // A socket that refuses is about to fail anyway.
-    let begins = tokio::select! {
-        begins = timeout(patience.head, is_http1(&stream)) => begins,
-        () = drain.cancelled() => return,
-    };
-    match begins {
-        // Not by hyper-util's builder for either version: it hands hyper the bytes that it
-        // looked at in a buffer too small for the rest, and the stream keeps a larger one.
-        Ok(Some(true)) => {
-            let answer = move |request| {
-                let answer = serve(request);
-                async move { Ok::<_, Infallible>(answer.await.map(Taken::new)) }
-            };
-            let stream = TokioIo::new(limited(stream, patience.send));
-            let connection = pin!(versions.http1.serve_connection(stream, service_fn(answer)));
-            let shut = http1::Connection::graceful_shutdown;
-            tell(until_drained(connection, shut, &drain, patience.drain).await);
+    async move {
+        let _ = stream.set_nodelay(true); // A socket that refuses is about to fail anyway.
+        let begins = tokio::select! {
+            begins = timeout(rules.patience.head, is_http1(&stream)) => begins,
+            () = rules.drain.cancelled() => return,
+        };
+        match begins {
+            // Not by hyper-util's builder for either version: it hands hyper the bytes that it
+            // looked at in a buffer too small for the rest, and the stream keeps a larger one.
+            Ok(Some(true)) => {
+                let answer = move |request| {
+                    let answer = serve(request);
+                    async move { Ok::<_, Infallible>(answer.await.map(Taken::new)) }
+                };
+                let stream = TokioIo::new(limited(stream, rules.patience.send));
+                let connection = pin!(rules.http1.serve_connection(stream, service_fn(answer)));
+                let shut = http1::Connection::graceful_shutdown;
+                tell(until_drained(connection, shut, &rules).await);
+            }
+            // Boxed: most connections shall not keep room for it.
+            Ok(Some(false)) => Box::pin(either(stream, &rules, serve)).await,
+            Ok(None) => {}
+            Err(_) => tracing::trace!("a connection said nothing and is cut"),
         }
-        // Boxed: most connections shall not keep room for it.
-        Ok(Some(false)) => Box::pin(either(stream, &versions, patience, &drain, serve)).await,
-        Ok(None) => {}
-        Err(_) => tracing::trace!("a connection said nothing and is cut"),
     }
 }
 
@@ -153,13 +161,8 @@ async fn is_http1(stream: &TcpStream) -> Option<bool> {
 }
 
 /// Serves HTTP/2, or what may still turn out to be HTTP/1.1.
-async fn either<S, F>(
-    stream: TcpStream,
-    versions: &Versions,
-    patience: Patience,
-    drain: &CancellationToken,
-    serve: S,
-) where
+async fn either<S, F>(stream: TcpStream, rules: &Rules, serve: S)
+where
     S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
@@ -171,8 +174,9 @@ async fn either<S, F>(
         let answer = Box::pin(serve(request));
         async move { Ok::<_, Infallible>(answer.await.map(Taken::new)) }
     });
+    let Rules { patience, either, .. } = rules;
     let stream = TokioIo::new(limited(stream, patience.send));
-    let connection = pin!(versions.either.serve_connection(stream, service));
+    let connection = pin!(either.serve_connection(stream, service));
     let shut = auto::Connection::graceful_shutdown;
     let asks_nothing = async {
         sleep(patience.head).await;
@@ -181,7 +185,7 @@ async fn either<S, F>(
         }
     };
     tokio::select! {
-        ended = until_drained(connection, shut, drain, patience.drain) => tell(ended),
+        ended = until_drained(connection, shut, rules) => tell(ended),
         () = asks_nothing => tracing::trace!("a connection asked nothing and is cut"),
     }
 }
@@ -191,19 +195,19 @@ async fn either<S, F>(
 async fn until_drained<C, E>(
     mut connection: Pin<&mut C>,
     shut: impl FnOnce(Pin<&mut C>),
-    drain: &CancellationToken,
-    patience: Duration,
+    rules: &Rules,
 ) -> Option<Result<(), E>>
 where
     C: Future<Output = Result<(), E>>,
 {
     tokio::select! {
         biased;
-        () = drain.cancelled() => {}
+        () = rules.drain.cancelled() => {}
         ended = connection.as_mut() => return Some(ended),
     }
     shut(connection.as_mut());
-    timeout(patience, connection).await.ok()
+    // Boxed: no room for its timer in a connection that no drain meets.
+    Box::pin(timeout(rules.patience.drain, connection)).await.ok()
 }
 
 fn tell(ended: Option<Result<(), impl std::fmt::Display>>) {

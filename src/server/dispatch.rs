@@ -60,13 +60,13 @@ struct Arrived<'a> {
 pub(super) async fn answer(
     app: &App,
     listener: Listener,
-    mut request: Request,
+    request: &mut Request,
     from: IpAddr,
 ) -> Response {
     let at = Stopwatch::start();
     let id = request_id();
     let is_surface = request.uri().path().starts_with(SURFACE);
-    let is_ours = listener == Listener::Operator || api::is_for_us(app, &request);
+    let is_ours = listener == Listener::Operator || api::is_for_us(app, request);
     let found = if is_ours {
         find(listener, request.method(), request.uri().path())
     } else {
@@ -75,7 +75,7 @@ pub(super) async fn answer(
     let answered = match found {
         Ok((route, named)) => {
             let named = percent_decode_str(named).decode_utf8_lossy().into_owned();
-            dispatch(app, route, &mut request, Arrived { at, id: &id, named: &named, from }).await
+            dispatch(app, route, request, Arrived { at, id: &id, named: &named, from }).await
         }
         Err(error) => Err(error),
     };
@@ -83,7 +83,7 @@ pub(super) async fn answer(
         Ok(response) => response,
         Err(error) => {
             if error.leaves_a_body() {
-                api::discard(app, &mut request).await;
+                api::discard(app, request).await;
             }
             error.into_response()
         }

@@ -4,7 +4,7 @@ use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::{Credential, CredentialError, ISSUED, Scheme, Secret};
+use super::{Credential, CredentialError, ISSUED, Scheme, Secret, told};
 use crate::platforms::{Face, UpstreamRequest, signing};
 
 /// A credential that was sent, and what was made of it for this one request.
@@ -21,6 +21,19 @@ impl Proof {
         all
     }
 
+    /// What is kept of it once it has served.
+    pub fn into_secrets(self) -> Secrets {
+        let mut all: Vec<Secret> = match self.credential {
+            Credential::Key { fields, .. } => fields.into_values().collect(),
+            Credential::Oauth { access_token } => vec![access_token],
+            Credential::Session { cookies, headers } => {
+                cookies.into_values().chain(headers.into_values()).collect()
+            }
+        };
+        all.extend(self.minted);
+        Secrets(all.into())
+    }
+
     /// Proves another request, with the same credential.
     ///
     /// # Errors
@@ -32,6 +45,17 @@ impl Proof {
         request: &mut UpstreamRequest,
     ) -> Result<Proof, CredentialError> {
         self.credential.prove(face, at, request)
+    }
+}
+
+/// A proof's secrets alone. A stream keeps them to its end, and a credential's maps are
+/// twenty times as large.
+pub struct Secrets(Box<[Secret]>);
+
+impl Secrets {
+    /// Every one, to be taken out of what a platform says.
+    pub fn all(&self) -> Vec<&str> {
+        self.0.iter().flat_map(|secret| told(secret)).collect()
     }
 }
 

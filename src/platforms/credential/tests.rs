@@ -241,8 +241,14 @@ fn what_must_not_be_repeated_is_each_part_that_is_secret_and_what_was_made_of_it
     let zhipu = Credential::parse(&face("glm"), zhipu).unwrap();
     let (proof, headers) = proved("glm", &zhipu).unwrap();
     let token = headers["authorization"].to_str().unwrap().trim_start_matches("Bearer ");
-    for part in ["0123456789abcdef.fedcba9876543210", "fedcba9876543210", token] {
+    let parts = ["0123456789abcdef.fedcba9876543210", "fedcba9876543210", token];
+    for part in parts {
         assert!(proof.secrets().contains(&part), "{part}");
+    }
+    // Nor once it is all that is left of the proof.
+    let left = proof.into_secrets();
+    for part in parts {
+        assert!(left.all().contains(&part), "{part}");
     }
     let short = Credential::parse(&face("openai"), "sk-a.tail").unwrap();
     assert_eq!(short.secrets(), ["sk-a.tail"]);

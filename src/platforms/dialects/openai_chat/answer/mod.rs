@@ -77,14 +77,15 @@ pub(super) fn read<'a>(came: Came<'a>, context: &Context) -> Result<Chunk<'a>, P
 /// What was counted on the way.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    pub(crate) usage: Option<UsageReport>,
+    /// Boxed: it comes at the end, and is a third of what a stream keeps here.
+    pub(crate) usage: Option<Box<UsageReport>>,
     pub(crate) produced: Produced,
 }
 
 impl Tally {
     /// The platform's count, if it can be believed.
     pub(crate) fn usage(&self, face: &Face) -> Option<Usage> {
-        let usage = self.usage?.usage();
+        let usage = self.usage.as_deref()?.usage();
         let wrote = self.produced.census() != ByteCensus::NOTHING;
         let doubtful = face.answer.zero_output_is_unknown && usage.output == 0 && wrote;
         (!doubtful).then_some(usage)

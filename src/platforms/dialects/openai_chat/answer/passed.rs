@@ -158,7 +158,9 @@ impl Passed {
         let mut changed = false;
         let is_usage_chunk = elements(&choices).map_err(|_| context.unreadable())?.is_empty();
         if let Some(usage) = chunk.given("usage").filter(|json| json.starts_with('{')) {
-            tally.usage = UsageReport::read(usage).or(tally.usage);
+            if let Some(report) = UsageReport::read(usage) {
+                tally.usage = Some(Box::new(report));
+            }
             if !is_usage_chunk {
                 self.riding_usage = Some(usage.to_owned());
                 chunk.set("usage", "null");

@@ -67,7 +67,7 @@ impl Rebuilt {
         }
         let is_last = !context.counts_along || self.is_finished();
         if let Some(usage) = chunk.usage.filter(|_| is_last) {
-            tally.usage = Some(usage);
+            tally.usage = Some(Box::new(usage));
         }
         Ok(())
     }
@@ -112,7 +112,7 @@ impl Rebuilt {
             return Err(context.cut());
         }
         self.finish_all(None, context, sink);
-        sink.end(tally.usage.map(|usage| usage.tidy()).as_ref());
+        sink.end(tally.usage.as_deref().map(|usage| usage.tidy()).as_ref());
         Ok(())
     }
 
@@ -128,7 +128,7 @@ impl Rebuilt {
             return Err(error);
         }
         self.finish_all(Some("content_filter"), context, sink);
-        sink.end(tally.usage.map(|usage| usage.tidy()).as_ref());
+        sink.end(tally.usage.as_deref().map(|usage| usage.tidy()).as_ref());
         Ok(())
     }
 

@@ -26,7 +26,7 @@ enum Way {
     Passed(Passed),
     Rebuilt(Rebuilt, Chunks),
     /// The caller wants a whole answer of a platform that only streams.
-    Gathered(Rebuilt, Draft),
+    Gathered(Rebuilt, Box<Draft>),
 }
 
 /// What one event led to.
@@ -39,7 +39,7 @@ impl Stream {
     pub(in super::super) fn new(context: &Context) -> Stream {
         let form = context.form;
         let way = if !context.streamed {
-            Way::Gathered(Rebuilt::default(), Draft::default())
+            Way::Gathered(Rebuilt::default(), Box::default())
         } else if form == Form::Rebuilt || context.legacy {
             let chunks = Chunks::new(context.usage_asked, context.legacy);
             Way::Rebuilt(Rebuilt::default(), chunks)
@@ -145,7 +145,7 @@ impl Stream {
                 result
             }
             Way::Gathered(rebuilt, draft) => {
-                let result = rebuild(came, rebuilt, context, tally, draft);
+                let result = rebuild(came, rebuilt, context, tally, draft.as_mut());
                 if draft.size() > MOST_GATHERED {
                     return Err(PlatformError::fault("the answer is longer than 64 MiB"));
                 }
@@ -160,7 +160,7 @@ impl Stream {
                 out.put(&chunks.take());
             }
             Way::Gathered(rebuilt, draft) => {
-                rebuilt.filtered(error, context, &self.tally, draft)?;
+                rebuilt.filtered(error, context, &self.tally, draft.as_mut())?;
             }
         }
         Ok(Step::Done)
@@ -178,7 +178,9 @@ impl Stream {
                 rebuilt.end(ending, context, &self.tally, chunks)?;
                 out.put(&chunks.take());
             }
-            Way::Gathered(rebuilt, draft) => rebuilt.end(ending, context, &self.tally, draft)?,
+            Way::Gathered(rebuilt, draft) => {
+                rebuilt.end(ending, context, &self.tally, draft.as_mut())?;
+            }
         }
         Ok(())
     }

@@ -82,6 +82,7 @@ impl Tidy {
         let at = match self.choices.iter().position(|known| known.index == index) {
             Some(at) => at,
             None if self.choices.len() < MOST_CHOICES => {
+                self.choices.reserve_exact(1); // Most answers have one.
                 self.choices.push(Choice { index, ..Choice::default() });
                 self.choices.len() - 1
             }

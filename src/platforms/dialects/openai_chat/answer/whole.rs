@@ -69,7 +69,7 @@ fn tidied(
 fn tally(top: &Object<'_>, body: &[u8]) -> Tally {
     let usage = top.given("usage").and_then(UsageReport::read);
     let is_counted = usage.is_some_and(|report| report.usage().output > 0);
-    let mut tally = Tally { usage, ..Tally::default() };
+    let mut tally = Tally { usage: usage.map(Box::new), ..Tally::default() };
     if !is_counted {
         add_text(body, &mut tally.produced);
     }
