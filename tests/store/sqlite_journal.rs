@@ -1,9 +1,12 @@
 //! What the embedded store's journal has and no fold has written: it is there after a crash.
 
 use futures_util::StreamExt;
-use tributary::accounts::{AccountId, Charge, ChargeKind, Settlement, Tokens};
+use jiff::tz::TimeZone;
+use tributary::accounts::{AccountId, Charge, ChargeKind, LeaseAsk, Settlement, Tokens};
+use tributary::store::sqlite::{Options, SqliteStore};
 
-use crate::rig::{MIDNIGHT, Rig, Wish};
+use crate::records::record;
+use crate::rig::{MIDNIGHT, NOON, Rig, Wish, clock_at, fresh_id, key, reads};
 
 /// How many rows a table of the file has that a killed gateway would leave.
 fn rows(rig: &Rig, table: &str) -> i64 {
@@ -181,4 +184,62 @@ async fn ten_thousand_open_leases_outlive_a_crash() {
     assert_eq!((state.windows[0].used, state.leased), (Tokens(100_000), Tokens::ZERO));
     let listed = rig.store.charges(ann.pool, &"qwen".into(), None, 20_000).await.unwrap();
     assert_eq!(listed.len(), 10_000);
+}
+
+#[tokio::test]
+async fn folds_on_a_full_disk_lose_nothing_and_count_nothing_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("test.db");
+    let clock = clock_at(NOON);
+    let options = Options { clock: reads(&clock), max_pages: Some(85), ..Options::default() };
+    let rig = Rig::on(SqliteStore::open(&file, options.clone()).unwrap(), clock.clone());
+    let ann = rig.user().await;
+    let one = rig.account(&ann, 1_000_000_000).await;
+    let resets = rig.resets();
+    let (mut granted, mut settled, mut recorded, mut failed) = (0, 0, 0, 0);
+    for turn in 0.. {
+        let key = key(fresh_id(), &ann, one, rig.now());
+        let ask = LeaseAsk {
+            id: key.id,
+            user: ann.id,
+            token: key.token,
+            pool: ann.pool,
+            platform: &key.platform,
+            model: &key.model,
+            estimate: Tokens(5),
+            only: None,
+            except: &[],
+            conversation: None,
+            resets: &resets,
+        };
+        let leased = rig.store.lease(ask).await.is_ok_and(|grant| grant.is_ok());
+        granted += u64::from(leased);
+        let end = vec![Settlement { lease: key, charge: Charge::Exact(Tokens(3)) }];
+        let ended = leased && rig.store.settle(end, &resets).await.is_ok();
+        settled += u64::from(ended);
+        let told = rig.store.record(vec![record(&rig, &ann, &format!("r{turn}"))]).await;
+        recorded += u64::from(told.is_ok());
+        let swept = turn % 9 > 0 || rig.store.sweep(&resets).await.is_ok();
+        failed += usize::from(!ended || told.is_err() || !swept);
+        if failed == 100 {
+            break;
+        }
+    }
+    assert!(settled > 50 && recorded > 50, "{settled} {recorded}");
+    drop(rig);
+    for _ in 0..2 {
+        let options = Options { max_pages: None, ..options.clone() };
+        let rig = Rig::on(SqliteStore::open(&file, options).unwrap(), clock.clone());
+        let state = rig.shown(&ann, one).await;
+        assert_eq!(state.windows[0].used, Tokens(3 * settled));
+        assert_eq!(state.leased, Tokens(5 * (granted - settled)));
+        assert_eq!(rig.charges(&ann).await.len() as u64, settled);
+        let listed = rig.store.records_on(ann.id, one, None, usize::MAX).await.unwrap();
+        assert_eq!(listed.len() as u64, recorded);
+        let day = TimeZone::UTC.to_datetime(rig.now()).date();
+        let totals = rig.store.totals_of(ann.id, day, day).await.unwrap();
+        let sum = totals.iter().map(|total| (total.counts.calls, total.counts.exact.0));
+        let sum = sum.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        assert_eq!(sum, (recorded, 3 * settled));
+    }
 }

@@ -93,6 +93,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     conn.pragma_update(None, "wal_autocheckpoint", 8_000)?;
     conn.pragma_update(None, "journal_size_limit", 64 << 20)?;
     conn.pragma_update(None, "cache_size", -16_000)?;
+    // The writer has some thirty that it meets again; parsing one costs what a request does.
+    conn.set_prepared_statement_cache_capacity(128);
     Ok(conn)
 }
 

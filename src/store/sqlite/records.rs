@@ -83,6 +83,11 @@ fn pack(record: &Record) -> Answer<Vec<u8>> {
     super::journal::pack("record", Vec::with_capacity(256), &line)
 }
 
+fn unpack(packed: &[u8]) -> Answer<Line<'_>> {
+    postcard::from_bytes(packed)
+        .map_err(|error| StoreError::Corrupt { what: "record", why: error.to_string() })
+}
+
 impl<'a> AttemptLine<'a> {
     fn of(attempt: &'a Attempt) -> Self {
         Self {
@@ -160,8 +165,7 @@ const WITHOUT_BODIES: &str = "user, at, id, line, NULL";
 
 fn read(row: &Row<'_>) -> Answer<Record> {
     let packed: Vec<u8> = get(row, 3)?;
-    let line: Line<'_> = postcard::from_bytes(&packed)
-        .map_err(|error| StoreError::Corrupt { what: "record", why: error.to_string() })?;
+    let line = unpack(&packed)?;
     Ok(Record {
         user: UserId(get(row, 0)?),
         at: rows::at("record", get(row, 1)?)?,
@@ -190,17 +194,19 @@ fn read(row: &Row<'_>) -> Answer<Record> {
 /// The lists that a record stands in; none of an account that is gone.
 pub(super) fn lists_of(record: &Record, is_gone: impl Fn(AccountId) -> bool) -> Vec<List> {
     let accounts = record.attempts.iter().map(|attempt| attempt.account);
+    lists(record.user, accounts.filter(|account| !is_gone(*account)))
+}
+
+fn lists(user: UserId, tried: impl Iterator<Item = AccountId>) -> Vec<List> {
     // With a key of the operator's: on no account.
-    let mut lists: Vec<List> = accounts
-        .filter(|account| *account != AccountId::OPERATOR && !is_gone(*account))
-        .map(List::Account)
-        .collect();
+    let mut lists: Vec<List> =
+        tried.filter(|account| *account != AccountId::OPERATOR).map(List::Account).collect();
     lists.sort_unstable();
     lists.dedup();
     if lists.is_empty() {
-        lists.push(List::Nowhere(record.user));
+        lists.push(List::Nowhere(user));
     }
-    lists.push(List::User(record.user));
+    lists.push(List::User(user));
     lists
 }
 
@@ -222,16 +228,20 @@ pub(super) fn after(
 /// Deletes records that are listed, and takes them out of their lists; answers which those were.
 pub(super) fn delete(conn: &Connection, numbers: &[i64]) -> Answer<BTreeMap<List, Vec<i64>>> {
     let mut gone: BTreeMap<List, Vec<i64>> = BTreeMap::new();
-    let sql = format!("SELECT {WITHOUT_BODIES} FROM records WHERE seq = ?");
+    let mut find =
+        conn.prepare_cached("SELECT user, line FROM records WHERE seq = ?").map_err(failure)?;
+    let mut delete = conn.prepare_cached("DELETE FROM records WHERE seq = ?").map_err(failure)?;
     for &number in numbers {
-        if let Some(record) = one(conn, &sql, number)? {
-            for list in lists_of(&record, |_| false) {
-                gone.entry(list).or_default().push(number);
-            }
+        let mut found = find.query([number]).map_err(failure)?;
+        let Some(row) = found.next().map_err(failure)? else { continue };
+        let packed = row.get_ref(1).map_err(failure)?;
+        let line = unpack(packed.as_blob().map_err(|error| failure(error.into()))?)?;
+        let tried = line.attempts.iter().map(|attempt| AccountId(attempt.account));
+        for list in lists(UserId(get(row, 0)?), tried) {
+            gone.entry(list).or_default().push(number);
         }
-        conn.prepare_cached("DELETE FROM records WHERE seq = ?")
-            .and_then(|mut delete| delete.execute([number]))
-            .map_err(failure)?;
+        drop(found);
+        delete.execute([number]).map_err(failure)?;
     }
     gone.iter().try_for_each(|(list, numbers)| lists::take_out(conn, *list, numbers))?;
     Ok(gone)
