@@ -247,9 +247,12 @@ pub(super) fn delete(conn: &Connection, numbers: &[i64]) -> Answer<BTreeMap<List
     Ok(gone)
 }
 
-fn one(conn: &Connection, sql: &str, number: i64) -> Answer<Option<Record>> {
+/// A user's record by its number; another's is not read.
+fn one(conn: &Connection, user: UserId, number: i64) -> Answer<Option<Record>> {
+    let sql = "SELECT user, at, id, line, bodies FROM records LEFT JOIN bodies ON record = seq
+               WHERE seq = ? AND user = ?";
     let mut find = conn.prepare_cached(sql).map_err(failure)?;
-    let mut found = find.query([number]).map_err(failure)?;
+    let mut found = find.query([number, user.0]).map_err(failure)?;
     found.next().map_err(failure)?.map(read).transpose()
 }
 
@@ -268,10 +271,8 @@ pub(super) fn page(
         return Ok(page);
     }
     let list = account.map_or(List::User(user), List::Account);
-    let sql = "SELECT user, at, id, line, bodies FROM records LEFT JOIN bodies ON record = seq
-               WHERE seq = ?";
     lists::walk_back(conn, list, below, |number| {
-        page.extend(one(conn, sql, number)?.filter(|record| record.user == user));
+        page.extend(one(conn, user, number)?);
         Ok(if page.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     })?;
     Ok(page)
