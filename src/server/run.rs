@@ -5,7 +5,7 @@
 //! thread's runtime is the office: the operator's listener, bookkeeping, sweeps.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use super::connection::accept;
 use super::dispatch::{Listener, answer};
 use super::{OperatorSettings, Settings, listen};
-use crate::api::{self, App, Health};
+use crate::api::{self, App, Health, Request, Response};
 use crate::identity::People;
 use crate::oidc::Provider;
 use crate::relay::{self, Bookkeeper, Drains, Gateway, Parts};
@@ -179,10 +179,6 @@ impl Running {
 /// from a platform that does not answer.
 const LAST_WAIT: Duration = Duration::from_secs(2);
 
-/// So large the future of an answer may be. A larger one shares the allocator's blocks of 8 KB
-/// with hyper's buffers, and leaves both of their pages in memory, of which a buffer uses one.
-const MOST_ANSWER_BYTES: usize = 7 << 10;
-
 /// One core's thread.
 struct Worker {
     socket: std::net::TcpListener,
@@ -213,20 +209,25 @@ impl Worker {
         let store = &mut app.gateway.parts.store;
         *store = store.clone().in_this_runtime();
         let app = Arc::new(app);
-        let serve = move |mut request, from| {
-            let app = app.clone();
-            // Boxed, so that its seven kilobytes go once a stream has begun: the connection
-            // keeps room for the future as long as it lives.
-            let answer = async move { answer(&app, Listener::Public, &mut request, from).await };
-            debug_assert!(size_of_val(&answer) <= MOST_ANSWER_BYTES, "{}", size_of_val(&answer));
-            Box::pin(answer)
-        };
+        // Boxed, so that its seven kilobytes go once a stream has begun: the connection keeps
+        // room for the future as long as it lives.
+        let serve = move |request, from| Box::pin(public(app.clone(), request, from));
         let Self { settings, tasks, late, .. } = self;
         let patience = settings.drain_timeout.unsigned_abs();
         accept(listener, settings, tasks.clone(), self.drain, serve).await;
         tasks.close();
         see_out(&tasks, &late, patience).await;
     }
+}
+
+/// Answers a caller.
+#[allow(clippy::manual_async_fn, reason = "an async fn keeps its arguments twice")]
+fn public(
+    app: Arc<App>,
+    mut request: Request,
+    from: IpAddr,
+) -> impl Future<Output = Response> + Send + 'static {
+    async move { answer(&app, Listener::Public, &mut request, from).await }
 }
 
 /// Waits for tasks, but not for ever.
@@ -244,6 +245,19 @@ async fn see_out(tasks: &TaskTracker, late: &CancellationToken, patience: Durati
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A larger one shares the allocator's blocks of 8 KB with hyper's buffers, and leaves both
+    /// of their pages in memory, of which a buffer uses one.
+    const MOST_ANSWER_BYTES: usize = 7 << 10;
+
+    #[test]
+    fn the_future_of_an_answer_is_small_enough_for_a_block_of_its_own() {
+        fn bytes_of<F>(_: impl FnOnce(Arc<App>, Request, IpAddr) -> F) -> usize {
+            size_of::<F>()
+        }
+        let bytes = bytes_of(public);
+        assert!(bytes <= MOST_ANSWER_BYTES, "{bytes}");
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_drain_ends_though_a_task_does_not() {
