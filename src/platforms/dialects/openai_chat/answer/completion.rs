@@ -147,7 +147,12 @@ fn tidy_calls(message: &mut Object<'_>) -> (bool, bool) {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use http::HeaderMap;
+
     use super::*;
+    use crate::front::ChatRequest;
+    use crate::platforms::{Catalogue, DialectName, Exchange};
 
     const SOUND: &str = r#"{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"a \" b","refusal":null},"logprobs":null,"finish_reason":"stop"}],"more":{"choices":[1]}}"#;
 
@@ -157,6 +162,49 @@ mod tests {
         assert!(!answer.is_changed());
         assert_eq!(answer.to_json(0), SOUND);
         assert_eq!(answer.top.get("more"), Some(r#"{"choices":[1]}"#));
+    }
+
+    /// What a caller gets of a platform whose answers are tidied.
+    fn tidied(sent: &str) -> String {
+        let catalogue = Catalogue::load(&toml::Table::new()).unwrap();
+        let qwen = catalogue.platform("qwen").unwrap().clone();
+        let hop = catalogue.resolve_on(&qwen, "qwen-plus");
+        let ask = Bytes::from_static(br#"{"messages":[{"role":"user","content":"hi"}]}"#);
+        let ask = ChatRequest::parse(ask).unwrap();
+        let face = qwen.face(Some(DialectName::OpenaiChat)).unwrap();
+        let mut exchange = Exchange::begin(&qwen, face, &hop.model, &ask, 7).unwrap().0;
+        let sent = Bytes::copy_from_slice(sent.as_bytes());
+        String::from_utf8(exchange.whole(&HeaderMap::new(), sent).unwrap().body.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn what_breaks_no_rule_goes_on_as_it_came() {
+        let blanks = SOUND.replace(r#""choices":["#, "\"choices\": [\n");
+        let calls = r#""refusal":null,"tool_calls":[{"id":"c","type":"function"}]"#;
+        let called = SOUND.replace(r#""refusal":null"#, calls).replace("stop", "tool_calls");
+        for sent in [SOUND, &blanks, &called] {
+            assert_eq!(tidied(sent), sent);
+        }
+    }
+
+    #[test]
+    fn each_key_that_is_missing_is_put_in() {
+        for (key, put) in [
+            (r#""id":"c","#, r#""id":"chatcmpl-7""#),
+            (r#""object":"chat.completion","#, r#""object":"chat.completion""#),
+            (r#""created":1,"#, r#""created":7"#),
+            (r#""model":"m","#, r#""model":"qwen-plus""#),
+            (r#""index":0,"#, r#""index":0"#),
+            (r#""role":"assistant","#, r#""role":"assistant""#),
+            (r#","refusal":null"#, r#""refusal":null"#),
+            (r#""logprobs":null,"#, r#""logprobs":null"#),
+            (r#","finish_reason":"stop""#, r#""finish_reason":"stop""#),
+        ] {
+            let sent = SOUND.replace(key, "");
+            assert_ne!(sent, SOUND);
+            let got = tidied(&sent);
+            assert!(got.contains(put) && got.contains(r#""content":"a \" b""#), "{got}");
+        }
     }
 
     #[test]
