@@ -111,6 +111,43 @@ async fn a_call_that_outlives_its_account_is_counted_once_though_all_is_killed()
 }
 
 #[tokio::test]
+async fn what_a_removed_account_had_goes_slice_by_slice_though_all_is_killed() {
+    let mut rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    let (gone, stays) = (rig.account(&ann, 10_000).await, rig.account(&ann, 10_000).await);
+    let calls = (0..1600).map(|turn| on(&rig, &ann, &format!("r{turn}"), &[gone]));
+    rig.store.record(calls.collect()).await.unwrap();
+    for turn in 0..500 {
+        let account = if turn % 5 == 0 { stays } else { gone };
+        let held = rig.ask(&ann, 1).only(account).held().await;
+        rig.settle(&held, Charge::Exact(Tokens(1))).await;
+        // A row of each.
+        rig.sweep().await;
+    }
+    // Whoever asked has hung up, and so does not wait for the rest.
+    assert!(futures_util::poll!(Box::pin(rig.store.remove_account(gone))).is_pending());
+    rig.user().await;
+    assert!(rig.store.account(gone).await.unwrap().is_none());
+    rig.crash();
+    let (records, charges) = (rows(&rig, "records"), rows(&rig, "charges"));
+    assert!((1..1600).contains(&records) && charges == 500, "{records} {charges}");
+    // Commits come and go.
+    while rows(&rig, "charges") == 500 {
+        rig.user().await;
+    }
+    let charges = rows(&rig, "charges");
+    assert!(charges > 100, "{charges}");
+    rig.crash();
+    // Somebody asks again.
+    assert!(rig.store.remove_account(gone).await.unwrap());
+    assert!(!rig.store.remove_account(gone).await.unwrap());
+    assert_eq!((rows(&rig, "records"), rows(&rig, "charges")), (0, 100));
+    assert_eq!(rows(&rig, "leaving"), 0);
+    assert_eq!(counted(&rig, &ann).await, [1600, 1600, 500, 0]);
+    assert!(rig.charges(&ann).await.iter().all(|charge| charge.account == stays));
+}
+
+#[tokio::test]
 async fn a_long_list_is_walked_page_by_page_across_its_rows() {
     let rig = Rig::sqlite(Wish::default());
     let ann = rig.user().await;

@@ -68,5 +68,8 @@ CREATE TABLE IF NOT EXISTS platforms_of_leases (row INTEGER PRIMARY KEY, platfor
 CREATE TRIGGER IF NOT EXISTS platforms_go AFTER DELETE ON leases WHEN old.account = 0
   BEGIN DELETE FROM platforms_of_leases WHERE row = old.row; END;
 
+-- Accounts that are removed, while records or charges of theirs may still be there.
+CREATE TABLE IF NOT EXISTS leaving (account INTEGER PRIMARY KEY);
+
 -- When tokens were last used.
 CREATE TABLE IF NOT EXISTS token_uses (token INTEGER PRIMARY KEY, at INTEGER NOT NULL);

@@ -1,16 +1,16 @@
 //! Removing an account from the file, with all that tells of it.
+//!
+//! Its records and charges may be a million, so they go a slice with each commit, and whoever
+//! waits for another commit waits for a slice at most. A gateway that starts after a kill goes on.
 
 use rusqlite::Connection;
 
 use crate::accounts::AccountId;
 
 use super::super::Answer;
-use super::charges;
 use super::file::failure;
-use super::lists::{self, List};
-use super::records;
 
-/// What totals counted stays without its id.
+/// All but its records and charges. What totals counted stays without its id.
 pub(super) fn remove(conn: &Connection, account: AccountId) -> Answer<()> {
     for sql in [
         // Its open leases are nobody's, and end as any.
@@ -37,10 +37,24 @@ pub(super) fn remove(conn: &Connection, account: AccountId) -> Answer<()> {
            output = output + excluded.output, reasoning = reasoning + excluded.reasoning,
            exact = exact + excluded.exact, estimated = estimated + excluded.estimated",
         "DELETE FROM totals WHERE account = ?",
+        "INSERT OR REPLACE INTO leaving VALUES (?)",
     ] {
         conn.prepare_cached(sql).and_then(|mut one| one.execute([account.0])).map_err(failure)?;
     }
-    let tried = lists::oldest(conn, List::Account(account), usize::MAX)?;
-    records::delete(conn, &tried)?;
-    charges::forget(conn, account)
+    Ok(())
+}
+
+/// Accounts of which records or charges may still be there.
+pub(super) fn leaving(conn: &Connection) -> Answer<Vec<AccountId>> {
+    conn.prepare_cached("SELECT account FROM leaving")
+        .and_then(|mut find| find.query_map([], |row| row.get(0).map(AccountId))?.collect())
+        .map_err(failure)
+}
+
+/// Nothing of it is there any more.
+pub(super) fn has_left(conn: &Connection, account: AccountId) -> Answer<()> {
+    conn.prepare_cached("DELETE FROM leaving WHERE account = ?")
+        .and_then(|mut delete| delete.execute([account.0]))
+        .map(drop)
+        .map_err(failure)
 }

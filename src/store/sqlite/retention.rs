@@ -1,19 +1,21 @@
 //! How long rows are kept: so many days, and so many records an account.
 //!
 //! Deleting is spread out: an account that is a tenth past its bound loses its oldest records, old
-//! rows go, both a slice with each commit until none is left: so deleting keeps pace with adding,
-//! and no commit takes long.
+//! rows go, and what a removed account had, each a slice with each commit until none is left: so
+//! deleting keeps pace with adding, and no commit takes long.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
 
+use crate::accounts::AccountId;
+
 use super::super::{Answer, Keep};
 use super::books::Ms;
 use super::file::failure;
 use super::lists::{self, List};
-use super::records;
+use super::{charges, records, removal};
 
 /// How many old rows of a table go with a commit: more than a batch adds.
 const ROWS_A_TURN: usize = 5_000;
@@ -28,17 +30,29 @@ pub(super) struct Retention {
     long: BTreeSet<List>,
     /// Tables in which rows from before a time may still lie.
     behind: Vec<(&'static str, Ms)>,
+    /// Accounts that are leaving; `None` until the file is asked.
+    leaving: Option<Vec<AccountId>>,
+    /// The last row of charges that the first of them has none in.
+    left_up_to: i64,
 }
 
 impl Retention {
     pub(super) fn new(keep: Keep) -> Self {
-        Self { keep, counts: HashMap::new(), long: BTreeSet::new(), behind: Vec::new() }
+        Self {
+            keep,
+            counts: HashMap::new(),
+            long: BTreeSet::new(),
+            behind: Vec::new(),
+            leaving: None,
+            left_up_to: 0,
+        }
     }
 
-    /// After a failed commit, or when rows are gone, the counts are asked anew.
+    /// After a failed commit, or when an account leaves, all is asked anew.
     pub(super) fn reset(&mut self) {
         self.counts.clear();
         self.long.clear();
+        self.leaving = None;
     }
 
     /// Counts records that were added to a list.
@@ -79,6 +93,31 @@ impl Retention {
         Ok(())
     }
 
+    /// Deletes a slice of what a removed account has.
+    fn let_leave(&mut self, conn: &Connection) -> Answer<()> {
+        let mut leaving = match self.leaving.take() {
+            Some(leaving) => leaving,
+            None => {
+                self.left_up_to = 0;
+                removal::leaving(conn)?
+            }
+        };
+        if let Some(&account) = leaving.first() {
+            let records = lists::oldest(conn, List::Account(account), RECORDS_A_TURN)?;
+            if !records.is_empty() {
+                self.deleted(&records::delete(conn, &records)?);
+            } else if let Some(last) = charges::forget(conn, account, self.left_up_to)? {
+                self.left_up_to = last;
+            } else {
+                removal::has_left(conn, account)?;
+                leaving.remove(0);
+                self.left_up_to = 0;
+            }
+        }
+        self.leaving = Some(leaving);
+        Ok(())
+    }
+
     /// Lets old rows go from now on.
     pub(super) fn forget(&mut self, now: Ms) {
         let now = Timestamp::from_millisecond(now).unwrap_or(Timestamp::MAX);
@@ -93,12 +132,14 @@ impl Retention {
 
     /// Whether rows are waiting to go.
     pub(super) fn is_behind(&self) -> bool {
-        !self.behind.is_empty() || !self.long.is_empty()
+        let is_leaving = self.leaving.as_ref().is_none_or(|leaving| !leaving.is_empty());
+        !self.behind.is_empty() || !self.long.is_empty() || is_leaving
     }
 
     /// Deletes a slice of the rows that are too old or too many.
     pub(super) fn catch_up(&mut self, conn: &Connection) -> Answer<()> {
         self.shorten(conn)?;
+        self.let_leave(conn)?;
         for (table, oldest) in std::mem::take(&mut self.behind) {
             let gone = self.forget_from(conn, table, oldest)?;
             if gone == rows_a_turn(table) {
