@@ -269,6 +269,7 @@ fn random() -> Result<u64, KeyError> {
 fn store(error: StoreError) -> KeyError {
     match error {
         StoreError::Unavailable(why) => KeyError::Store(why),
+        error @ StoreError::Full(_) => KeyError::Store(error.to_string()),
         error => KeyError::Unkept(error.to_string()),
     }
 }

@@ -54,6 +54,7 @@ impl Beside {
                 .map_err(|error| self.unreachable(&format!("its answer can't be read: {error}"))),
             Reply::Taken(what) => Err(StoreError::Taken(what)),
             Reply::Gone(what) => Err(StoreError::Gone(what)),
+            Reply::Full(what) => Err(StoreError::Full(what)),
             Reply::Failed(why) => Err(StoreError::Unavailable(why)),
         }
     }

@@ -41,7 +41,7 @@ pub(super) async fn open(
         // Another command, which takes milliseconds, or a gateway about to listen.
         tokio::time::sleep(PAUSE).await;
     }
-    Err(Failure::other(held_by, "Try again when that process has ended."))
+    Err(Failure::other(held_by, "Try again when that process is done."))
 }
 
 /// Every address of a host is reached by its loopback one.

@@ -62,18 +62,27 @@ impl Gateway {
         call: &mut Call,
         tried: &mut Tried,
     ) -> Result<Option<Arc<Account>>, CallError> {
-        let unable = self.parts.unable.of(hop, talk.ask);
+        let mut unable = self.parts.unable.of(hop, talk.ask);
+        unable.retain(|account| !tried.accounts().contains(account));
+        let mut leased = Ok(None);
         if !unable.is_empty() && pin.is_none() {
-            let leased = self.lease_but(&unable, talk, hop, pin, call, tried).await?;
-            if leased.is_some() {
-                return Ok(leased);
+            leased = self.lease_but(&unable, talk, hop, pin, call, tried).await;
+        }
+        if matches!(leased, Ok(None)) {
+            // Those that refused are asked again: one answer of each counts.
+            tried.take_refusals();
+            leased = self.lease_but(&[], talk, hop, pin, call, tried).await;
+            if let Ok(Some(account)) = &leased
+                && unable.contains(&account.id)
+            {
+                self.parts.unable.forget(account.id);
             }
         }
-        let leased = self.lease_but(&[], talk, hop, pin, call, tried).await?;
-        if let Some(account) = leased.as_ref().filter(|account| unable.contains(&account.id)) {
-            self.parts.unable.forget(account.id);
+        for answer in tried.take_refusals() {
+            let (metrics, platform) = (&self.parts.metrics, hop.platform.id.as_str());
+            LeaseRefused { metrics, platform, answer }.emit();
         }
-        Ok(leased)
+        leased
     }
 
     /// Leases an account that is none of these.
@@ -116,12 +125,6 @@ impl Gateway {
             match parts.store.lease(ask).await.inspect_err(|error| self.store_failed(error))? {
                 Err(refusal) => {
                     call.give_back(lease.was_refused());
-                    LeaseRefused {
-                        metrics: &parts.metrics,
-                        platform: lane.platform.as_str(),
-                        answer: refusal.name(),
-                    }
-                    .emit();
                     tried.refused(&lane.platform, refusal);
                 }
                 Ok(grant) => {

@@ -12,7 +12,7 @@ use super::kept::bytes_of;
 use super::payer::End;
 use super::zones::Zones;
 use crate::accounts::{AccountId, HoldEnd, LeaseKey, PoolId, Record, Settlement, Told};
-use crate::store::{Answer, Store, StoreError};
+use crate::store::{Answer, Store};
 use crate::telemetry::Metrics;
 use crate::telemetry::events::{BodiesDropped, HealthMoved, StoreFailed};
 
@@ -163,7 +163,7 @@ async fn insist<T, F>(
         let (mut pause, mut failures) = (FIRST_PAUSE, 0);
         while let Err(error) = give(batch.clone()).await {
             StoreFailed { metrics, why: &error.to_string() }.emit();
-            if !matches!(error, StoreError::Unavailable(_)) {
+            if !error.is_passing() {
                 // An entry that is refused alone is lost: its lease's deadline charges it.
                 if batch.len() > 1 {
                     given.extend(batch.into_iter().map(|entry| vec![entry]).rev());
@@ -191,6 +191,7 @@ mod tests {
     use std::cell::{Cell, RefCell};
 
     use super::*;
+    use crate::store::StoreError;
 
     fn slow() -> StoreError {
         StoreError::Unavailable("no answer in time".into())
@@ -232,7 +233,9 @@ mod tests {
         let give = async |batch: Vec<u32>| {
             if down.get() > 0 {
                 down.set(down.get() - 1);
-                return Err(slow());
+                // Its disk is full at times.
+                let full = StoreError::Full("free some".into());
+                return Err(if down.get() % 2 == 0 { full } else { slow() });
             }
             taken.borrow_mut().extend(batch);
             Ok(())

@@ -20,6 +20,8 @@ pub(super) struct Tried {
     failure: Option<CallError>,
     /// What pools said since the last look.
     refusal: Option<CallError>,
+    /// Their refusals that are not counted yet, by name.
+    uncounted: Vec<&'static str>,
     busy: bool,
     failed_for: Reasons,
     refused_for: Reasons,
@@ -115,6 +117,7 @@ impl Tried {
 
     /// A pool granted no lease.
     pub(super) fn refused(&mut self, platform: &PlatformId, refusal: Refusal) {
+        self.uncounted.push(refusal.name());
         let platform = platform.clone();
         let error = match refusal {
             Refusal::NoAccount => return,
@@ -133,6 +136,11 @@ impl Tried {
         };
         self.refused_for.note(&error);
         keep(&mut self.refusal, error);
+    }
+
+    /// Refusals since they were last taken, by name: to count.
+    pub(super) fn take_refusals(&mut self) -> Vec<&'static str> {
+        std::mem::take(&mut self.uncounted)
     }
 
     /// Whether waiting for a settlement can help.

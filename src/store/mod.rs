@@ -110,7 +110,7 @@ pub trait Directory: Treasury + Sealings + Teams + AuditLog {
         resets: &Resets,
     ) -> Answer<Option<AccountState>>;
     /// Removes an account with its records and charges; totals keep what it counted
-    /// without its id. `false`: there is no such account. Safe to repeat when it failed.
+    /// without its id, and its open leases end as any: each in one charge, without its id. `false`: there is no such account. Safe to repeat when it failed.
     async fn remove_account(&self, account: AccountId) -> Answer<bool>;
     /// Moves an account to the pool that `after` says, sealed for it and a generation later:
     /// windows with what is used of them, health, blocks, name and priority come along, records
@@ -179,7 +179,9 @@ pub trait Directory: Treasury + Sealings + Teams + AuditLog {
 
     /// The charges on a pool's accounts of one platform, oldest first, after a row's cursor:
     /// what the books' sums are made of. Of an account that came from another pool they are
-    /// here where the store is embedded, and in the pool that they were made in on Redis.
+    /// here where the store is embedded, and in the pool that they were made in on Redis. One
+    /// that was made after its account was removed stands in the totals; here on Redis alone,
+    /// without the account's id.
     async fn charges(
         &self,
         pool: PoolId,

@@ -79,6 +79,8 @@ pub enum Reply {
     Taken(String),
     /// [`StoreError::Gone`].
     Gone(String),
+    /// [`StoreError::Full`].
+    Full(String),
     /// Any other failure, in words.
     Failed(String),
 }
@@ -104,6 +106,7 @@ impl Verb {
             Ok(value) => Reply::Done(value),
             Err(StoreError::Taken(what)) => Reply::Taken(what),
             Err(StoreError::Gone(what)) => Reply::Gone(what),
+            Err(StoreError::Full(what)) => Reply::Full(what),
             Err(error) => Reply::Failed(error.to_string()),
         }
     }

@@ -48,10 +48,14 @@ async fn leases_asked(rig: &Rig) -> Vec<String> {
 }
 
 async fn leases_granted(rig: &Rig, platform: &str) -> u64 {
-    let (platform, answer) = (format!("platform=\"{platform}\""), "answer=\"granted\"");
+    leases_answered(rig, platform, "granted").await
+}
+
+async fn leases_answered(rig: &Rig, platform: &str, answer: &str) -> u64 {
+    let (platform, answer) = (format!("platform=\"{platform}\""), format!("answer=\"{answer}\""));
     let lines = leases_asked(rig).await;
-    let granted = lines.iter().filter(|line| line.contains(&platform) && line.contains(answer));
-    granted.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+    let those = lines.iter().filter(|line| line.contains(&platform) && line.contains(&answer));
+    those.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
 }
 
 both! {
@@ -162,6 +166,32 @@ both! {
         assert_eq!(later.row(), "429 rate_limit_error rate_limit_exceeded Retry-After", "{later:?}");
         assert_eq!(rig.chat_as(&token, ask("gpt-5.4-mini", "hello")).await.status, 200);
 
+    }
+}
+
+both! {
+    async fn a_refusal_counts_once_though_accounts_that_cannot_are_asked_after_the_others(rig: Rig) {
+        let (user, token) = rig.stranger().await;
+        let mut bound = Vec::new();
+        for (face, name, key) in [
+            ("openai_responses", "single", "sk-of-responses-0000000000"),
+            ("openai_chat", "able", "sk-of-chat-0000000001"),
+        ] {
+            bound.push(rig.bind_to_face(face, &user, "openai", name, key).await);
+        }
+        rig.store.set_health(bound[1], resting()).await.unwrap();
+        let mut counted = Vec::new();
+        // Passed over once, then known; at last it rests too.
+        for round in 0..3 {
+            if round == 2 {
+                rig.store.set_health(bound[0], resting()).await.unwrap();
+            }
+            let answer = rig.chat_as(&token, two_answers()).await;
+            assert_eq!(answer.status, 429, "{answer:?}");
+            let granted = leases_answered(&rig, "openai", "granted").await;
+            counted.push((granted, leases_answered(&rig, "openai", "cooling").await));
+        }
+        assert_eq!(counted, [(1, 1), (2, 2), (2, 3)]);
     }
 }
 

@@ -3,6 +3,7 @@
 use futures_util::StreamExt;
 use jiff::tz::TimeZone;
 use tributary::accounts::{AccountId, Charge, ChargeKind, LeaseAsk, Settlement, Tokens};
+use tributary::store::StoreError;
 use tributary::store::sqlite::{Options, SqliteStore};
 
 use crate::records::record;
@@ -206,6 +207,52 @@ async fn ten_thousand_open_leases_outlive_a_crash() {
     assert_eq!((state.windows[0].used, state.leased), (Tokens(100_000), Tokens::ZERO));
     let listed = rig.store.charges(ann.pool, &"qwen".into(), None, 20_000).await.unwrap();
     assert_eq!(listed.len(), 10_000);
+}
+
+#[tokio::test]
+async fn reports_tell_what_was_answered_though_the_disk_is_too_full_to_fold() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("test.db");
+    let clock = clock_at(NOON);
+    let options = Options { clock: reads(&clock), max_pages: Some(85), ..Options::default() };
+    let rig = Rig::on(SqliteStore::open(&file, options.clone()).unwrap(), clock.clone());
+    let ann = rig.user().await;
+    let one = rig.account(&ann, 1_000_000_000).await;
+    let held = rig.ask(&ann, 5).held().await;
+    rig.settle(&held, Charge::Exact(Tokens(3))).await;
+    let mut recorded = 0;
+    let full = loop {
+        // Each of another model, so that the fold has rows to add.
+        let mut record = record(&rig, &ann, &format!("r{recorded}"));
+        record.attempts[0].model = format!("model-{recorded}").into();
+        match rig.store.record(vec![record]).await {
+            Ok(()) => recorded += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(full, StoreError::Full(_)) && recorded > 50, "{full} {recorded}");
+    let sweep = rig.store.sweep(&rig.resets()).await;
+    assert!(matches!(sweep, Err(StoreError::Full(_))), "{sweep:?} {recorded}");
+
+    let day = TimeZone::UTC.to_datetime(rig.now()).date();
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        let listed = rig.store.records_on(ann.id, one, None, usize::MAX).await.unwrap();
+        let listed = listed.into_iter().map(|record| record.id).collect::<Vec<_>>();
+        let totals = rig.store.totals_of(ann.id, day, day).await.unwrap();
+        seen.push((listed, totals, rig.charges(&ann).await));
+    }
+    let (listed, totals, charges) = &seen[0];
+    assert_eq!((listed.len(), totals.len(), charges.len()), (recorded, recorded + 1, 1));
+    drop(rig);
+    let options = Options { max_pages: None, ..options };
+    let rig = Rig::on(SqliteStore::open(&file, options).unwrap(), clock);
+    rig.sweep().await;
+    let listed = rig.store.records_on(ann.id, one, None, usize::MAX).await.unwrap();
+    let listed = listed.into_iter().map(|record| record.id).collect::<Vec<_>>();
+    let totals = rig.store.totals_of(ann.id, day, day).await.unwrap();
+    seen.push((listed, totals, rig.charges(&ann).await));
+    assert!(seen.iter().all(|look| *look == seen[0]));
 }
 
 #[tokio::test]

@@ -258,6 +258,47 @@ async fn a_file_of_version_6_is_brought_up_to_date() {
 }
 
 #[tokio::test]
+async fn a_file_whose_disk_is_too_full_to_bring_it_up_to_date_stays_as_it_was() {
+    let (_folder, file) = folder();
+    let clock = clock_at(NOON);
+    let options = Options { clock: reads(&clock), ..Options::default() };
+    let rig = Rig::on(SqliteStore::open(&file, options.clone()).unwrap(), clock.clone());
+    let ann = rig.user().await;
+    let one = rig.account(&ann, 1000).await;
+    drop(rig);
+    let conn = Connection::open(&file).unwrap();
+    as_version_6(&conn, ann.id.0, one.0);
+    let more = "INSERT INTO records SELECT NULL, 0, at, 'of nobody', token, model, streamed, input,
+        cache_read, cache_write, output, reasoning, estimated, took_ms, first_byte_ms, billing,
+        points, outcome, attempts FROM records WHERE seq = 5";
+    (0..400).for_each(|_| _ = conn.execute(more, []).unwrap());
+    let has: u32 = conn.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+    drop(conn);
+
+    let before = std::fs::read(&file).unwrap();
+    let mut refused = 0;
+    let store = loop {
+        let options = Options { max_pages: Some(has + 4 * refused), ..options.clone() };
+        let full = match SqliteStore::open(&file, options) {
+            Ok(store) => break store,
+            Err(error) => error.to_string(),
+        };
+        refused += 1;
+        let told = format!("the disk is full: {} has format 6", file.display());
+        assert!(full.starts_with(&told) && full.contains("up to 1 MB beside it"), "{full}");
+        assert!(std::fs::read(&file).unwrap() == before, "with {refused} times 4 pages");
+        assert!(!file.with_extension("db-wal").exists());
+        // What whoever came meanwhile was told.
+        let holder = std::fs::read_to_string(file.with_extension("db.lock")).unwrap();
+        assert!(holder.ends_with(", which brings it from format 6 to 7"), "{holder}");
+    };
+    assert!(refused > 3, "{refused}");
+    let holder = std::fs::read_to_string(file.with_extension("db.lock")).unwrap();
+    assert_eq!(holder, format!("process {}", std::process::id()));
+    has_its_record(&Rig::on(store, clock), &ann, one).await;
+}
+
+#[tokio::test]
 async fn a_file_of_another_version_is_left_alone() {
     let (_folder, file) = folder();
     drop(open(&file).unwrap());

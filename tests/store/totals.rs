@@ -3,15 +3,15 @@
 
 use jiff::civil::Date;
 use tributary::accounts::{
-    AccountId, Charge, ChargeKind, Counts, LeaseId, Record, Settlement, TokenId, Tokens, Total,
-    TotalKey, User,
+    AccountId, Charge, ChargeKind, Counts, HoldAsk, HoldEnd, HoldKey, LeaseId, Purse, PurseState,
+    Record, Settlement, TokenId, Tokens, Total, TotalKey, User,
 };
 use tributary::store::Keep;
 
 use crate::contract;
 use crate::people::token_for;
 use crate::records::record;
-use crate::rig::{Held, Rig, Wish};
+use crate::rig::{Held, Rig, Wish, fresh_id};
 
 /// A record of a call that was tried on these accounts.
 fn on(rig: &Rig, user: &User, id: &str, accounts: &[AccountId]) -> Record {
@@ -252,6 +252,54 @@ async fn charged(rig: &Rig, user: &User) -> Vec<(String, i64, String, u64, u64)>
         (key.day.to_string(), account, key.model, counts.exact.0, counts.estimated.0)
     };
     totals(rig, user).await.into_iter().map(row).collect()
+}
+
+contract! {
+    async fn every_open_lease_of_a_removed_account_ends_in_one_charge_without_its_id(rig: Rig) {
+        let mut rig = rig;
+        let ann = rig.user().await;
+        let gone = rig.account(&ann, 10_000).await;
+        let purse = Purse::Budget { token: TokenId(7), index: "t".into(), limit: Tokens(1000) };
+        let (id, granted_at) = (fresh_id(), rig.now());
+        let hold = HoldKey { id, purse: purse.clone(), estimate: 50, granted_at, note: "".into() };
+        rig.store.hold(HoldAsk { key: &hold, most: 500 }).await.unwrap().unwrap();
+        let mut open = Vec::new();
+        for turn in 0..4 {
+            open.push(rig.ask(&ann, 50).held().await);
+            // Some were folded, some are in the journal.
+            if turn == 1 {
+                rig.sweep().await;
+            }
+        }
+        assert!(rig.store.remove_account(gone).await.unwrap());
+        rig.crash();
+        // The token's day has the call's hold until the call ends, as any.
+        assert_eq!(rig.store.purse(&purse).await.unwrap().held, 500);
+        let end = HoldEnd { hold, kind: ChargeKind::Exact, amount: 30 };
+        rig.store.end_holds(vec![end]).await.unwrap();
+        let PurseState { left, held, .. } = rig.store.purse(&purse).await.unwrap();
+        assert_eq!((left, held), (970, 0));
+        rig.pass_secs(100);
+        let lives = [open[2].key.clone(), open[3].key.clone()];
+        assert_eq!(rig.store.renew(&lives).await.unwrap(), []);
+        rig.crash();
+        rig.settle(&open[2], Charge::Estimated(Tokens(7))).await;
+        rig.settle(&open[3], Charge::Release).await;
+        rig.pass_secs(20);
+        rig.settle(&open[0], Charge::Exact(Tokens(30))).await;
+        assert_eq!(rig.sweep().await, 1, "its deadline has passed, and its gateway is gone");
+        // Ended, they stay so; there is no window left that a late figure could correct.
+        for _ in 0..2 {
+            rig.crash();
+            for held in &open {
+                rig.settle(held, Charge::Exact(Tokens(12))).await;
+            }
+            rig.pass_secs(120);
+            assert_eq!(rig.sweep().await, 0);
+            let expected = [("2026-11-24".to_owned(), 0, "qwen-plus".to_owned(), 30, 57)];
+            assert_eq!(charged(&rig, &ann).await, expected);
+        }
+    }
 }
 
 /// What the charges on a user's accounts come to, and what the totals say.

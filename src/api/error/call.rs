@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::{INVALID, SERVER, refuse};
 use crate::platforms::{ErrorClass, PlatformError, Reader, Refusal};
 use crate::relay::CallError;
+use crate::store::StoreError;
 use crate::telemetry::clock;
 
 /// What other requests of the caller hold is back soon.
@@ -63,17 +64,26 @@ pub(super) fn call(error: CallError) -> Refusal {
         CallError::TimedOut { .. } => {
             refuse(StatusCode::GATEWAY_TIMEOUT, SERVER, None, "upstream_timeout", message)
         }
-        CallError::Store(_) | CallError::ShuttingDown => Refusal {
-            retry_after: Some(STORE_RETRY),
-            ..refuse(
-                StatusCode::SERVICE_UNAVAILABLE,
-                SERVER,
-                None,
-                "store_unavailable",
-                // The store's own words are the operator's: they stand in the log.
-                "The gateway can't reach its store just now; nothing was sent or charged.".into(),
-            )
-        },
+        CallError::Store(_) | CallError::ShuttingDown => {
+            // The store's own words are the operator's: they stand in the log.
+            let message = match error {
+                CallError::Store(StoreError::Full(_)) => {
+                    "The gateway's disk is full; nothing was sent or charged. Whoever runs it must \
+                     free some room: then ask again."
+                }
+                _ => "The gateway can't reach its store just now; nothing was sent or charged.",
+            };
+            Refusal {
+                retry_after: Some(STORE_RETRY),
+                ..refuse(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    SERVER,
+                    None,
+                    "store_unavailable",
+                    message.into(),
+                )
+            }
+        }
     }
 }
 

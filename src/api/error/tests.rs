@@ -17,6 +17,14 @@ fn a_refusal_tells_when_to_come_back_even_if_that_is_now() {
 }
 
 #[test]
+fn a_full_disk_is_told_with_what_to_do_and_without_its_path() {
+    let full = StoreError::Full("free some where /srv/state.db lies".into());
+    let told = serde_json::to_string(&call::call(CallError::Store(full)).body).unwrap();
+    assert!(told.contains("disk is full") && told.contains("free some room"), "{told}");
+    assert!(!told.contains("/srv"), "{told}");
+}
+
+#[test]
 fn the_reference_has_every_error() {
     use std::fmt::Write;
 

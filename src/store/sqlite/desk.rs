@@ -46,7 +46,7 @@ struct State {
     books: Books,
     waiters: Vec<Waiter>,
     /// Why the books can't be trusted, until they are read anew.
-    fault: Option<Arc<str>>,
+    fault: Option<Arc<StoreError>>,
     /// The writer sleeps and must be woken.
     asleep: bool,
     /// Someone will wake it.
@@ -151,7 +151,7 @@ impl Desk {
         match &state.fault {
             None if state.closed => Err(closed()),
             None => Ok(state),
-            Some(why) => Err(StoreError::Unavailable(why.to_string())),
+            Some(why) => Err(StoreError::clone(why)),
         }
     }
 
@@ -161,7 +161,7 @@ impl Desk {
         self.state.lock().unwrap_or_else(|poisoned: PoisonError<_>| {
             self.state.clear_poison();
             let mut state = poisoned.into_inner();
-            state.fault = Some("the books were left half changed".into());
+            state.fault = Some(Arc::new(unavailable("the books were left half changed")));
             self.wake(&mut state);
             state
         })
@@ -210,8 +210,8 @@ impl Desk {
     }
 
     /// Tells everyone who waits that it was in vain, and reads the books anew.
-    fn recover(&self, conn: &Connection, why: &str, batch: Vec<Waiter>) {
-        let why: Arc<str> = why.into();
+    fn recover(&self, conn: &Connection, why: StoreError, batch: Vec<Waiter>) {
+        let why = Arc::new(why);
         let mut state = self.lock();
         state.fault = Some(why.clone());
         let waiters: Vec<_> = batch.into_iter().chain(std::mem::take(&mut state.waiters)).collect();
@@ -222,7 +222,7 @@ impl Desk {
             }
             Err(error) => {
                 state.books = Books::new(self.usual);
-                state.fault = Some(reason(error).into());
+                state.fault = Some(Arc::new(reason(error)));
                 if !state.closed {
                     _ = self.work.wait_timeout(state, AGAIN);
                 }
@@ -256,7 +256,7 @@ pub(super) fn run(desk: &Desk, conn: &Connection, mut retention: Retention) -> A
         let began = Stopwatch::start();
         let is_shared = batch.waiters.len() > 1;
         if batch.faulty {
-            desk.recover(conn, "the books are being read anew", batch.waiters);
+            desk.recover(conn, unavailable("the books are being read anew"), batch.waiters);
             continue;
         }
         match statements.commit(&batch.notes, &mut retention) {
@@ -265,7 +265,7 @@ pub(super) fn run(desk: &Desk, conn: &Connection, mut retention: Retention) -> A
             Err(error) if batch.closing => return Err(error),
             Err(error) => {
                 retention.reset();
-                desk.recover(conn, &reason(error), batch.waiters);
+                desk.recover(conn, reason(error), batch.waiters);
             }
         }
         if is_shared {
@@ -275,13 +275,15 @@ pub(super) fn run(desk: &Desk, conn: &Connection, mut retention: Retention) -> A
     Ok(())
 }
 
-fn reason(error: StoreError) -> String {
-    match error {
-        StoreError::Unavailable(why) => why,
-        other => other.to_string(),
-    }
+/// A failed commit, or a failed reading of the books, is a matter of time to who waits.
+fn reason(error: StoreError) -> StoreError {
+    if error.is_passing() { error } else { unavailable(&error.to_string()) }
+}
+
+fn unavailable(why: &str) -> StoreError {
+    StoreError::Unavailable(why.into())
 }
 
 fn closed() -> StoreError {
-    StoreError::Unavailable("it is shut".into())
+    unavailable("it is shut")
 }

@@ -199,8 +199,9 @@ pub(super) fn platform_of(books: &Books, account: AccountId) -> PlatformId {
 
 /// Leases that were open at the last fold.
 pub(super) fn leases(conn: &Connection, books: &mut Books, now: Timestamp) -> Answer<()> {
-    let sql = "SELECT id, row, account, user, estimate, deadline, granted_at, remaining,
-               candidates, ailing, token, model FROM leases ORDER BY row";
+    let sql = "SELECT id, l.row, account, user, estimate, deadline, granted_at, remaining,
+               candidates, ailing, token, model, platform
+               FROM leases l LEFT JOIN platforms_of_leases p ON p.row = l.row ORDER BY l.row";
     each(conn, sql, |row| {
         let account = AccountId(get(row, 2)?);
         let grant = Grant {
@@ -216,7 +217,10 @@ pub(super) fn leases(conn: &Connection, books: &mut Books, now: Timestamp) -> An
             row: get(row, 1)?,
             user: UserId(get(row, 3)?),
             token: TokenId(get(row, 10)?),
-            platform: platform_of(books, account),
+            platform: match get::<Option<String>>(row, 12)? {
+                Some(platform) => platform.as_str().into(),
+                None => platform_of(books, account),
+            },
             model: get::<String>(row, 11)?.into(),
             estimate: tokens(get(row, 4)?),
             deadline: get(row, 5)?,

@@ -4,7 +4,7 @@
 //! holder left is not read, because only a locked file's text is.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -28,7 +28,7 @@ impl Lock {
             match file.try_lock() {
                 Ok(()) => {
                     let lock = Self(Mutex::new(file));
-                    lock.tell(&format!("process {}", std::process::id()))?;
+                    lock.does(None)?;
                     return Ok(lock);
                 }
                 Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
@@ -39,6 +39,12 @@ impl Lock {
         Err(StoreError::Unusable(format!("{} is in use by {holder}", database.display())))
     }
 
+    /// Tells that this process holds the file, and what it does that others may have to wait for.
+    pub(super) fn does(&self, what: Option<&str>) -> Answer<()> {
+        let process = format!("process {}", std::process::id());
+        self.tell(&what.map_or_else(|| process.clone(), |what| format!("{process}, which {what}")))
+    }
+
     /// Sets the line that tells who holds the file.
     pub(super) fn tell(&self, holder: &str) -> Answer<()> {
         let write = |file: &mut File| {
@@ -47,8 +53,12 @@ impl Lock {
             file.write_all(holder.as_bytes())
         };
         let mut file = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        write(&mut file)
-            .map_err(|error| StoreError::Unavailable(format!("the lock file: {}", error.kind())))
+        write(&mut file).map_err(|error| match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full(
+                "free some where the database's lock file lies, and try again".into(),
+            ),
+            kind => StoreError::Unavailable(format!("the lock file: {kind}")),
+        })
     }
 }
 
@@ -59,7 +69,7 @@ impl Lock {
 pub(super) fn holder(database: &Path) -> Answer<Option<String>> {
     let path = beside(database);
     let file = match File::open(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         other => other.map_err(|error| unusable(&path, &error))?,
     };
     match file.try_lock_shared() {

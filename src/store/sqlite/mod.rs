@@ -48,6 +48,7 @@ use crate::telemetry::clock;
 use desk::Desk;
 use lock::Lock;
 use retention::Retention;
+use unwritten::Unwritten;
 
 /// What tests set; everyone else takes the default.
 #[derive(Clone)]
@@ -99,10 +100,7 @@ impl SqliteStore {
     pub fn open(path: &Path, options: Options) -> Answer<Self> {
         let path = absolute(path)?;
         let lock = Lock::take(&path)?;
-        let conn = file::open(&path, (options.clock)())?;
-        if let Some(pages) = options.max_pages {
-            conn.pragma_update(None, "max_page_count", pages).map_err(file::failure)?;
-        }
+        let conn = file::open(&path, (options.clock)(), options.max_pages, |what| lock.does(what))?;
         let books = load::load(&conn, (options.clock)(), options.policy)?;
         let reader = Arc::new(Mutex::new(file::open_reader(&path)?));
         let rates = Rates::new(options.clock.clone());
@@ -181,13 +179,19 @@ fn absolute(path: &Path) -> Answer<PathBuf> {
 }
 
 impl SqliteStore {
-    /// As [`SqliteStore::look`], with all that was answered folded into its place before.
+    /// As [`SqliteStore::look`], with all that was answered folded into its place before; on a
+    /// full disk for this look alone.
     async fn look_at_all<T: Send + 'static>(
         &self,
         look: impl FnOnce(&Connection) -> Answer<T> + Send + 'static,
     ) -> Answer<T> {
-        self.desk.write(|books, _| books.let_fold()).await?;
-        self.look(look).await
+        match self.desk.write(|books, _| books.let_fold()).await {
+            Ok(()) => self.look(look).await,
+            Err(StoreError::Full(_)) => {
+                self.look(move |conn| Unwritten::look_as_if_written(conn, look)).await
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads the file on a thread that may wait for the disk.

@@ -63,5 +63,10 @@ CREATE TABLE IF NOT EXISTS bodies (record INTEGER PRIMARY KEY, bodies TEXT NOT N
 CREATE TRIGGER IF NOT EXISTS bodies_go AFTER DELETE ON records
   BEGIN DELETE FROM bodies WHERE record = old.seq; END;
 
+-- The platforms of open leases whose account is gone: gone with them.
+CREATE TABLE IF NOT EXISTS platforms_of_leases (row INTEGER PRIMARY KEY, platform TEXT NOT NULL);
+CREATE TRIGGER IF NOT EXISTS platforms_go AFTER DELETE ON leases WHEN old.account = 0
+  BEGIN DELETE FROM platforms_of_leases WHERE row = old.row; END;
+
 -- When tokens were last used.
 CREATE TABLE IF NOT EXISTS token_uses (token INTEGER PRIMARY KEY, at INTEGER NOT NULL);

@@ -13,6 +13,10 @@ use super::records;
 /// What totals counted stays without its id.
 pub(super) fn remove(conn: &Connection, account: AccountId) -> Answer<()> {
     for sql in [
+        // Its open leases are nobody's, and end as any.
+        "INSERT OR REPLACE INTO platforms_of_leases SELECT l.row, a.platform
+           FROM leases l JOIN accounts a ON a.id = l.account WHERE l.account = ?",
+        "UPDATE leases SET account = 0 WHERE account = ?",
         "DELETE FROM accounts WHERE id = ?",
         "DELETE FROM health WHERE account = ?",
         "DELETE FROM notices WHERE account = ?",
@@ -20,7 +24,6 @@ pub(super) fn remove(conn: &Connection, account: AccountId) -> Answer<()> {
         "DELETE FROM priorities WHERE account = ?",
         "DELETE FROM windows WHERE account = ?",
         "DELETE FROM blocks WHERE account = ?",
-        "DELETE FROM leases WHERE account = ?",
         "DELETE FROM estimates WHERE account = ?",
         "INSERT INTO totals
            SELECT user, day, token, 0, platform, model, sum(calls), sum(attempts), sum(input),

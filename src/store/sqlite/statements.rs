@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use rusqlite::{Connection, Statement, params};
 
-use crate::accounts::{Account, LeaseId, Tokens, Window};
+use crate::accounts::{Account, AccountId, LeaseId, Tokens, Window};
 
 use super::super::{Answer, StoreError};
 use super::audit;
@@ -177,7 +177,14 @@ impl<'conn> Statements<'conn> {
             lease.token.0,
             &*lease.model,
         ];
-        run(&mut self.open, row)
+        run(&mut self.open, row)?;
+        match lease.grant.account {
+            AccountId::OPERATOR => self.once(
+                "INSERT OR REPLACE INTO platforms_of_leases VALUES (?, ?)",
+                params![lease.row, lease.platform.as_str()],
+            ),
+            _ => Ok(()),
+        }
     }
 
     fn estimate(&self, id: LeaseId, estimate: Option<&Estimate>) -> Answer<()> {

@@ -1,11 +1,11 @@
 //! What follows from the journal and the last records, and is written by the fold: the packs of
 //! charges, the lists of records, the totals.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use crate::accounts::{AccountId, Record};
 
-use super::super::Answer;
+use super::super::{Answer, Keep};
 use super::books::Charged;
 use super::charges::{self, Packed};
 use super::file::failure;
@@ -64,6 +64,30 @@ impl Unwritten {
     /// As [`Unwritten::load`], of a version that counted totals when they were made.
     pub(super) fn load_counted(conn: &Connection) -> Answer<Self> {
         Ok(Self { sums: Sums::default(), ..Self::load(conn)? })
+    }
+
+    /// Looks at the file as it will be when all is written. `conn` only reads otherwise; what is
+    /// written here stays in its memory, and is rolled back.
+    pub(super) fn look_as_if_written<T>(
+        conn: &Connection,
+        look: impl FnOnce(&Connection) -> Answer<T>,
+    ) -> Answer<T> {
+        conn.pragma_update(None, "query_only", false).map_err(failure)?;
+        let seen = Self::write_and_look(conn, look);
+        conn.pragma_update(None, "query_only", true).map_err(failure)?;
+        seen
+    }
+
+    fn write_and_look<T>(
+        conn: &Connection,
+        look: impl FnOnce(&Connection) -> Answer<T>,
+    ) -> Answer<T> {
+        // Nobody folds meanwhile. Rolled back when it is dropped.
+        let _rolled_back =
+            Transaction::new_unchecked(conn, TransactionBehavior::Immediate).map_err(failure)?;
+        let mut retention = Retention::new(Keep::default());
+        Self::load(conn)?.write(conn, &mut Days::default(), &mut retention)?;
+        look(conn)
     }
 
     /// Adds a charge.

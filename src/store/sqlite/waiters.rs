@@ -17,7 +17,7 @@ pub(super) type Waiter = oneshot::Sender<Committed>;
 /// whatever became of the one who held it.
 pub(super) struct Committed {
     pub(super) waiters: Vec<Waiter>,
-    pub(super) outcome: Result<(), Arc<str>>,
+    pub(super) outcome: Result<(), Arc<StoreError>>,
 }
 
 impl Committed {
@@ -36,7 +36,7 @@ impl Committed {
     pub(super) fn outcome(self) -> Answer<()> {
         match &self.outcome {
             Ok(()) => Ok(()),
-            Err(why) => Err(StoreError::Unavailable(why.to_string())),
+            Err(why) => Err(StoreError::clone(why)),
         }
     }
 }

@@ -121,12 +121,14 @@ impl Books {
         }
     }
 
-    /// Puts back a lease that was open when this was written.
+    /// Puts back a lease that was open when this was written, be it nobody's.
     pub(in super::super) fn place_lease(&mut self, id: LeaseId, lease: OpenLease, now: Timestamp) {
-        let Some(entry) = self.accounts.get_mut(&lease.grant.account) else { return };
-        let Some(family) = family_of(&mut self.pools, entry) else { return };
-        entry.hold(lease.estimate);
-        family.stand(entry, now);
+        if lease.grant.account != AccountId::OPERATOR {
+            let Some(entry) = self.accounts.get_mut(&lease.grant.account) else { return };
+            let Some(family) = family_of(&mut self.pools, entry) else { return };
+            entry.hold(lease.estimate);
+            family.stand(entry, now);
+        }
         self.deadlines.insert((lease.deadline, id));
         self.leases.insert(id, lease);
     }

@@ -122,13 +122,16 @@ impl Books {
         self.accounts.insert(entry.fixed.id, entry);
     }
 
-    /// Removes an account. Its open leases end as any: they find no account to charge.
+    /// Removes an account. Its open leases are nobody's, and end as any.
     pub(super) fn remove_account(&mut self, id: AccountId) -> bool {
         let Some(entry) = self.accounts.remove(&id) else { return false };
         if let Some(family) = family_of(&mut self.pools, &entry) {
             family.remove(&entry);
         }
         self.renewals.remove(&id);
+        for lease in self.leases.values_mut().filter(|lease| lease.grant.account == id) {
+            lease.grant.account = AccountId::OPERATOR;
+        }
         self.rows.push(Note::Removed(id));
         // What the journal has of it would be replayed without its account.
         self.let_fold();

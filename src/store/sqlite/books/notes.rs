@@ -210,12 +210,11 @@ impl Books {
         let granted = self.leases.iter().filter(|(_, lease)| lease.row > written);
         let renewed = renewed.iter().filter_map(|id| self.leases.get_key_value(id));
         let open = granted.chain(renewed);
-        // What an account had that is gone is gone with it.
-        let open = open.filter(|(_, lease)| self.accounts.contains_key(&lease.grant.account));
         let mut open: Vec<_> = open.map(|(id, lease)| (*id, lease.clone())).collect();
         open.sort_unstable_by_key(|(_, lease)| lease.row);
         estimates.sort_unstable();
         estimates.dedup();
+        // What an account had that is gone is gone with it.
         let estimates = estimates.into_iter().map(|id| {
             let estimate = self.estimates.get(&id);
             (id, estimate.filter(|one| self.accounts.contains_key(&one.account)).cloned())
