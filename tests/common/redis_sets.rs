@@ -5,7 +5,8 @@
 #[path = "redis_process.rs"]
 mod process;
 
-use std::process::Command;
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -198,7 +199,22 @@ pub fn cli(port: u16, words: &[&str]) -> String {
 
 /// Waits until a master's replica has all that was written so far.
 pub fn until_shared(master: &Process) {
-    until("the replica has all", || cli(master.port, &["WAIT", "1", "1000"]).trim() == "1");
+    // What `WAIT` waits for is what there was at its own connection's last command.
+    until("the replica has all", || cli_all(master.port, "PING\nWAIT 1 1000\n").ends_with("\n1"));
+}
+
+/// What a server says to commands on one connection.
+pub fn cli_all(port: u16, lines: &str) -> String {
+    let mut child = Command::new("redis-cli")
+        .args(["-p", &port.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("redis-cli is installed");
+    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let said = child.wait_with_output().unwrap().stdout;
+    String::from_utf8_lossy(&said).replace('\r', "").trim().to_owned()
 }
 
 /// One line of a server's `INFO`.

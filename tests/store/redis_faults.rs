@@ -4,8 +4,6 @@
 //! `TRIBUTARY_FAULTS=long` makes each fault longer, and repeats it.
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -20,7 +18,8 @@ use tributary::store::redis::{Options, RedisStore};
 use crate::figures::{self, fault};
 use crate::records::record;
 use crate::rig::{
-    Cluster, Process, Rig, Watched, Wish, cli, fresh_id, info, key, until, until_shared,
+    Cluster, Process, Rig, Watched, Wish, cli, cli_all, fresh_id, hours, info, key, until,
+    until_shared,
 };
 
 const TASKS: usize = 8;
@@ -30,6 +29,8 @@ const ESTIMATE: u64 = 50;
 /// Tasks that lease and settle.
 struct Load {
     rig: Arc<Rig>,
+    /// The servers' ports, for who has to find out why something is lost.
+    servers: Vec<u16>,
     users: Vec<User>,
     ends: Arc<AtomicBool>,
     done: Arc<AtomicUsize>,
@@ -41,18 +42,20 @@ struct Load {
 }
 
 impl Load {
-    async fn begin(url: &str) -> Self {
+    async fn begin<'a>(url: &str, servers: impl IntoIterator<Item = &'a Process>) -> Self {
         let rig = Rig::live(Arc::new(RedisStore::open(url, Options::default()).await.unwrap()));
         let rig = Arc::new(rig);
         let mut users = Vec::new();
         for _ in 0..POOLS {
             let user = rig.user().await;
             for _ in 0..2 {
-                rig.account(&user, 1_000_000_000).await;
+                // A day's window would end at a midnight, and its counts with it.
+                rig.account_with(&user, "qwen", vec![hours(1000, 1_000_000_000)]).await;
             }
             users.push(user);
         }
         let mut load = Self {
+            servers: servers.into_iter().map(|one| one.port).collect(),
             users,
             ends: Arc::default(),
             done: Arc::default(),
@@ -92,11 +95,12 @@ impl Load {
             settled.extend(one);
         }
         drop(self.sweeps);
-        self.rig.sweep().await;
+        until_swept(&self.rig).await;
         let mut sums: BTreeMap<AccountId, u64> = BTreeMap::new();
         for (account, tokens) in settled.values() {
             *sums.entry(*account).or_default() += tokens;
         }
+        let mut wrong = String::new();
         for user in &self.users {
             let mut rows: BTreeMap<LeaseId, u64> = BTreeMap::new();
             for row in self.rig.charges(user).await {
@@ -111,11 +115,20 @@ impl Load {
             }
             let resets = self.rig.resets();
             for state in self.rig.store.accounts_in(&[user.pool], &resets).await.unwrap() {
-                let expected = sums.remove(&state.account.id).unwrap_or_default();
+                let id = state.account.id;
+                let expected = sums.remove(&id).unwrap_or_default();
                 let found = (state.windows[0].used, state.leased);
-                assert_eq!(found, (Tokens(expected), Tokens::ZERO), "{:?}", state.account.id);
+                let own = settled.iter().filter(|it| it.1.0 == id);
+                let without_row = own.filter(|it| !rows.contains_key(it.0)).count();
+                if found != (Tokens(expected), Tokens::ZERO) || without_row > 0 {
+                    wrong += &format!(
+                        "{id:?}: {expected} settled, used and leased {found:?}, \
+                         {without_row} settled without a row\n"
+                    );
+                }
             }
         }
+        assert!(wrong.is_empty(), "{wrong}{}", say(&self.servers));
         assert!(sums.is_empty());
         let failed = self.failed.load(Ordering::Relaxed);
         figures::tell(
@@ -217,7 +230,7 @@ fn alone() -> (Process, String) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_loses_no_count() {
     let (server, url) = alone();
-    let load = Load::begin(&url).await;
+    let load = Load::begin(&url, [&server]).await;
     for _ in 0..fault().0 {
         server.restart();
         load.goes_on(200).await;
@@ -228,7 +241,7 @@ async fn a_restart_loses_no_count() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_stands_still_loses_no_count() {
     let (server, url) = alone();
-    let load = Load::begin(&url).await;
+    let load = Load::begin(&url, [&server]).await;
     let (times, lasts) = fault();
     for _ in 0..times {
         server.freeze();
@@ -245,7 +258,7 @@ async fn a_server_that_stands_still_loses_no_count() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_memory_loses_no_count() {
     let (server, url) = alone();
-    let load = Load::begin(&url).await;
+    let load = Load::begin(&url, [&server]).await;
     let (times, lasts) = fault();
     for _ in 0..times {
         cli(server.port, &["CONFIG", "SET", "maxmemory", "1"]);
@@ -262,7 +275,7 @@ async fn a_full_memory_loses_no_count() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cut_connections_lose_no_count() {
     let (server, url) = alone();
-    let load = Load::begin(&url).await;
+    let load = Load::begin(&url, [&server]).await;
     let (times, lasts) = fault();
     for _ in 0..20 * times {
         cli(server.port, &["CLIENT", "KILL", "TYPE", "normal"]);
@@ -274,7 +287,7 @@ async fn cut_connections_lose_no_count() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_replica_lacked_when_sentinels_promoted_it_is_given_again() {
     let set = Arc::new(apart(Watched::start).await);
-    let mut load = Load::begin(&set.fresh_url()).await;
+    let mut load = Load::begin(&set.fresh_url(), &set.servers).await;
     for _ in 0..fault().0 {
         let [first, second] = &set.servers;
         let is_master = info(first.port, "role") == "master";
@@ -296,7 +309,7 @@ async fn what_a_replica_lacked_when_sentinels_promoted_it_is_given_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_replica_lacked_when_a_cluster_promoted_it_is_given_again() {
     let cluster = Arc::new(apart(|| Cluster::start(1)).await);
-    let mut load = Load::begin(&cluster.url()).await;
+    let mut load = Load::begin(&cluster.url(), &cluster.nodes).await;
     for _ in 0..fault().0 {
         // The shard of a pool that is in use.
         let [master, replica] = cluster.shard_of("{p:1}");
@@ -317,7 +330,7 @@ async fn what_a_replica_lacked_when_a_cluster_promoted_it_is_given_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_master_that_stands_still_and_wakes_after_another_took_over_loses_no_count() {
     let set = Arc::new(apart(Watched::start).await);
-    let load = Load::begin(&set.fresh_url()).await;
+    let load = Load::begin(&set.fresh_url(), &set.servers).await;
     for _ in 0..fault().0 {
         let (frozen, set) = (set.master().port, set.clone());
         apart(move || {
@@ -339,7 +352,7 @@ async fn a_master_that_stands_still_and_wakes_after_another_took_over_loses_no_c
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clusters_master_that_stands_still_loses_no_count() {
     let cluster = Arc::new(apart(|| Cluster::start(1)).await);
-    let load = Load::begin(&cluster.url()).await;
+    let load = Load::begin(&cluster.url(), &cluster.nodes).await;
     for _ in 0..fault().0 {
         let cluster = cluster.clone();
         apart(move || {
@@ -384,7 +397,7 @@ async fn a_record_that_went_with_its_account_is_not_given_again() {
     assert_eq!(counted, [(None, 1)]);
 }
 
-/// A server that was restarted may yet be reading its file.
+/// A server that was restarted may yet be reading its file, or be busy.
 async fn until_swept(rig: &Rig) {
     let mut tries = 0;
     while let Err(error) = rig.store.sweep(&rig.resets()).await {
@@ -444,20 +457,33 @@ async fn lose(load: &mut Load, master: &Process, replica: &Process) {
     cli(replica.port, &["CONFIG", "SET", "masterauth", ""]);
 }
 
+/// Whether counts are lost, or were read where they are not: what each server says it is,
+/// and how many charges it has.
+fn say(servers: &[u16]) -> String {
+    const SAID: [&str; 7] = [
+        "role:",
+        "run_id:",
+        "master_replid:",
+        "master_link_status:",
+        "slave0:",
+        "master_repl_offset:",
+        "second_repl_offset:",
+    ];
+    let one = |&port: &u16| {
+        let told = cli(port, &["INFO"]);
+        let said = told.lines().filter(|line| SAID.iter().any(|name| line.starts_with(name)));
+        let said: Vec<_> = said.collect();
+        format!("{port}: {} charges, {}\n", charges_at(port), said.join(" "))
+    };
+    servers.iter().map(one).collect()
+}
+
 /// How many charges a server has, though it be a replica.
 fn charges_at(port: u16) -> usize {
     let mut ask = String::from("READONLY\n");
     for pool in 1..=POOLS {
         ask += &format!("XLEN {{p:{pool}}}:qwen:out\n");
     }
-    let mut child = Command::new("redis-cli")
-        .args(["-p", &port.to_string()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(ask.as_bytes()).unwrap();
-    let told = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    let told = cli_all(port, &ask);
     told.lines().filter_map(|line| line.trim().parse::<usize>().ok()).sum()
 }

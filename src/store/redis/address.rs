@@ -15,12 +15,13 @@ use std::path::Path;
 use redis::cluster::ClusterClient;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo, RedisError, TlsCertificates,
-    TlsMode,
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError,
+    TlsCertificates, TlsMode,
 };
 use tokio::sync::Mutex;
 
 use super::super::{Answer, StoreError};
+use super::succession::Succession;
 use super::wire::{ANSWER_WITHIN, CONNECT_WITHIN, QUEUED, Wire};
 
 const SENTINELS_PORT: u16 = 26_379;
@@ -52,7 +53,7 @@ impl Address {
     }
 
     /// Connects to what is the master now.
-    pub(super) async fn connect(&self) -> Result<Wire, RedisError> {
+    pub(super) async fn connect(&self, succession: &Succession) -> Result<Wire, RedisError> {
         let config = AsyncConnectionConfig::new()
             .set_response_timeout(Some(ANSWER_WITHIN))
             .set_connection_timeout(Some(CONNECT_WITHIN))
@@ -62,11 +63,23 @@ impl Address {
                 return Ok(Wire::Cluster(client.get_async_connection().await?));
             }
             Self::Server(client) => (**client).clone(),
-            // It asks the master itself, too: one that is none any more is no answer.
-            Self::Sentinel(sentinel) => sentinel.lock().await.async_get_client().await?,
+            Self::Sentinel(sentinel) => named(sentinel).await?,
         };
-        client.get_multiplexed_async_connection_with_config(&config).await.map(Wire::Server)
+        let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+        Wire::to_server(connection, client.get_connection_info().addr().clone(), succession).await
     }
+
+    /// Where Sentinels say that the master is; `None` where there are none.
+    pub(super) async fn named(&self) -> Result<Option<ConnectionAddr>, RedisError> {
+        let Self::Sentinel(sentinel) = self else { return Ok(None) };
+        named(sentinel).await.map(|client| Some(client.get_connection_info().addr().clone()))
+    }
+}
+
+/// The master that Sentinels name. It is asked itself, too: one that is none any more is no
+/// answer.
+async fn named(sentinel: &Mutex<SentinelClient>) -> Result<Client, RedisError> {
+    sentinel.lock().await.async_get_client().await
 }
 
 /// Whether a store's URL holds a password, in any of its places.

@@ -77,8 +77,9 @@ impl Ledger for RedisStore {
     }
 
     async fn settle(&self, batch: Vec<Settlement>, resets: &Resets) -> Answer<()> {
+        let term = self.link.term();
         self.settle_all(&batch, resets).await?;
-        self.memory.settled(batch);
+        self.memory.settled(batch, term);
         Ok(())
     }
 
@@ -160,9 +161,9 @@ impl Ledger for RedisStore {
     }
 
     async fn record(&self, mut batch: Vec<Record>) -> Answer<()> {
-        let said = take_said(&mut batch)?;
+        let (said, term) = (take_said(&mut batch)?, self.link.term());
         self.record_all(&batch, &said, Given::First).await?;
-        self.memory.recorded(batch);
+        self.memory.recorded(batch, term);
         Ok(())
     }
 

@@ -2,9 +2,9 @@
 //!
 //! Every call ends within [`PATIENCE`]. One whose connection broke is sent once more on
 //! the next connection, unless its second answer would differ (a name is taken). Each new
-//! connection asks anew who the master is.
+//! connection asks anew who the master is, and one is made when another link of the store has
+//! met another master.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,8 @@ use tokio::sync::Mutex;
 
 use super::super::{Answer, StoreError};
 use super::address::Address;
-use super::wire::{Wire, ends_wire, processes};
+use super::succession::Succession;
+use super::wire::{Heard, Wire, ends_wire, info};
 
 /// How long a call may take, connection and second attempt included.
 const PATIENCE: Duration = Duration::from_millis(1900);
@@ -24,6 +25,8 @@ const PATIENCE: Duration = Duration::from_millis(1900);
 /// The connection to Redis.
 pub(super) struct Link {
     address: Arc<Address>,
+    /// The masters as any link of the store met them.
+    succession: Arc<Succession>,
     wire: ArcSwapOption<Wire>,
     /// Held by the one who connects.
     connecting: Mutex<()>,
@@ -41,6 +44,7 @@ impl Link {
     pub(super) async fn open(url: &str, ca_file: Option<&Path>) -> Answer<Self> {
         let link = Self {
             address: Arc::new(Address::read(url, ca_file)?),
+            succession: Arc::default(),
             wire: ArcSwapOption::empty(),
             connecting: Mutex::new(()),
             home: Handle::current(),
@@ -54,6 +58,7 @@ impl Link {
     pub(super) fn in_this_runtime(&self) -> Self {
         Self {
             address: self.address.clone(),
+            succession: self.succession.clone(),
             wire: ArcSwapOption::empty(),
             connecting: Mutex::new(()),
             home: Handle::current(),
@@ -70,10 +75,28 @@ impl Link {
         self.send_once(cmd).await.map_err(|error| failure(&error))
     }
 
-    /// Which processes are the masters.
-    pub(super) async fn masters(&self) -> Answer<BTreeSet<String>> {
-        let told = self.ask(&redis::cmd("INFO").arg("server").take()).await?;
-        Ok(processes(&told))
+    /// Who the masters are; a term begins where there is another.
+    pub(super) async fn hear(&self) -> Answer<Heard> {
+        let told = self.ask(&info()).await?;
+        let heard = Heard::from(&told);
+        self.succession.meet(heard.masters.clone());
+        Ok(heard)
+    }
+
+    /// How often there has been another master.
+    pub(super) fn term(&self) -> u64 {
+        self.succession.term()
+    }
+
+    /// Leaves a server where Sentinels name another. Should they not answer, it is what we have.
+    pub(super) async fn ask_sentinels(&self) {
+        let address = self.address.clone();
+        let asked = self.home.spawn(async move { address.named().await });
+        let Ok(Ok(Ok(Some(named)))) = tokio::time::timeout(PATIENCE, asked).await else { return };
+        let wire = self.wire.load_full();
+        if wire.as_ref().is_some_and(|wire| wire.is_elsewhere(&named)) {
+            self.wire.compare_and_swap(&wire, None);
+        }
     }
 
     pub(super) async fn send<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, RedisError> {
@@ -103,19 +126,24 @@ impl Link {
     }
 
     async fn wire(&self) -> Result<Arc<Wire>, RedisError> {
-        if let Some(wire) = self.wire.load_full() {
+        if let Some(wire) = self.wire_of_this_term() {
             return Ok(wire);
         }
         let _alone = self.connecting.lock().await;
-        if let Some(wire) = self.wire.load_full() {
+        if let Some(wire) = self.wire_of_this_term() {
             return Ok(wire);
         }
-        let address = self.address.clone();
-        let connected = self.home.spawn(async move { address.connect().await }).await;
+        let (address, succession) = (self.address.clone(), self.succession.clone());
+        let connecting = async move { address.connect(&succession).await };
+        let connected = self.home.spawn(connecting).await;
         let ended = |_| RedisError::from((ErrorKind::Io, "the gateway is shutting down"));
         let wire = Arc::new(connected.map_err(ended)??);
         self.wire.store(Some(wire.clone()));
         Ok(wire)
+    }
+
+    fn wire_of_this_term(&self) -> Option<Arc<Wire>> {
+        self.wire.load_full().filter(|wire| !wire.is_outdated(&self.succession))
     }
 }
 

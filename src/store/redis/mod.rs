@@ -30,6 +30,7 @@ mod roster;
 mod scripts;
 mod sealings;
 mod sign_ins;
+mod succession;
 mod teams;
 mod tokens;
 mod totals;

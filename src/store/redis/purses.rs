@@ -106,8 +106,9 @@ impl Purses for RedisStore {
     }
 
     async fn end_holds(&self, batch: Vec<HoldEnd>) -> Answer<()> {
+        let term = self.link.term();
         self.end_all(&batch).await?;
-        self.memory.ended(batch);
+        self.memory.ended(batch, term);
         Ok(())
     }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::cluster_async::ClusterConnection;
-use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, Value};
+use redis::{Cmd, ConnectionAddr, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, Value};
+
+use super::succession::Succession;
 
 /// How long a server may take for one answer, or to accept a connection.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_millis(1500);
@@ -14,19 +16,70 @@ pub(super) const CONNECT_WITHIN: Duration = Duration::from_millis(1000);
 /// How many calls may wait to be written before the next waits for its turn.
 pub(super) const QUEUED: usize = 1024;
 
+/// A replica that said nothing for so long is not in step; `min-replicas-max-lag` by default.
+const IN_STEP_SECS: u64 = 10;
+
 /// A connection that all calls share.
 pub(super) enum Wire {
-    Server(MultiplexedConnection),
+    Server(ToServer),
     Cluster(ClusterConnection),
 }
 
+/// A connection to one server.
+pub(super) struct ToServer {
+    connection: MultiplexedConnection,
+    at: ConnectionAddr,
+    /// The term that it was made in.
+    term: u64,
+}
+
+/// What the masters say of themselves.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Heard {
+    /// Each one's process and replication: a restart and a promotion bring another.
+    pub(super) masters: BTreeSet<String>,
+    /// How many of them have a replica in step.
+    pub(super) followed: usize,
+}
+
 impl Wire {
+    /// Takes a new connection to a server, and asks who that is.
+    pub(super) async fn to_server(
+        mut connection: MultiplexedConnection,
+        at: ConnectionAddr,
+        succession: &Succession,
+    ) -> Result<Self, RedisError> {
+        let told = match info().query_async(&mut connection).await {
+            Ok(told) => told,
+            // Who may not ask that may do the rest.
+            Err(error) if !ends_wire(&error) => Value::Nil,
+            Err(error) => return Err(error),
+        };
+        let term = succession.meet(Heard::from(&told).masters);
+        Ok(Self::Server(ToServer { connection, at, term }))
+    }
+
     pub(super) async fn send<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, RedisError> {
         match self {
-            Self::Server(connection) => cmd.query_async(&mut connection.clone()).await,
+            Self::Server(server) => cmd.query_async(&mut server.connection.clone()).await,
             Self::Cluster(connection) => cmd.query_async(&mut connection.clone()).await,
         }
     }
+
+    /// Whether another master has been met since. A Cluster's connection finds each by itself.
+    pub(super) fn is_outdated(&self, succession: &Succession) -> bool {
+        matches!(self, Self::Server(server) if server.term != succession.term())
+    }
+
+    /// Whether it leads elsewhere.
+    pub(super) fn is_elsewhere(&self, than: &ConnectionAddr) -> bool {
+        matches!(self, Self::Server(server) if server.at != *than)
+    }
+}
+
+/// Asks what [`Heard`] reads.
+pub(super) fn info() -> Cmd {
+    redis::cmd("INFO")
 }
 
 /// Whether a failure says that another connection would do better: this one broke, does
@@ -41,15 +94,74 @@ pub(super) fn ends_wire(error: &RedisError) -> bool {
     of_server || error.is_unrecoverable_error() || error.is_timeout()
 }
 
-/// The processes that `INFO server` tells of: one, or each master's of a Cluster. A
-/// promotion and a restart bring another.
-pub(super) fn processes(told: &Value) -> BTreeSet<String> {
-    match told {
-        Value::Map(nodes) => nodes.iter().flat_map(|(_, told)| processes(told)).collect(),
-        told => {
-            let text = redis::from_redis_value_ref::<String>(told).unwrap_or_default();
-            let run_id = text.lines().find_map(|line| line.strip_prefix("run_id:"));
-            run_id.map(|id| id.trim().to_owned()).into_iter().collect()
+impl From<&Value> for Heard {
+    /// Reads what [`info`] is answered: by a server, or by each master of a Cluster.
+    fn from(told: &Value) -> Self {
+        if let Value::Map(nodes) = told {
+            let mut all = Self::default();
+            for (_, told) in nodes {
+                let one = Self::from(told);
+                all.masters.extend(one.masters);
+                all.followed += one.followed;
+            }
+            return all;
         }
+        let text = redis::from_redis_value_ref::<String>(told).unwrap_or_default();
+        let line = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
+        let master = line("run_id:").map(|id| {
+            format!("{} {}", id.trim(), line("master_replid:").unwrap_or_default().trim())
+        });
+        let followed = usize::from(text.lines().any(is_in_step));
+        Self { masters: master.into_iter().collect(), followed }
+    }
+}
+
+/// Reads `slave0:ip=…,port=…,state=online,offset=…,lag=…`.
+fn is_in_step(line: &str) -> bool {
+    let Some((name, said)) = line.trim().split_once(':') else { return false };
+    let number = name.strip_prefix("slave").unwrap_or_default();
+    let says = |word: &str| said.split(',').find_map(|part| part.strip_prefix(word));
+    number.parse::<u32>().is_ok()
+        && says("state=") == Some("online")
+        && says("lag=").and_then(|lag| lag.parse().ok()).is_some_and(|lag: u64| lag <= IN_STEP_SECS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_answers_and_whether_a_replica_is_in_step_is_read() {
+        let told = |slaves: &str| {
+            let text = format!(
+                "# Server\r\nrun_id:a1\r\n\r\n# Replication\r\nrole:master\r\n\
+                 connected_slaves:1\r\n{slaves}master_replid:b2\r\n\
+                 slave_expires_tracked_keys:0\r\n"
+            );
+            Value::VerbatimString { format: redis::VerbatimFormat::Text, text }
+        };
+        let slave = |state: &str, lag: &str| {
+            format!("slave0:ip=::1,port=7001,state={state},offset=14,lag={lag}\r\n")
+        };
+        let masters = BTreeSet::from(["a1 b2".to_owned()]);
+        for (slaves, followed) in [
+            (slave("online", "1"), 1),
+            (slave("online", "10"), 1),
+            (slave("online", "11"), 0),
+            (slave("online", "-1"), 0),
+            (slave("wait_bgsave", "0"), 0),
+            (slave("online", "60") + &slave("online", "0"), 1),
+            (String::new(), 0),
+        ] {
+            let heard = Heard::from(&told(&slaves));
+            assert_eq!(heard, Heard { masters: masters.clone(), followed }, "{slaves}");
+        }
+        let node = |name: &str| Value::SimpleString(name.to_owned());
+        let cluster = Value::Map(vec![
+            (node("one"), told(&slave("online", "0"))),
+            (node("two"), told(&slave("online", "0"))),
+        ]);
+        assert_eq!(Heard::from(&cluster), Heard { masters, followed: 2 });
+        assert_eq!(Heard::from(&Value::Nil), Heard::default());
     }
 }

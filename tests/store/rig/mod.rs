@@ -24,7 +24,7 @@ use tributary::vault::SealedCredential;
 
 pub use ask::{Ask, Held, fresh_id};
 pub use server::{Memory, Server};
-pub use sets::{Cluster, Process, Watched, cli, free_ports, info, until, until_shared};
+pub use sets::{Cluster, Process, Watched, cli, cli_all, free_ports, info, until, until_shared};
 
 /// Runs a check on each store.
 #[macro_export]
