@@ -139,11 +139,10 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Parted<T> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let (mut object, mut part) = (Object { fields: Vec::with_capacity(8) }, None);
-        while let Some(name) = map.next_key::<&'de RawValue>()? {
+        while let Some(Name(name)) = map.next_key()? {
             if object.fields.len() == MOST_FIELDS {
                 return Err(A::Error::custom("too many fields"));
             }
-            let name = read_text(name.get()).ok_or_else(|| A::Error::custom("a strange name"))?;
             if !self.name.is_empty() && name == self.name {
                 part = Some(map.next_value()?);
                 object.set(name, "");
@@ -154,6 +153,11 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Parted<T> {
         Ok((object, part))
     }
 }
+
+/// A field's name; borrowed when it has no escapes.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// The elements of a JSON array, each as JSON text.
 ///

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tributary::accounts::{AccountId, Charge, Settlement, Tokens, User};
 
+use crate::records::record;
 use crate::rig::{Process, Rig, Watched, Wish, cli, free_ports, info, until, until_shared};
 
 /// A port that leads to one server, then to another.
@@ -133,6 +134,25 @@ async fn what_one_master_could_not_be_given_is_given_to_the_next_though_it_is_kn
     follow(&pair.first, &pair.second);
     promote(&pair.first);
     pair.door.turn(&pair.first);
+    pair.rig.sweep().await;
+    assert_eq!(pair.counts().await, (9, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_can_never_be_given_again_is_tried_once_and_holds_up_nothing_else() {
+    let pair = Pair::parted().await;
+    pair.take(9).await;
+    pair.rig.store.record(vec![record(&pair.rig, &pair.user, "one")]).await.unwrap();
+    // It takes over, and what would be the pool's charges is something else.
+    let charges = format!("{{p:{}}}:qwen:out", pair.user.pool);
+    cli(pair.second.port, &["SET", &charges, "of somebody else"]);
+    pair.door.turn(&pair.second);
+    for _ in 0..3 {
+        assert!(pair.rig.store.sweep(&pair.rig.resets()).await.is_err());
+    }
+    let records = pair.rig.store.records_of(pair.user.id, None, 10).await.unwrap();
+    assert_eq!(records.len(), 1);
+    cli(pair.second.port, &["DEL", &charges]);
     pair.rig.sweep().await;
     assert_eq!(pair.counts().await, (9, 0));
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 use tributary::accounts::{AccountId, Attempt, Charge, Record, Tokens, User};
-use tributary::store::Keep;
+use tributary::store::{Keep, StoreError};
 
 use crate::records::record;
 use crate::rig::{Rig, Wish};
@@ -145,6 +145,42 @@ async fn what_a_removed_account_had_goes_slice_by_slice_though_all_is_killed() {
     assert_eq!(rows(&rig, "leaving"), 0);
     assert_eq!(counted(&rig, &ann).await, [1600, 1600, 500, 0]);
     assert!(rig.charges(&ann).await.iter().all(|charge| charge.account == stays));
+}
+
+#[tokio::test]
+async fn what_can_not_be_read_of_a_removed_account_keeps_nobody_elses_commits() {
+    let rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    let gone = rig.account(&ann, 10_000).await;
+    let calls = (0..1200).map(|turn| on(&rig, &ann, &format!("r{turn}"), &[gone]));
+    rig.store.record(calls.collect()).await.unwrap();
+    rig.sweep().await;
+    let conn = rusqlite::Connection::open(rig.folder().join("test.db")).unwrap();
+    let change = |sql: &str| assert_eq!(conn.execute(sql, []).unwrap(), 1, "{sql}");
+    // One that is in a list alone, and one of a later slice.
+    change("DELETE FROM records WHERE seq = 3");
+    let whole: Vec<u8> =
+        conn.query_row("SELECT line FROM records WHERE seq = 700", [], |row| row.get(0)).unwrap();
+    change("UPDATE records SET line = x'ff' WHERE seq = 700");
+    let broken = rig.store.remove_account(gone).await;
+    assert!(matches!(broken, Err(StoreError::Unavailable(_))), "{broken:?}");
+    for _ in 0..3 {
+        rig.user().await;
+    }
+    assert_eq!(rows(&rig, "records"), 700);
+    // Once a minute it is tried again.
+    rig.pass_secs(61);
+    assert!(rig.store.sweep(&rig.resets()).await.is_err());
+    for _ in 0..3 {
+        rig.user().await;
+        rig.pass_secs(1);
+        rig.sweep().await;
+    }
+    conn.execute("UPDATE records SET line = ? WHERE seq = 700", [whole]).unwrap();
+    assert!(rig.store.remove_account(gone).await.unwrap());
+    for of_it in ["records", "leaving", "lists WHERE kind = 1"] {
+        assert_eq!(rows(&rig, of_it), 0, "{of_it}");
+    }
 }
 
 #[tokio::test]

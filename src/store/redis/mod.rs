@@ -164,7 +164,10 @@ fn from_json<T: serde::de::DeserializeOwned>(what: &'static str, text: &str) -> 
 }
 
 fn to_json<T: serde::Serialize>(what: &'static str, value: &T) -> Answer<String> {
-    serde_json::to_string(value).map_err(|error| corrupt(what, error))
+    // Room for a record, so that writing it does not grow it thrice.
+    let mut json = Vec::with_capacity(1024);
+    serde_json::to_writer(&mut json, value).map_err(|error| corrupt(what, error))?;
+    String::from_utf8(json).map_err(|error| corrupt(what, error))
 }
 
 /// Milliseconds that a script answered; 0 is none.

@@ -11,7 +11,7 @@
 //! answer, though the master is one that we knew.
 //!
 //! What stays lost is what nobody alive remembers: the settlements of a gateway that ended
-//! too, and the oldest of more than [`MOST_SETTLEMENTS`] a minute.
+//! too, the oldest of more than [`MOST_SETTLEMENTS`], and what a master refuses for good.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,7 +20,7 @@ use std::time::Duration;
 use crate::accounts::{HoldEnd, Record, Resets, Settlement};
 use crate::telemetry::clock::Stopwatch;
 
-use super::super::Answer;
+use super::super::{Answer, StoreError};
 use super::RedisStore;
 use super::arguments::TOMBSTONE;
 use super::records::{Given, Said};
@@ -182,14 +182,16 @@ impl RedisStore {
             return Ok(());
         }
         let Recalled { settled, ended, recorded } = self.memory.recall(term);
+        let mut refused = Vec::new();
         for some in settled.chunks(SETTLEMENTS_AT_ONCE) {
-            self.settle_all(some, resets).await?;
+            refused.extend(for_good(self.settle_all(some, resets).await)?);
         }
         for some in ended.chunks(SETTLEMENTS_AT_ONCE) {
-            self.end_all(some).await?;
+            refused.extend(for_good(self.end_all(some).await)?);
         }
         for some in recorded.chunks(RECORDS_AT_ONCE) {
-            self.record_all(some, &Said::default(), Given::Again).await?;
+            let taken = self.record_all(some, &Said::default(), Given::Again).await;
+            refused.extend(for_good(taken)?);
         }
         self.memory.gave();
         tracing::warn!(
@@ -198,7 +200,16 @@ impl RedisStore {
             records = recorded.len(),
             "another Redis is the master: gave again what it may lack"
         );
-        Ok(())
+        refused.into_iter().next().map_or(Ok(()), Err)
+    }
+}
+
+/// A failure that does not pass: it holds up nothing else, and is told once. Tried each second, a
+/// script that ends half way would count each time.
+fn for_good(taken: Answer<()>) -> Answer<Option<StoreError>> {
+    match taken {
+        Err(error) if error.is_passing() => Err(error),
+        taken => Ok(taken.err()),
     }
 }
 

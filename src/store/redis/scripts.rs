@@ -97,10 +97,11 @@ impl Loaded {
         Self { code, hash: Script::new(code).get_hash().to_owned() }
     }
 
-    /// Begins a call; arguments follow.
+    /// Begins a call; arguments follow, and there is room for as many as a lease has: growing
+    /// is most of what a call costs.
     pub(super) fn call(&self, keys: &[impl AsRef<str>]) -> Cmd {
-        let mut cmd = redis::cmd("EVALSHA");
-        cmd.arg(&self.hash).arg(keys.len());
+        let mut cmd = Cmd::with_capacity(keys.len() + 32, 32 * (keys.len() + 24));
+        cmd.arg("EVALSHA").arg(&self.hash).arg(keys.len());
         for key in keys {
             cmd.arg(key.as_ref());
         }

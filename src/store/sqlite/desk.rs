@@ -264,7 +264,7 @@ pub(super) fn run(desk: &Desk, conn: &Connection, mut retention: Retention) -> A
             // The journal is replayed when the file is opened.
             Err(error) if batch.closing => return Err(error),
             Err(error) => {
-                retention.reset();
+                retention.failed();
                 desk.recover(conn, reason(error), batch.waiters);
             }
         }

@@ -114,7 +114,7 @@ impl Directory for SqliteStore {
         // What it had goes a slice with each commit, and others' commits come between.
         while self.look(removal::leaving).await?.contains(&account) {
             removed = true;
-            self.desk.write(|_, _| ()).await?;
+            self.desk.write(|books, _| books.let_leave()).await?;
         }
         Ok(removed)
     }

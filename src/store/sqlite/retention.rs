@@ -22,6 +22,10 @@ const ROWS_A_TURN: usize = 5_000;
 /// The same of records, each of which has to be taken out of its lists.
 const RECORDS_A_TURN: usize = 500;
 
+/// How soon what a removed account has is tried again where it could not be deleted. Until then
+/// commits go without it: they are all the gateway's.
+const LEAVE_AGAIN_MS: Ms = 60_000;
+
 pub(super) struct Retention {
     keep: Keep,
     /// How many records a list has; asked of the file once.
@@ -34,6 +38,8 @@ pub(super) struct Retention {
     leaving: Option<Vec<AccountId>>,
     /// The last row of charges that the first of them has none in.
     left_up_to: i64,
+    /// When the file was last asked for them though nobody removed one.
+    asked_at: Ms,
 }
 
 impl Retention {
@@ -45,14 +51,29 @@ impl Retention {
             behind: Vec::new(),
             leaving: None,
             left_up_to: 0,
+            asked_at: Ms::MIN,
         }
     }
 
-    /// After a failed commit, or when an account leaves, all is asked anew.
+    /// When an account leaves, all is asked anew.
     pub(super) fn reset(&mut self) {
         self.counts.clear();
         self.long.clear();
         self.leaving = None;
+    }
+
+    /// After a failed commit, too. It may have failed for an account that leaves, which then
+    /// waits.
+    pub(super) fn failed(&mut self) {
+        self.reset();
+        self.leaving = Some(Vec::new());
+    }
+
+    /// Accounts that leave and wait go on.
+    pub(super) fn go_on(&mut self) {
+        if self.leaving.as_ref().is_some_and(Vec::is_empty) {
+            self.leaving = None;
+        }
     }
 
     /// Counts records that were added to a list.
@@ -106,6 +127,8 @@ impl Retention {
             let records = lists::oldest(conn, List::Account(account), RECORDS_A_TURN)?;
             if !records.is_empty() {
                 self.deleted(&records::delete(conn, &records)?);
+                // A list that has more than there is must end, too.
+                lists::take_out(conn, List::Account(account), &records)?;
             } else if let Some(last) = charges::forget(conn, account, self.left_up_to)? {
                 self.left_up_to = last;
             } else {
@@ -120,6 +143,10 @@ impl Retention {
 
     /// Lets old rows go from now on.
     pub(super) fn forget(&mut self, now: Ms) {
+        if now >= self.asked_at.saturating_add(LEAVE_AGAIN_MS) {
+            self.asked_at = now;
+            self.go_on();
+        }
         let now = Timestamp::from_millisecond(now).unwrap_or(Timestamp::MAX);
         let before = |age| {
             let age = SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX);

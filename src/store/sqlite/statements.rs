@@ -119,6 +119,7 @@ impl<'conn> Statements<'conn> {
                     self.record.write(number, &record)?;
                 }
                 Note::Forget { now } => retention.forget(*now),
+                Note::Leaving => retention.go_on(),
                 Note::Removed(account) => {
                     // What it counted since the last fold goes with it, or loses its id.
                     unwritten.write(self.conn, &mut self.days, retention)?;
@@ -314,6 +315,7 @@ impl<'conn> Statements<'conn> {
             | Note::Record(..)
             | Note::Renewed { .. }
             | Note::Forget { .. }
+            | Note::Leaving
             | Note::Removed(_) => {
                 Err(StoreError::Corrupt { what: "note", why: "it was taken for a rare one".into() })
             }

@@ -138,6 +138,11 @@ impl Books {
         true
     }
 
+    /// Lets a slice of what removed accounts have go with the next commit.
+    pub(super) fn let_leave(&mut self) {
+        self.rows.push(Note::Leaving);
+    }
+
     /// The pools that have accounts, or had.
     pub(super) fn pools_of_accounts(&self) -> Vec<PoolId> {
         self.pools.keys().copied().collect()

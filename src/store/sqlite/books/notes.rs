@@ -43,6 +43,8 @@ pub(in super::super) enum Note {
     /// It is in another pool, sealed for it.
     Moved(Arc<Account>),
     Removed(AccountId),
+    /// Somebody waits for what a removed account has to go.
+    Leaving,
     Priority(AccountId, Priority),
     /// A pool's own policy; `None`: it has none any more.
     Policy(PoolId, Option<Policy>),
