@@ -361,6 +361,88 @@ contract! {
     }
 }
 
+// Whoever lets it go last, and is late for the switch, has the mark on what the other one left.
+#[tokio::test]
+async fn who_comes_late_from_any_step_leaves_it_in_one_pool() {
+    let server = Server::shared();
+    let rig = Rig::on_url(&server.fresh_url(), Wish::default()).await;
+    let mut users = Vec::new();
+    for name in ["ann", "ben", "cid"] {
+        users.push(rig.store.add_user(name).await.unwrap());
+    }
+    let pools = [&users[0], &users[1], &users[2]].map(|user| user.pool);
+    let mut interleaved = 0;
+    for late_by in 0.. {
+        let mut late_came_to_its_end = false;
+        for ahead_by in 0.. {
+            let what = format!("after {late_by} and {ahead_by} waits");
+            let id = rig.account(&users[0], 1000).await;
+            let before = rig.shown(&users[0], id).await.account;
+            let mut late = pin!(rig.store.move_account(&before, there(&before, pools[1])));
+            let mut ahead = pin!(rig.store.move_account(&before, there(&before, pools[2])));
+            late_came_to_its_end = breaks_off(late.as_mut(), late_by).await;
+            let ahead_came_to_its_end = breaks_off(ahead.as_mut(), ahead_by).await;
+            if !late_came_to_its_end {
+                late.await.unwrap();
+            }
+            let mut leased = Vec::new();
+            for user in &users {
+                leased.extend(rig.ask(user, 10).only(id).answer().await.ok());
+            }
+            if !ahead_came_to_its_end {
+                ahead.await.unwrap();
+                interleaved += usize::from(!late_came_to_its_end);
+            }
+            assert!(leased.len() <= 1, "{what} it is leased in two pools");
+            for held in &leased {
+                rig.settle(held, Charge::Exact(Tokens(7))).await;
+            }
+            let mut states = seen(&rig, [&users[0], &users[1]], id).await;
+            states.extend(rig.store.accounts_in(&pools[2..], &rig.resets()).await.unwrap());
+            let [state] = &states[..] else { panic!("{what}: {states:?}") };
+            assert_eq!(state.health, Health::Active, "{what}");
+            let charged = if leased.is_empty() { 0 } else { 7 };
+            assert_eq!(state.windows[0].used, Tokens(charged), "{what}");
+            assert!(rig.store.remove_account(id).await.unwrap());
+            if late_came_to_its_end || ahead_came_to_its_end {
+                break;
+            }
+        }
+        if late_came_to_its_end {
+            break;
+        }
+    }
+    assert!(interleaved > 0, "neither was ever late");
+}
+
+#[tokio::test]
+async fn what_is_ready_in_an_older_pool_goes_when_a_move_is_ended() {
+    let server = Server::shared();
+    let url = server.fresh_url();
+    let rig = Rig::on_url(&url, Wish::default()).await;
+    let (ann, ben) = (rig.user().await, rig.store.add_user("ben").await.unwrap());
+    let id = rig.account(&ann, 1000).await;
+    let client = redis::Client::open(url).unwrap();
+    let mut conn = client.get_multiplexed_async_connection().await.unwrap();
+    let parts = ["a", "f"].map(|part| format!("{{p:{}}}:qwen:{part}", ann.pool));
+    let mut was = Vec::new();
+    for part in &parts {
+        let read = redis::cmd("HGET").arg(part).arg(id.0).take();
+        was.push(read.query_async::<Vec<u8>>(&mut conn).await.unwrap());
+    }
+    assert_eq!(move_to(&rig, &ann, id, &ben).await, Moving::Done);
+    for (part, was) in parts.iter().zip(&was) {
+        let write = redis::cmd("HSET").arg(part).arg(id.0).arg(was).take();
+        write.query_async::<()>(&mut conn).await.unwrap();
+    }
+    let both = seen(&rig, [&ann, &ben], id).await;
+    assert_eq!(both.iter().filter(|state| state.health == Health::Active).count(), 2);
+    rig.store.end_move(id).await.unwrap();
+    let states = seen(&rig, [&ann, &ben], id).await;
+    let [state] = &states[..] else { panic!("it is in one pool: {states:?}") };
+    assert_eq!(state.account.pool, ben.pool);
+}
+
 contract! {
     async fn what_is_leased_while_an_account_moves_to_and_fro_is_charged_once(rig: Rig) {
         let (ann, ben) = (rig.user().await, rig.user().await);

@@ -9,9 +9,10 @@
 //! So it is never leased in two pools. A gateway that ends between two steps leaves it leased in
 //! none, and whole where its place says; whoever moves it again goes on, whoever moves it to the
 //! pool that it is in finishes the move, or takes it back. Of several who move it at once one
-//! makes the move, because the fourth step wants the place as the first one left it. A mark says
-//! by whose move it left, and a row is removed only as it was read, so that who comes late, from
-//! whatever step, undoes nothing of another's.
+//! makes the move, because the fourth step wants the place as the first one left it. Who comes
+//! late, from whatever step, undoes nothing of another's: a row is removed only as it was read,
+//! and where an account stays it is admitted only while nobody moves it, under the mark that was
+//! read before that was seen: by whose move it left last.
 
 use redis::Value;
 
@@ -96,11 +97,12 @@ impl RedisStore {
         let is_it = current.sealed == before.sealed && current.generation == before.generation;
         let mark = format!("{:016x}", getrandom::u64().map_err(no_random)?);
         let left = if is_it { self.let_go(&from, id, &held, &mark).await? } else { Left::Stale };
-        let mark = format!("out {mark}");
         let parts = match left {
             Left::With(parts) => parts,
             refused => {
-                self.swap_place(id, &bound, &Whereabouts::of(&from, None)).await?;
+                if self.swap_place(id, &bound, &Whereabouts::of(&from, None)).await? {
+                    self.admit_where_it_stays(&from, id).await?;
+                }
                 return Ok(if matches!(refused, Left::Busy) {
                     Moving::Busy
                 } else {
@@ -115,14 +117,14 @@ impl RedisStore {
             if matches!(error, StoreError::Taken(_) | StoreError::Gone(_))
                 && self.swap_place(id, &bound, &Whereabouts::of(&from, None)).await?
             {
-                self.admit(&from, id, &mark).await?;
+                self.admit_where_it_stays(&from, id).await?;
             }
             return Err(error);
         }
         if !self.swap_place(id, &bound, &Whereabouts::of(&to, None)).await? {
             // Another one moved it elsewhere, or took it back.
             self.remove_left(&to, id, &arrived).await?;
-            self.admit(&from, id, &mark).await?;
+            self.admit_where_it_stays(&from, id).await?;
             return Ok(Moving::Stale);
         }
         self.places.forget(id);
@@ -136,7 +138,6 @@ impl RedisStore {
             self.finish_move(id).await?;
             let Some(here) = self.whereabouts(id).await? else { return Ok(()) };
             let Some(aim) = here.aim() else { return Ok(()) };
-            let mark = self.admit(&here.family, id, "").await?;
             let there = self.fixed_text(&aim, id).await?;
             if !self.swap_place(id, &here, &Whereabouts::of(&here.family, None)).await? {
                 continue;
@@ -144,8 +145,7 @@ impl RedisStore {
             if let Some(text) = there {
                 self.remove_left(&aim, id, &text).await?;
             }
-            self.admit(&here.family, id, &mark).await?;
-            return Ok(());
+            return self.admit_where_it_stays(&here.family, id).await;
         }
         Err(changes_all_the_time())
     }
@@ -168,7 +168,7 @@ impl RedisStore {
                 if from_json::<Account>("account", &text)?.generation >= generation {
                     break;
                 }
-                self.remove_left(&family, id, &text).await?;
+                self.remove_older(&family, id, &text).await?;
             }
         }
         self.admit(&here.family, id, ARRIVED).await.map(drop)
@@ -277,10 +277,34 @@ impl RedisStore {
         self.scripts.admit.run(&self.link, &call).await
     }
 
-    /// Removes what a move left of an account, where it is still as it was read.
+    /// Makes an account ready again that left and that nobody moves any more. While somebody does,
+    /// it is for him, who may have been told already what it is here.
+    async fn admit_where_it_stays(&self, family: &Family, id: AccountId) -> Answer<()> {
+        for _ in 0..TRIES {
+            let mark = self.admit(family, id, "").await?;
+            let Some(here) = self.whereabouts(id).await? else { return Ok(()) };
+            let stays = here.family == *family && here.bound_for.is_none();
+            let left = mark.starts_with("out");
+            if !left || !stays || self.admit(family, id, &mark).await? == mark {
+                return Ok(());
+            }
+        }
+        Err(changes_all_the_time())
+    }
+
+    /// Removes what a move left of an account, where it is still as it was read and on its way.
     async fn remove_left(&self, family: &Family, id: AccountId, fixed: &str) -> Answer<()> {
+        self.remove_row(family, id, &[fixed]).await
+    }
+
+    /// The same of one that is older than where the account is by now, be it on its way or not.
+    async fn remove_older(&self, family: &Family, id: AccountId, fixed: &str) -> Answer<()> {
+        self.remove_row(family, id, &[fixed, "older"]).await
+    }
+
+    async fn remove_row(&self, family: &Family, id: AccountId, which: &[&str]) -> Answer<()> {
         let mut call = self.call(&self.scripts.remove_account, family, &Resets::default());
-        call.arg(id.0).arg(fixed);
+        call.arg(id.0).arg(which);
         self.scripts.remove_account.run::<Value>(&self.link, &call).await?;
         self.link.ask::<()>(&redis::cmd("DEL").arg(family.renewal(id)).take()).await
     }

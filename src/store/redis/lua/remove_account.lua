@@ -1,13 +1,14 @@
 -- Removes an account. Its open leases end as any: they find no account to charge.
 --
 -- Arguments: id; of what a move left behind, also its fixed part: what has another one by now
--- stays, and so does what is not on its way.
+-- stays, and so does what is not on its way, unless `older` says that the account is elsewhere.
 
 local id = ARGV[base + 1]
 local fixed = call('HGET', FIXED, id)
 local s = load_any(id)
 if ARGV[base + 2] then
-  if not s or s[ST] < MOVING or fixed ~= ARGV[base + 2] then return 0 end
+  local on_its_way = s and s[ST] >= MOVING or ARGV[base + 3] == 'older'
+  if not on_its_way or fixed ~= ARGV[base + 2] then return 0 end
 end
 if s then
   if s.was.member then
