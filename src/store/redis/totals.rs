@@ -2,6 +2,7 @@
 //! add lies in the user's slot, counted with the record. They meet when they are read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
@@ -26,8 +27,7 @@ impl RedisStore {
         let mut add = |Total { key, counts }: Total| *sums.entry(key).or_default() += counts;
         self.recorded(user, first, last).await?.into_iter().for_each(&mut add);
         for family in self.families_in(&self.pools_of(user).await?).await? {
-            let charged = self.charged(&family, user).await?.into_iter();
-            charged.filter(|total| days.contains(&total.key.day)).for_each(&mut add);
+            self.charged(&family, user, &days).await?.into_iter().for_each(&mut add);
         }
         Ok(sums.into_iter().map(|(key, counts)| Total { key, counts }).collect())
     }
@@ -64,15 +64,20 @@ impl RedisStore {
         Ok(pools.into_iter().collect())
     }
 
-    /// What a user was charged in a family.
-    async fn charged(&self, family: &Family, user: UserId) -> Answer<Vec<Total>> {
+    /// What a user was charged in a family on some days.
+    async fn charged(
+        &self,
+        family: &Family,
+        user: UserId,
+        days: &RangeInclusive<Date>,
+    ) -> Answer<Vec<Total>> {
+        let named = format!("{}* {} *", beginning(days), user.0);
         // A field may be shown twice.
         let mut fields: BTreeMap<String, String> = BTreeMap::new();
         let mut cursor = String::from("0");
         loop {
             let mut scan = redis::cmd("HSCAN");
-            scan.arg(family.sums()).arg(&cursor).arg("MATCH").arg(format!("* {} *", user.0));
-            scan.arg("COUNT").arg(A_PAGE);
+            scan.arg(family.sums()).arg(&cursor).arg("MATCH").arg(&named).arg("COUNT").arg(A_PAGE);
             let page: BTreeMap<String, String>;
             (cursor, page) = self.link.ask(&scan).await?;
             fields.extend(page);
@@ -82,7 +87,7 @@ impl RedisStore {
         }
         let totals = fields.iter().map(|(field, sums)| of_charges(family, field, sums));
         let mut totals = totals.filter_map(Result::transpose).collect::<Answer<Vec<_>>>()?;
-        totals.retain(|total| total.key.user == user);
+        totals.retain(|Total { key, .. }| key.user == user && days.contains(&key.day));
         Ok(totals)
     }
 
@@ -126,6 +131,30 @@ fn of_charges(family: &Family, field: &str, sums: &str) -> Answer<Option<Total>>
     Ok(Some(Total { key, counts: Counts { exact, estimated, ..Counts::default() } }))
 }
 
+/// What the numbers of all these days begin with, as a pattern: the server leaves most of the
+/// others out.
+fn beginning(days: &RangeInclusive<Date>) -> String {
+    let number = |day: Date| {
+        let begin = TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).map(Timestamp::as_second);
+        begin.map_or(String::new(), |second| second.div_euclid(24 * 60 * 60).to_string())
+    };
+    let (first, last) = (number(*days.start()), number(*days.end()));
+    if first.len() != last.len() {
+        return String::new();
+    }
+    let mut named = String::new();
+    for (from, to) in first.chars().zip(last.chars()) {
+        if from == to {
+            named.push(from);
+        } else if from.is_ascii_digit() && to.is_ascii_digit() {
+            return format!("{named}[{from}-{to}]");
+        } else {
+            break;
+        }
+    }
+    named
+}
+
 /// A day by its number since the epoch.
 fn date(number: i64) -> Answer<Date> {
     let begin = Timestamp::from_second(number.saturating_mul(24 * 60 * 60));
@@ -156,4 +185,26 @@ fn of_records(user: UserId, day: Date, field: &str, sums: &str) -> Answer<Total>
     let account = (account != 0).then_some(AccountId(account));
     let key = TotalKey { day, user, token, account, platform, model };
     Ok(Total { key, counts: Counts::of_row(row) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_asked_for_by_what_all_their_numbers_begin_with() {
+        for (first, last, expected) in [
+            ("2026-11-24", "2026-11-24", "20781"),
+            ("2026-11-24", "2026-12-12", "207[8-9]"),
+            ("2026-11-24", "2026-12-13", "20[7-8]"),
+            ("2025-11-24", "2026-11-24", "20[4-7]"),
+            ("1990-01-01", "2026-11-24", ""),
+            ("1969-12-01", "2026-11-24", ""),
+            ("1969-12-30", "1969-12-31", "-[2-1]"),
+            ("1969-12-31", "1970-01-20", ""),
+        ] {
+            let days = first.parse::<Date>().unwrap()..=last.parse().unwrap();
+            assert_eq!(beginning(&days), expected, "{first} {last}");
+        }
+    }
 }
