@@ -2,6 +2,7 @@
 //! it will lose, one could not be given what it lacked before the next took over. What was
 //! settled is with the last.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -11,7 +12,9 @@ use tokio::task::JoinSet;
 use tributary::accounts::{AccountId, Charge, Settlement, Tokens, User};
 
 use crate::records::record;
-use crate::rig::{Process, Rig, Watched, Wish, cli, free_ports, info, until, until_shared};
+use crate::rig::{
+    Cluster, Process, Rig, Watched, Wish, cli, free_ports, info, until, until_shared,
+};
 
 /// A port that leads to one server, then to another.
 struct Door {
@@ -207,4 +210,30 @@ async fn a_master_that_woke_is_left_once_sentinels_name_another() {
     rig.settle(&held, Charge::Exact(Tokens(9))).await;
     let charges = format!("{{p:{}}}:qwen:out", user.pool);
     assert_eq!(cli(other.port, &["XLEN", &charges]).trim(), "1");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_link_to_a_cluster_connects_anew_when_a_master_was_replaced() {
+    let cluster = tokio::task::spawn_blocking(|| Cluster::start(1)).await.unwrap();
+    let rig = Rig::on_url(&cluster.url(), Wish::default()).await;
+    let other = rig.store.clone().in_this_runtime();
+    other.ping().await.unwrap();
+    rig.sweep().await;
+    let [master, replica] = cluster.shard_of("{p:1}");
+    let stays = cluster.nodes.iter().find(|node| {
+        ![master.port, replica.port].contains(&node.port) && info(node.port, "role") == "master"
+    });
+    let stays = stays.unwrap().port;
+    let links = || {
+        let all = cli(stays, &["CLIENT", "LIST", "TYPE", "normal"]);
+        let ours = all.lines().filter(|line| !line.contains("cmd=client"));
+        ours.filter_map(|line| line.split(' ').next().map(str::to_owned)).collect::<BTreeSet<_>>()
+    };
+    let before = links();
+    assert!(before.len() >= 2, "{before:?}");
+    cli(replica.port, &["CLUSTER", "FAILOVER"]);
+    until("another took over", || info(master.port, "master_link_status") == "up");
+    rig.sweep().await;
+    other.ping().await.unwrap();
+    until("all connections are new", || links().is_disjoint(&before) && !links().is_empty());
 }

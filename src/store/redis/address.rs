@@ -60,7 +60,8 @@ impl Address {
             .set_pipeline_buffer_size(QUEUED);
         let client = match self {
             Self::Cluster(client) => {
-                return Ok(Wire::Cluster(client.get_async_connection().await?));
+                let term = succession.term();
+                return Ok(Wire::to_cluster(client.get_async_connection().await?, term));
             }
             Self::Server(client) => (**client).clone(),
             Self::Sentinel(sentinel) => named(sentinel).await?,

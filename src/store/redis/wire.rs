@@ -20,17 +20,16 @@ pub(super) const QUEUED: usize = 1024;
 const IN_STEP_SECS: u64 = 10;
 
 /// A connection that all calls share.
-pub(super) enum Wire {
-    Server(ToServer),
-    Cluster(ClusterConnection),
-}
-
-/// A connection to one server.
-pub(super) struct ToServer {
-    connection: MultiplexedConnection,
-    at: ConnectionAddr,
+pub(super) struct Wire {
+    way: Way,
     /// The term that it was made in.
     term: u64,
+}
+
+/// Where it leads.
+enum Way {
+    Server(MultiplexedConnection, ConnectionAddr),
+    Cluster(ClusterConnection),
 }
 
 /// What the masters say of themselves.
@@ -56,24 +55,30 @@ impl Wire {
             Err(error) => return Err(error),
         };
         let term = succession.meet(Heard::from(&told).masters);
-        Ok(Self::Server(ToServer { connection, at, term }))
+        Ok(Self { way: Way::Server(connection, at), term })
+    }
+
+    /// Takes a new connection to a Cluster, which was begun in that term.
+    pub(super) fn to_cluster(connection: ClusterConnection, term: u64) -> Self {
+        Self { way: Way::Cluster(connection), term }
     }
 
     pub(super) async fn send<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, RedisError> {
-        match self {
-            Self::Server(server) => cmd.query_async(&mut server.connection.clone()).await,
-            Self::Cluster(connection) => cmd.query_async(&mut connection.clone()).await,
+        match &self.way {
+            Way::Server(connection, _) => cmd.query_async(&mut connection.clone()).await,
+            Way::Cluster(connection) => cmd.query_async(&mut connection.clone()).await,
         }
     }
 
-    /// Whether another master has been met since. A Cluster's connection finds each by itself.
+    /// Whether another master has been met since. A Cluster's connection finds each by itself,
+    /// but only when the last one refuses: one that stood still and wakes takes what comes first.
     pub(super) fn is_outdated(&self, succession: &Succession) -> bool {
-        matches!(self, Self::Server(server) if server.term != succession.term())
+        self.term != succession.term()
     }
 
-    /// Whether it leads elsewhere.
+    /// Whether it leads to another server.
     pub(super) fn is_elsewhere(&self, than: &ConnectionAddr) -> bool {
-        matches!(self, Self::Server(server) if server.at != *than)
+        matches!(&self.way, Way::Server(_, at) if at != than)
     }
 }
 
