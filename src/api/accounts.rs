@@ -347,11 +347,14 @@ async fn change_of(app: &App, state: &AccountState, change: ChangeAsk) -> Result
 /// Deletes an account with its credential and its records.
 pub async fn delete_account(app: &App, caller: &Caller, id: &str) -> Result<Response, ApiError> {
     let account = load_to_change(app, caller, id).await?;
+    let deed = |action| deed(caller, account.state(), action);
+    // Before: of a removal that fails half way, or whose caller hangs up, nobody finds the account.
+    app.write_down(deed("account.delete")).await?;
     let removed = app.gateway.parts.store.remove_account(account.id()).await;
     if !removed.map_err(ApiError::store)? {
+        app.write_down(deed("account.delete_refused")).await?;
         return Err(ApiError::NoAccount);
     }
-    app.write_down(deed(caller, account.state(), "account.delete")).await?;
     Ok(no_content())
 }
 

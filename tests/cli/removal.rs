@@ -29,6 +29,9 @@ async fn a_removal_that_failed_half_way_is_repeated_by_the_accounts_id() {
     redis::cmd("SET").arg("{u:1}:ra").arg("x").exec(&mut redis).unwrap();
     assert_ne!(run!(rig, ["account", "remove", "first"]).code, 0);
     redis::cmd("DEL").arg("{u:1}:ra").exec(&mut redis).unwrap();
+    let log = run!(rig, ["audit", "--json"]).ok().json();
+    let told = (&log[0]["action"], &log[0]["details"]["name"]);
+    assert_eq!(told, (&json!("account.delete"), &json!("first")));
 
     // Its name is gone, so its id is what is left to say.
     assert_eq!(run!(rig, ["account", "remove", "first"]).code, 1);

@@ -27,14 +27,20 @@ impl Remove {
             None => self.which.unseen(desk, &*directory).await?,
         };
         let Some(id) = id else { return Err(self.which.missing()) };
+        let written = async |action| match &found {
+            Some(account) => write_down(&*directory, &vault, deed(account, action)).await,
+            None => Ok(()),
+        };
+        // Before: of a removal that fails half way nobody finds the account.
+        written("account.delete").await?;
         if !directory.remove_account(id).await? {
+            written("account.delete_refused").await?;
             return Err(self.which.missing());
         }
-        let deed = match &found {
-            Some(account) => deed(account, "account.delete"),
-            None => Deed::new(Doer::OPERATOR, "account.delete", "account", id),
-        };
-        write_down(&*directory, &vault, deed).await?;
+        if found.is_none() {
+            let deed = Deed::new(Doer::OPERATOR, "account.delete", "account", id);
+            write_down(&*directory, &vault, deed).await?;
+        }
         if desk.json {
             return print::json(&json!({
                 "id": id,
