@@ -110,7 +110,8 @@ pub trait Directory: Treasury + Sealings + Teams + AuditLog {
         resets: &Resets,
     ) -> Answer<Option<AccountState>>;
     /// Removes an account with its records and charges; totals keep what it counted
-    /// without its id, and its open leases end as any: each in one charge, without its id. `false`: there is no such account. Safe to repeat when it failed.
+    /// without its id, and its open leases end as any: each in one charge, without its id.
+    /// `false`: there is no such account. Safe to repeat when it failed.
     async fn remove_account(&self, account: AccountId) -> Answer<bool>;
     /// Moves an account to the pool that `after` says, sealed for it and a generation later:
     /// windows with what is used of them, health, blocks, name and priority come along, records
