@@ -70,6 +70,27 @@ both! {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deletion_that_fails_half_way_is_written_down_already() {
+    let server = Server::shared();
+    let url = server.fresh_url();
+    let mut redis = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
+    let rig = Rig::on_database(Wish::default(), server, url).await;
+    let surface = Surface::of(&rig).await;
+    let account = surface.get(ACCOUNTS).await["data"][0]["id"].clone();
+    // Where the user's records would be taken out of the account's list is something else.
+    let records = format!("{{u:{}}}:ra", rig.user.id);
+    redis::cmd("SET").arg(records).arg("x").exec(&mut redis).unwrap();
+
+    let path = format!("{ACCOUNTS}/{account}");
+    let failed = surface.call(Method::DELETE, &path, Value::Null).await;
+    assert!(failed.status.is_server_error(), "{failed:?}");
+    assert_eq!(surface.call(Method::DELETE, &path, Value::Null).await.status, 404);
+    let log = surface.get(AUDIT).await;
+    assert_eq!(actions(&log)[0], "account.delete", "{log}");
+    assert_eq!(log["data"][0]["target"]["id"], account.to_string());
+}
+
 // What an operator sees over REST is what `tributary audit` shows: facts, and whose they are.
 both! {
     async fn an_operator_reads_the_whole_log_or_one_users_part(rig: Rig) {
