@@ -26,6 +26,7 @@ mod purses;
 mod records;
 mod redis_faults;
 mod redis_formats;
+mod redis_halves;
 mod redis_links;
 mod redis_policies;
 mod redis_records;

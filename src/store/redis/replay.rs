@@ -204,8 +204,7 @@ impl RedisStore {
     }
 }
 
-/// A failure that does not pass: it holds up nothing else, and is told once. Tried each second, a
-/// script that ends half way would count each time.
+/// A failure that does not pass: it holds up nothing else, and is told once.
 fn for_good(taken: Answer<()>) -> Answer<Option<StoreError>> {
     match taken {
         Err(error) if error.is_passing() => Err(error),

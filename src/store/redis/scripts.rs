@@ -28,9 +28,9 @@ macro_rules! scripts {
 
 scripts! {
     lease: "common.lua" "lease.lua";
-    settle: "common.lua" "settle.lua";
+    settle: "common.lua" "attempt.lua" "settle.lua";
     renew: "common.lua" "renew.lua";
-    sweep: "common.lua" "order.lua" "sweep.lua";
+    sweep: "common.lua" "order.lua" "attempt.lua" "sweep.lua";
     reorder: "common.lua" "order.lua" "reorder.lua";
     set_policy: "set_policy.lua";
     claim_format: "claim_format.lua";
@@ -45,11 +45,11 @@ scripts! {
     block: "common.lua" "block.lua";
     learn: "common.lua" "learn.lua";
     view: "common.lua" "view.lua";
-    hold: "purse.lua" "hold.lua";
-    end_holds: "purse.lua" "end_holds.lua";
-    renew_holds: "purse.lua" "renew_holds.lua";
-    grant_points: "purse.lua" "grant_points.lua";
-    purse_view: "purse.lua" "purse_view.lua";
+    hold: "attempt.lua" "purse.lua" "hold.lua";
+    end_holds: "attempt.lua" "purse.lua" "end_holds.lua";
+    renew_holds: "attempt.lua" "purse.lua" "renew_holds.lua";
+    grant_points: "attempt.lua" "purse.lua" "grant_points.lua";
+    purse_view: "attempt.lua" "purse.lua" "purse_view.lua";
     rate: "rate.lua";
     remove_account: "common.lua" "remove_account.lua";
     leave: "common.lua" "leave.lua";

@@ -6,6 +6,7 @@ use tributary::accounts::{
     AccountId, Conversation, Grant, LeaseAsk, LeaseId, LeaseKey, PlatformId, Refusal, TokenId,
     Tokens, User,
 };
+use tributary::store::StoreError;
 
 use super::Rig;
 
@@ -89,6 +90,11 @@ impl<'a> Ask<'a> {
     }
 
     pub async fn answer(self) -> Result<Held, Refusal> {
+        self.told().await.unwrap()
+    }
+
+    /// The answer of a store that may fail.
+    pub async fn told(self) -> Result<Result<Held, Refusal>, StoreError> {
         let resets = self.rig.resets();
         let ask = LeaseAsk {
             id: self.id,
@@ -103,7 +109,10 @@ impl<'a> Ask<'a> {
             conversation: self.conversation,
             resets: &resets,
         };
-        let grant = self.rig.store.lease(ask).await.unwrap()?;
+        let grant = match self.rig.store.lease(ask).await? {
+            Ok(grant) => grant,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         let key = LeaseKey {
             id: self.id,
             pool: self.user.pool,
@@ -115,7 +124,7 @@ impl<'a> Ask<'a> {
             estimate: Tokens(self.estimate),
             granted_at: grant.granted_at,
         };
-        Ok(Held { key, grant })
+        Ok(Ok(Held { key, grant }))
     }
 
     /// The lease, which must be granted.

@@ -13,9 +13,12 @@ for i = base + 6, #ARGV, 4 do
   s[#s + 1] = number(ARGV[i + 3])
 end
 if tonumber(call('HGET', POLICY, 'shut') or 0) > now then return 2 end
-if call('HEXISTS', A, id) == 1 or call('HSETNX', NAMES, name, id) == 0 then return 0 end
 s.id = id
 s.was = { timer = 0, place = '' }
+prepare(s)
+check_hash(FIXED)
+check('SCARD', PLATFORMS)
+if call('HEXISTS', A, id) == 1 or call('HSETNX', NAMES, name, id) == 0 then return 0 end
 call('HSET', FIXED, id, fixed)
 -- The order of a family without an account is complete.
 if call('HLEN', A) == 0 then call('HSET', POLICY, A, wanted_order()) end

@@ -4,6 +4,8 @@
 -- between which its id and its pool's go.
 
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return false end
+-- What stands in a key's place is met before the first write.
+redis.call('HLEN', KEYS[2])
 local user = redis.call('HINCRBY', KEYS[3], 'user', 1)
 local pool = redis.call('HINCRBY', KEYS[3], 'pool', 1)
 redis.call('HSET', KEYS[1], ARGV[1], user)

@@ -12,23 +12,23 @@ if load(id) then return 3 end
 if tonumber(call('HGET', POLICY, 'shut') or 0) > now then return 2 end
 if (call('HGET', NAMES, name) or id) ~= id then return 0 end
 
+local s = unpack_(ARGV[base + 5])
+s.id = id
+s.reason = reason
+-- Here no request has used it yet, and it stands nowhere.
+s[LAST], s[TRIAL], s[TIMER], s[PLACE] = 0, 'in', 0, ''
+s.was = { timer = 0, place = '' }
+prepare(s)
+check_hash(BLOCKS)
+check_set(BLOCK_ENDS)
+check('SCARD', PLATFORMS)
+
 -- What an earlier try left here.
 local before = call('HGET', FIXED, id)
 before = before and cjson.decode(before).name
 if before and call('HGET', NAMES, before) == id then call('HDEL', NAMES, before) end
-
-local s = unpack_(ARGV[base + 5])
-s.id = id
--- Here no request has used it yet, and it stands nowhere.
-s[LAST], s[TRIAL], s[TIMER], s[PLACE] = 0, 'in', 0, ''
-s.was = { timer = 0, place = '' }
 call('HSET', FIXED, id, fixed)
 call('HSET', NAMES, name, id)
-if reason == '' then
-  call('HDEL', REASONS, id)
-else
-  call('HSET', REASONS, id, reason)
-end
 -- The order of a family without an account is complete.
 if call('HLEN', A) == 0 then call('HSET', POLICY, A, wanted_order()) end
 call('SADD', PLATFORMS, platform)

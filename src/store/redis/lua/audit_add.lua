@@ -10,6 +10,8 @@ local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
 local seq, mac = 0, ''
 if last[1] then seq, mac = tonumber(last[2]), string.match(last[1], '^%S*') end
 if seq + 1 ~= tonumber(ARGV[1]) or mac ~= ARGV[2] then return 0 end
+-- What stands in a key's place is met before the first write.
+for reader = 2, #KEYS do redis.call('ZCARD', KEYS[reader]) end
 redis.call('ZADD', KEYS[1], ARGV[1], ARGV[4])
 for reader = 2, #KEYS do redis.call('ZADD', KEYS[reader], ARGV[1], ARGV[1]) end
 return 1

@@ -14,6 +14,13 @@ if not load(id) then return 0 end
 local field = model .. '\0' .. id
 local before = call('HGET', BLOCKS, field)
 if before and tonumber(before) >= at then return 1 end
+local slot = slot_of(model)
+if slot then
+  check_slot(slot)
+else
+  check_set(Q)
+  check_set(PLACES)
+end
 call('ZADD', BLOCK_ENDS, at, field)
 if call('HSET', BLOCKS, field, at) == 0 then return 1 end
 
@@ -42,7 +49,7 @@ local function claim_slot()
   end
 end
 
-local count, slot = call('HINCRBY', BLOCKS, model, 1), slot_of(model)
+local count = call('HINCRBY', BLOCKS, model, 1)
 if slot then
   local s = load(id)
   if s.was.member then call('ZREM', SLOTS[slot], s.was.member) end

@@ -9,7 +9,7 @@
 -- which keeps 14 digits.
 --
 -- Redis undoes nothing when a script fails, so a script checks its arguments before its
--- first write.
+-- first write, and what it will write to.
 
 local A, Q, IDLE, OUT_OF_HAND, TIMERS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local RESTING, STUCK, LEASES, DEADLINES = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
@@ -37,6 +37,17 @@ local function number(text)
   if not value then error('not a number: ' .. tostring(text)) end
   return value
 end
+
+-- Keys that hold what they should: something else may stand in one's place. A key that was read
+-- has been checked.
+local sound = {}
+local function check(size, key)
+  if sound[key] then return end
+  call(size, key)
+  sound[key] = true
+end
+local function check_set(key) check('ZCARD', key) end
+local function check_hash(key) check('HLEN', key) end
 
 local now = number(ARGV[1])
 if now == 0 then
@@ -293,6 +304,11 @@ local function live_slots()
   return live
 end
 
+local function check_slot(index)
+  check_set(SLOTS[index])
+  check_set(PLACE_SLOTS[index])
+end
+
 local function free_slot(index, model)
   call('DEL', SLOTS[index], PLACE_SLOTS[index])
   call('HDEL', BLOCKS, '\0m' .. model, '\0s' .. index)
@@ -321,9 +337,29 @@ local function put_in_slots(id, was, is)
   end
 end
 
+-- Looks where an account will belong, and that it can be brought there.
+local function prepare(s)
+  local was, is = s.was, standing(s)
+  local ranks = was.member ~= is.member or was.score ~= is.score
+  if ranks then check_set(Q) end
+  if was.place ~= is.place then check_set(PLACES) end
+  if ranks or was.place ~= is.place then
+    for index in pairs(live_slots()) do check_slot(index) end
+  end
+  if was.idle or is.idle then check_set(IDLE) end
+  if was.leased_out or is.leased_out then check_set(OUT_OF_HAND) end
+  if was.timer ~= is.timer then check_set(TIMERS) end
+  if was.early ~= is.early then check_set(EARLY) end
+  if was.resting ~= is.resting then check_set(RESTING) end
+  if was.stuck ~= is.stuck then check_set(STUCK) end
+  if s.reason then check_hash(REASONS) end
+  s.is = is
+end
+
 -- Writes an account, and moves it to where it belongs.
 local function put(s)
-  local was, is = s.was, standing(s)
+  if not s.is then prepare(s) end
+  local was, is = s.was, s.is
   if was.member and was.member ~= is.member then
     call('ZREM', Q, was.member)
   end
@@ -373,20 +409,21 @@ local function put(s)
       call('ZREM', STUCK, s.id)
     end
   end
+  if s.reason == '' then
+    call('HDEL', REASONS, s.id)
+  elseif s.reason then
+    call('HSET', REASONS, s.id, s.reason)
+  end
   s[TIMER] = is.timer
   s[PLACE] = is.place
-  s.was = is
+  s.was, s.is, s.reason = is, nil, nil
   call('HSET', A, s.id, packed(s))
 end
 
 -- Moves an account's health. The caller puts it to its place.
 local function move(s, status, pause_end, quota, try, reason)
   s[ST], s[UNTIL], s[QUOTA], s[TRY], s[TRIAL] = status, pause_end, quota, try, ''
-  if status == ACTIVE then
-    call('HDEL', REASONS, s.id)
-  else
-    call('HSET', REASONS, s.id, reason)
-  end
+  s.reason = status == ACTIVE and '' or reason
 end
 
 -- Ends what is over of an account: its pause, its windows.
@@ -404,6 +441,7 @@ end
 -- Brings accounts whose timer is due to their place; answers how many it met.
 local function wake_of(set, most)
   local due = call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, most)
+  sound[set] = true
   for _, id in ipairs(due) do
     local s = load(id)
     if s then
@@ -416,7 +454,7 @@ local function wake_of(set, most)
   return #due
 end
 
--- One block of a model less; answers the slot that the model has left.
+-- One block of a model less; answers the slot that the model has left. The caller has checked it.
 local function release(model)
   local slot = slot_of(model)
   if call('HINCRBY', BLOCKS, model, -1) > 0 then return slot end
@@ -428,17 +466,18 @@ end
 local function unblock(most)
   local ended = call('ZRANGEBYSCORE', BLOCK_ENDS, '-inf', now, 'LIMIT', 0, most)
   for _, entry in ipairs(ended) do
-    call('ZREM', BLOCK_ENDS, entry)
-    call('HDEL', BLOCKS, entry)
     -- A model's name holds no NUL, an account's id no text: the last NUL parts them.
     local model, id = string.match(entry, '^(.*)%z([^%z]*)$')
-    local slot = release(model)
-    if slot then
-      local s = load(id)
-      if s and s.was.member then
-        call('ZADD', SLOTS[slot], s.was.score, s.was.member)
-        move_place(PLACE_SLOTS[slot], '', s.was.place)
-      end
+    local slot = slot_of(model)
+    if slot then check_slot(slot) end
+    -- One that can't be read belongs nowhere.
+    local is_read, s = pcall(load, id)
+    call('ZREM', BLOCK_ENDS, entry)
+    call('HDEL', BLOCKS, entry)
+    slot = release(model)
+    if slot and is_read and s and s.was.member then
+      call('ZADD', SLOTS[slot], s.was.score, s.was.member)
+      move_place(PLACE_SLOTS[slot], '', s.was.place)
     end
   end
   return #ended
@@ -474,9 +513,15 @@ local function sums_key(user, token, account, at)
   return format('%d %s %s %s ', math.floor(at / A_DAY), user, token, account)
 end
 
-local function count(user, token, account, model, at, exact, estimated)
+local function parts_of(sum)
+  local exact, estimated = string.match(sum or '0 0', '^(%S+) (%S+)$')
+  return number(exact), number(estimated)
+end
+
+-- What a charge makes of the totals: which field, its text, and where its row counts if it is new.
+local function counted(user, token, account, model, at, exact, estimated)
   local key = sums_key(user, token, account, at)
-  local field = key .. model
+  local field, new = key .. model, nil
   local before = call('HGET', SUMS, field)
   if not before then
     local all = format('#%d %s', math.floor(at / A_DAY), user)
@@ -484,22 +529,31 @@ local function count(user, token, account, model, at, exact, estimated)
       field = key .. 'other'
       before = call('HGET', SUMS, field)
     end
-    if not before then call('HINCRBY', SUMS, all, 1) end
+    new = not before and all
   end
-  local was_exact, was_estimated = string.match(before or '0 0', '^(%S+) (%S+)$')
-  exact, estimated = exact + tonumber(was_exact), estimated + tonumber(was_estimated)
-  call('HSET', SUMS, field, format('%.0f %.0f', exact, estimated))
+  local was_exact, was_estimated = parts_of(before)
+  return field, format('%.0f %.0f', was_exact + exact, was_estimated + estimated), new
 end
 
--- Takes back an estimate that was counted: where its model counts, or where all further ones do.
-local function uncount(user, token, account, model, at, estimated)
+local function write_sum(field, sum, new)
+  if new then call('HINCRBY', SUMS, new, 1) end
+  call('HSET', SUMS, field, sum)
+end
+
+-- Where an estimate may have been counted: where its model counts, or where all further ones do.
+local function sums_of(user, token, account, model, at)
   local key = sums_key(user, token, account, at)
-  for _, field in ipairs({ key .. model, key .. 'other' }) do
+  return { key .. model, key .. 'other' }
+end
+
+-- Takes back an estimate that was counted.
+local function uncount(fields, estimated)
+  for _, field in ipairs(fields) do
     local before = call('HGET', SUMS, field)
     if before and estimated > 0 then
-      local was_exact, was_estimated = string.match(before, '^(%S+) (%S+)$')
-      local part = math.max(0, math.min(tonumber(was_estimated), estimated))
-      call('HSET', SUMS, field, format('%s %.0f', was_exact, tonumber(was_estimated) - part))
+      local was_exact, was_estimated = parts_of(before)
+      local part = math.max(0, math.min(was_estimated, estimated))
+      call('HSET', SUMS, field, format('%.0f %.0f', was_exact, was_estimated - part))
       estimated = estimated - part
     end
   end
@@ -516,16 +570,20 @@ local function finish(id, l, kind, tokens)
     end
     if s[TRIAL] == id then s[TRIAL] = '' end
     if kind ~= RELEASED then charge(s, tokens) end
-    put(s)
+    prepare(s)
   end
-  call('ZREM', DEADLINES, 'l' .. id)
+  check_set(DEADLINES)
   local account = s and l[1] or '0'
-  row(id, account, l[3], kind, tokens)
-  local token, model = l[10] or '0', l[11] or ''
-  if kind == EXACT then
-    count(l[3], token, account, model, now, tokens, 0)
-  elseif kind == ESTIMATED then
-    count(l[3], token, account, model, now, 0, tokens)
+  local field, sum, new
+  if kind ~= RELEASED then
+    local exact = kind == EXACT and tokens or 0
+    local token, model = l[10] or '0', l[11] or ''
+    field, sum, new = counted(l[3], token, account, model, now, exact, tokens - exact)
   end
+  -- Where this can't be written, nothing is yet.
+  row(id, account, l[3], kind, tokens)
+  if field then write_sum(field, sum, new) end
+  if s then put(s) end
+  call('ZREM', DEADLINES, 'l' .. id)
   return s
 end

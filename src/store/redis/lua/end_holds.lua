@@ -18,15 +18,15 @@ local function finish(id, granted_at, kind, amount, note)
   local raw = call('HGET', HOLDS, id)
   local h = raw and unpack_(raw)
   if h and h[1] then
+    if kind ~= RELEASED then spend(kind, amount, id, h[3]) end
     let_go(h)
     call('ZREM', TIMES, 'l' .. id)
-    if kind ~= RELEASED then spend(kind, amount, id, h[3]) end
     bury(id)
   elseif h then
     -- Its deadline charged the estimate: only the platform's figure is better.
     if kind ~= EXACT then return end
-    call('ZREM', TIMES, 'e' .. id)
     if is_points or h[4] == ends then spend(CORRECTION, amount - h[2], id, h[3]) end
+    call('ZREM', TIMES, 'e' .. id)
     bury(id)
   elseif call('ZSCORE', TIMES, 't' .. id) then
     -- It stays as it ended.
@@ -44,6 +44,7 @@ end
 
 charge_due()
 for i = first, #ARGV, fields do
-  finish(ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]), ARGV[i + 4])
+  local granted_at, kind, amount = unpack(ARGV, i + 1, i + 3)
+  attempt(finish, ARGV[i], tonumber(granted_at), tonumber(kind), tonumber(amount), ARGV[i + 4])
 end
-return 0
+return failed and failure() or 0

@@ -8,6 +8,11 @@ local call, format = redis.call, string.format
 local TIMES, RECORDS, BY_ACCOUNT, SAID, GONE = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local from, to = '[' .. ARGV[1] .. ':', '(' .. ARGV[1] .. ';'
 
+-- What stands in a key's place is met before the first write.
+call('ZCARD', TIMES)
+call('ZCARD', BY_ACCOUNT)
+call('HLEN', RECORDS)
+call('HLEN', SAID)
 call('SADD', GONE, ARGV[1])
 call('PEXPIRE', GONE, ARGV[2])
 local some = call('ZRANGEBYLEX', BY_ACCOUNT, from, to, 'LIMIT', 0, 100)

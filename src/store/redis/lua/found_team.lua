@@ -8,6 +8,9 @@ if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then
   return redis.call('HGET', KEYS[2], ARGV[3]) == ARGV[4] and 'done' or 'taken'
 end
 if redis.call('HLEN', KEYS[3]) >= tonumber(ARGV[5]) then return 'full' end
+-- What stands in a key's place is met before the first write.
+redis.call('HLEN', KEYS[2])
+for i = 4, 5 do redis.call('SCARD', KEYS[i]) end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
 redis.call('HSET', KEYS[3], ARGV[1], ARGV[4])

@@ -5,6 +5,7 @@
 
 local points, most = number(ARGV[base + 1]), number(ARGV[base + 2])
 charge_due()
+if failed then return failure() end
 if points < 0 and value - held + points < 0 then return false end
 if value + points > most then return false end
 value = value + points

@@ -6,6 +6,7 @@ local id, most = ARGV[base + 1], number(ARGV[base + 2])
 local estimate, lives, note = number(ARGV[base + 3]), number(ARGV[base + 4]), ARGV[base + 5]
 
 charge_due()
+if failed then return failure() end
 local raw = call('HGET', HOLDS, id)
 if raw then return unpack_(raw)[1] and { 'held', text(now) } or { 'busy' } end
 -- Its asker gave up before this came.

@@ -92,7 +92,9 @@ end
 local function first_of(set)
   if slot and (set == Q or set == IDLE) then return first_of_slot(set == IDLE) end
   if not blocks then
-    for _, m in ipairs(call('ZRANGE', set, 0, deep)) do
+    local first = call('ZRANGE', set, 0, deep)
+    sound[set] = true
+    for _, m in ipairs(first) do
       if not tried[id_of(m)] then return id_of(m) end
     end
     return nil
@@ -276,6 +278,7 @@ if s then
     end
   end
   local granted_at = format('%.0f', now)
+  if is_bound then check_hash(BOUND) end
   s[LAST] = call('INCR', TURN)
   s[USED_AT] = now
   s[LEASED] = s[LEASED] + estimate

@@ -16,6 +16,9 @@ else
   s[ST] = s[ST] + MOVING
 end
 s[TRIAL] = 'out ' .. ARGV[base + 3]
+check_hash(REASONS)
+check_hash(BLOCKS)
+check_set(BLOCK_ENDS)
 put(s)
 local left = { 'left', packed(s), call('HGET', REASONS, id) or '' }
 for _, entry in ipairs(call('ZRANGE', BLOCK_ENDS, 0, -1)) do

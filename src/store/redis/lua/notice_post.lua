@@ -4,6 +4,9 @@
 -- that it is sent on, then the keys that go with it. Arguments: its number, the row, how long
 -- keys are kept, the time, how many channels, the most that wait on one.
 
+local channels = tonumber(ARGV[5])
+-- What stands in a key's place is met before the first write.
+for list = 2, 4 + channels do redis.call('ZCARD', KEYS[list]) end
 if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[3]) then
   -- Sent twice: its own number stands there.
   return redis.call('GET', KEYS[1]) == ARGV[1] and 1 or 0
@@ -11,7 +14,6 @@ end
 for list = 2, 4 do
   redis.call('ZADD', KEYS[list], ARGV[1], list == 2 and ARGV[2] or ARGV[1])
 end
-local channels = tonumber(ARGV[5])
 for queue = 5, 4 + channels do
   redis.call('ZADD', KEYS[queue], ARGV[4], ARGV[1])
   local over = redis.call('ZCARD', KEYS[queue]) - ARGV[6]

@@ -4,6 +4,8 @@
 -- KEYS: the rows, the queue, how often each was tried. Arguments: the time, how many, for how
 -- long.
 
+-- What stands in its place is met before the first write.
+redis.call('HLEN', KEYS[3])
 local claimed = {}
 local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
 for _, id in ipairs(due) do

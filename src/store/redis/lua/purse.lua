@@ -52,11 +52,14 @@ local function save()
   end
 end
 
+-- Comes before whatever else ends a hold: should there be no ledger, nothing is written.
 local function spend(kind, amount, id, note)
-  value = value - amount
-  if not is_points then return end
-  local row = format('%d %.0f %.0f %.0f %s ', kind, -amount, value, now, id)
-  call('XADD', LEDGER, '*', 'e', row .. note)
+  local rest = value - amount
+  if is_points then
+    local row = format('%d %.0f %.0f %.0f %s ', kind, -amount, rest, now, id)
+    call('XADD', LEDGER, '*', 'e', row .. note)
+  end
+  value = rest
 end
 
 -- A hold is packed as: what is set aside (false once its estimate was charged), estimate,
@@ -66,28 +69,30 @@ local function let_go(h)
   open = math.max(0, open - 1)
 end
 
--- Charges holds past their deadline, and forgets what no figure came for.
+-- Charges a hold past its deadline, or forgets what no figure came for.
+local function expire(entry, at)
+  local kind, id = string.sub(entry, 1, 1), string.sub(entry, 2)
+  local raw = kind ~= 't' and call('HGET', HOLDS, id)
+  if kind == 'l' and raw then
+    local h = unpack_(raw)
+    -- A day that is over since the deadline has no use for it.
+    if is_points or at >= ends - DAY then spend(ESTIMATED, h[2], id, h[3]) end
+    let_go(h)
+    call('HSET', HOLDS, id, pack({ false, h[2], h[3], ends }))
+    call('ZADD', TIMES, at + late, 'e' .. id)
+  elseif raw then
+    call('HDEL', HOLDS, id)
+  end
+  call('ZREM', TIMES, entry)
+end
+
+-- Does that with all that is due.
 local function charge_due()
   for _ = 1, 128 do
     local due = call('ZRANGEBYSCORE', TIMES, '-inf', now, 'WITHSCORES', 'LIMIT', 0, 64)
-    for i = 1, #due, 2 do
-      local kind, id = string.sub(due[i], 1, 1), string.sub(due[i], 2)
-      local raw = kind ~= 't' and call('HGET', HOLDS, id)
-      if kind == 'l' and raw then
-        local h = unpack_(raw)
-        let_go(h)
-        -- A day that is over since the deadline has no use for it.
-        if is_points or tonumber(due[i + 1]) >= ends - DAY then
-          spend(ESTIMATED, h[2], id, h[3])
-        end
-        call('HSET', HOLDS, id, pack({ false, h[2], h[3], ends }))
-        call('ZADD', TIMES, due[i + 1] + late, 'e' .. id)
-      elseif raw then
-        call('HDEL', HOLDS, id)
-      end
-      call('ZREM', TIMES, due[i])
-    end
+    for i = 1, #due, 2 do attempt(expire, due[i], tonumber(due[i + 1])) end
     if #due == 0 then return end
     save()
+    if failed then return end
   end
 end

@@ -56,7 +56,13 @@ local function drop(ids)
   end
 end
 
-local any_gone = call('EXISTS', GONE) == 1
+-- Redis undoes nothing when a script fails: what stands in a key's place is met before the first
+-- write.
+for _, set in ipairs({ TIMES, BY_ACCOUNT }) do call('ZCARD', set) end
+for _, hash in ipairs({ SAID, TOTALS }) do call('HLEN', hash) end
+call('SCARD', DAYS)
+
+local any_gone = call('SCARD', GONE) > 0
 local gone, touched, counted = {}, {}, false
 local i = 6
 while i <= #ARGV do

@@ -10,6 +10,13 @@ if ARGV[base + 2] then
   local on_its_way = s and s[ST] >= MOVING or ARGV[base + 3] == 'older'
   if not on_its_way or fixed ~= ARGV[base + 2] then return 0 end
 end
+check_hash(REASONS)
+check_hash(NAMES)
+check_hash(BLOCKS)
+for _, set in ipairs({ Q, IDLE, PLACES, OUT_OF_HAND, TIMERS, EARLY, RESTING, STUCK, BLOCK_ENDS }) do
+  check_set(set)
+end
+for index in pairs(live_slots()) do check_slot(index) end
 if s then
   if s.was.member then
     call('ZREM', Q, s.was.member)

@@ -5,6 +5,10 @@
 -- was in. ARGV: pool, user, `seat` or `unseat`; then that MAC, the membership as JSON, its
 -- role, most members, most teams. Answers 'done', 'stale', 'last_owner' or 'full'.
 
+-- What stands in a key's place is met before the first write.
+redis.call('HLEN', KEYS[3])
+for i = 4, 5 do redis.call('SCARD', KEYS[i]) end
+
 local pool, user, verb, mac, row, role = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local is = redis.call('HGET', KEYS[2], user)
 

@@ -22,27 +22,37 @@ end
 -- those windows. Before totals counted charges, there were no token, model and time.
 local function correct(id, kept, exact)
   local s = load(kept[1])
+  check_set(DEADLINES)
+  local is_counted = type(kept[5]) == 'string'
+  local open = s and #s < FIRST_WINDOW
+  if s then
+    roll(s)
+    local first_end = is_counted and 8 or 5
+    for w = FIRST_WINDOW, #s, STRIDE do
+      if s[w + 3] == kept[first_end + (w - FIRST_WINDOW) / STRIDE] then
+        s[w + 2] = math.max(0, s[w + 2] + exact - kept[4])
+        open = true
+      end
+    end
+    prepare(s)
+  end
+  if open then
+    local estimates, field, sum, new
+    if is_counted then
+      estimates = sums_of(kept[3], kept[5], kept[1], kept[6], kept[7])
+      for _, one in ipairs(estimates) do parts_of(call('HGET', SUMS, one)) end
+      field, sum, new = counted(kept[3], kept[5], kept[1], kept[6], kept[7], exact, 0)
+    end
+    -- Where this can't be written, nothing is yet.
+    row(id, kept[1], kept[3], CORRECTION, exact - kept[4])
+    if field then
+      write_sum(field, sum, new)
+      uncount(estimates, kept[4])
+    end
+  end
+  if s then put(s) end
   call('ZREM', DEADLINES, 'e' .. id)
   bury(id)
-  if not s then return end
-  roll(s)
-  local is_counted = type(kept[5]) == 'string'
-  local first_end = is_counted and 8 or 5
-  local open = #s < FIRST_WINDOW
-  for w = FIRST_WINDOW, #s, STRIDE do
-    if s[w + 3] == kept[first_end + (w - FIRST_WINDOW) / STRIDE] then
-      s[w + 2] = math.max(0, s[w + 2] + exact - kept[4])
-      open = true
-    end
-  end
-  put(s)
-  if open then
-    row(id, kept[1], kept[3], CORRECTION, exact - kept[4])
-    if is_counted then
-      count(kept[3], kept[5], kept[1], kept[6], kept[7], exact, 0)
-      uncount(kept[3], kept[5], kept[1], kept[6], kept[7], kept[4])
-    end
-  end
 end
 
 local function settle(id, account, user, granted_at, kind, tokens, token, model)
@@ -69,17 +79,11 @@ local function settle(id, account, user, granted_at, kind, tokens, token, model)
   end
 end
 
--- One that can't be read must not keep the others from being settled.
-local failed
 for i = first, #ARGV, fields do
   local id, account, user = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local granted_at = tonumber(ARGV[i + 3])
   local kind, tokens = tonumber(ARGV[i + 4]), tonumber(ARGV[i + 5])
   local token, model = ARGV[i + 6], ARGV[i + 7]
-  local done, why = pcall(settle, id, account, user, granted_at, kind, tokens, token, model)
-  if not done then failed = failed or why end
+  attempt(settle, id, account, user, granted_at, kind, tokens, token, model)
 end
-if not failed then return 0 end
--- What the server said begins with its code; what Lua said has none.
-local text = type(failed) == 'table' and failed.err or tostring(failed)
-return { err = string.match(text, '^%u+ ') and text or 'ERR script: ' .. text }
+return failed and failure() or 0

@@ -11,8 +11,7 @@ local most_charges = number(ARGV[base + 4]) * math.max(1, call('HLEN', A))
 local silent = now - number(ARGV[base + 5])
 
 local charged = 0
-local due = call('ZRANGEBYSCORE', DEADLINES, '-inf', now, 'LIMIT', 0, most)
-for _, entry in ipairs(due) do
+local function expire(entry)
   local id = string.sub(entry, 2)
   if string.sub(entry, 1, 1) == 'l' then
     local raw = call('HGET', LEASES, id)
@@ -31,6 +30,10 @@ for _, entry in ipairs(due) do
   end
   call('ZREM', DEADLINES, entry)
 end
+
+local due = call('ZRANGEBYSCORE', DEADLINES, '-inf', now, 'LIMIT', 0, most)
+sound[DEADLINES] = true
+for _, entry in ipairs(due) do attempt(expire, entry) end
 
 local woken = wake(most)
 
@@ -63,6 +66,7 @@ local over = call('XLEN', CHARGES) - most_charges
 if over > 100 then call('XTRIM', CHARGES, 'MAXLEN', '~', most_charges, 'LIMIT', 5000) end
 local trims = is_old(first)
 
+if failed then return failure() end
 local full = #due == most or woken == most or ended == most or #gone == most
 local more = (full or unplaced or trims) and 1 or 0
 return { charged, more }

@@ -1,0 +1,14 @@
+-- Does something for one of several: one that can't be read keeps no other from it. What is
+-- done must write all or nothing.
+local failed
+local function attempt(what, ...)
+  local done, why = pcall(what, ...)
+  if not done then failed = failed or why end
+end
+
+-- The first failure as an answer. What the server said begins with its code, what Lua said has
+-- none.
+local function failure()
+  local text = type(failed) == 'table' and failed.err or tostring(failed)
+  return { err = string.match(text, '^%u+ ') and text or 'ERR script: ' .. text }
+end
