@@ -31,6 +31,7 @@ mod redis_links;
 mod redis_policies;
 mod redis_records;
 mod redis_server;
+mod redis_shards;
 mod redis_terms;
 mod refusals;
 mod renewal;

@@ -13,7 +13,7 @@ use tributary::accounts::{AccountId, Charge, Settlement, Tokens, User};
 
 use crate::records::record;
 use crate::rig::{
-    Cluster, Process, Rig, Watched, Wish, cli, free_ports, info, until, until_shared,
+    Cluster, Process, Rig, Watched, Wish, cli, free_ports, fresh_id, info, key, until, until_shared,
 };
 
 /// A port that leads to one server, then to another.
@@ -83,7 +83,7 @@ impl Pair {
         let door = Door::open(first.port).await;
         let rig = Rig::on_url(&format!("redis://127.0.0.1:{}/0", door.port), Wish::default()).await;
         let user = rig.user().await;
-        let account = rig.account(&user, 1000).await;
+        let account = rig.account(&user, 100_000).await;
         rig.sweep().await;
         until_shared(&first);
         promote(&second);
@@ -139,6 +139,47 @@ async fn what_one_master_could_not_be_given_is_given_to_the_next_though_it_is_kn
     pair.door.turn(&pair.first);
     pair.rig.sweep().await;
     assert_eq!(pair.counts().await, (9, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_master_took_before_it_stood_still_is_not_given_to_it_again() {
+    const ALL: usize = 30_000;
+    let pair = Pair::parted().await;
+    let one = |_| Settlement {
+        lease: key(fresh_id(), &pair.user, pair.account, pair.rig.now()),
+        charge: Charge::Exact(Tokens(1)),
+    };
+    for _ in 0..10 {
+        let batch = (0..ALL / 10).map(one).collect();
+        pair.rig.store.settle(batch, &pair.rig.resets()).await.unwrap();
+    }
+    pair.door.turn(&pair.second);
+    let charges = format!("{{p:{}}}:qwen:out", pair.user.pool);
+    let has = || cli(pair.second.port, &["XLEN", &charges]).trim().parse::<usize>().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // A look takes some milliseconds.
+            while has() < 3000 {}
+            pair.second.freeze();
+        });
+        let resets = pair.rig.resets();
+        let swept = tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(pair.rig.store.sweep(&resets))
+        });
+        assert!(swept.is_err(), "it stands still");
+    });
+    pair.second.thaw();
+    let had = has();
+    assert!((3000..ALL).contains(&had), "{had}");
+    cli(pair.second.port, &["CONFIG", "RESETSTAT"]);
+    pair.rig.sweep().await;
+    let told = cli(pair.second.port, &["INFO", "commandstats"]);
+    let calls = told.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
+    let calls: usize = calls.unwrap().split(',').next().unwrap().parse().unwrap();
+    // Of 64 each; it may not have said of the last thousand or two that it has them.
+    assert!(calls <= (ALL - had + 2048) / 64 + 8, "{calls} calls, it had {had}");
+    assert_eq!(has(), ALL);
+    assert_eq!(pair.counts().await, (u64::try_from(ALL).unwrap(), 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -78,9 +78,8 @@ impl Ledger for RedisStore {
 
     async fn settle(&self, batch: Vec<Settlement>, resets: &Resets) -> Answer<()> {
         let term = self.link.term();
-        self.settle_all(&batch, resets).await?;
-        self.memory.settled(batch, term);
-        Ok(())
+        let settled = self.settle_all(&batch, resets).await;
+        self.remember(batch, term, settled)
     }
 
     async fn zones(&self) -> Answer<Vec<String>> {
@@ -162,9 +161,8 @@ impl Ledger for RedisStore {
 
     async fn record(&self, mut batch: Vec<Record>) -> Answer<()> {
         let (said, term) = (take_said(&mut batch)?, self.link.term());
-        self.record_all(&batch, &said, Given::First).await?;
-        self.memory.recorded(batch, term);
-        Ok(())
+        let recorded = self.record_all(&batch, &said, Given::First).await;
+        self.remember(batch, term, recorded)
     }
 
     async fn ping(&self) -> Answer<()> {

@@ -16,20 +16,24 @@ use tokio::sync::Mutex;
 
 use super::super::{Answer, StoreError};
 use super::address::Address;
+use super::shards::Shards;
 use super::succession::Succession;
-use super::wire::{Heard, Wire, ends_wire, info};
+use super::wire::{Heard, Wire, ends_wire};
 
 /// How long a call may take, connection and second attempt included.
 const PATIENCE: Duration = Duration::from_millis(1900);
+
+/// How long connecting may take, though those who asked for it have given up.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(4);
 
 /// The connection to Redis.
 pub(super) struct Link {
     address: Arc<Address>,
     /// The masters as any link of the store met them.
     succession: Arc<Succession>,
-    wire: ArcSwapOption<Wire>,
+    wire: Arc<ArcSwapOption<Wire>>,
     /// Held by the one who connects.
-    connecting: Mutex<()>,
+    connecting: Arc<Mutex<()>>,
     /// The runtime that the connection lives in.
     home: Handle,
 }
@@ -45,8 +49,8 @@ impl Link {
         let link = Self {
             address: Arc::new(Address::read(url, ca_file)?),
             succession: Arc::default(),
-            wire: ArcSwapOption::empty(),
-            connecting: Mutex::new(()),
+            wire: Arc::default(),
+            connecting: Arc::default(),
             home: Handle::current(),
         };
         link.ask::<()>(&redis::cmd("PING")).await?;
@@ -59,8 +63,8 @@ impl Link {
         Self {
             address: self.address.clone(),
             succession: self.succession.clone(),
-            wire: ArcSwapOption::empty(),
-            connecting: Mutex::new(()),
+            wire: Arc::default(),
+            connecting: Arc::default(),
             home: Handle::current(),
         }
     }
@@ -77,10 +81,28 @@ impl Link {
 
     /// Who the masters are; a term begins where there is another.
     pub(super) async fn hear(&self) -> Answer<Heard> {
-        let told = self.ask(&info()).await?;
-        let heard = Heard::from(&told);
+        let twice = async {
+            match self.hear_once().await {
+                Err(error) if is_worth_another(&error) => self.hear_once().await,
+                heard => heard,
+            }
+        };
+        let heard = in_time(twice).await.map_err(|error| failure(&error))?;
         self.succession.meet(heard.masters.clone());
         Ok(heard)
+    }
+
+    async fn hear_once(&self) -> Result<Heard, RedisError> {
+        let wire = self.wire().await?;
+        let heard = wire.hear().await;
+        self.leave_if_it_ended(wire, &heard);
+        heard
+    }
+
+    /// A Cluster's shards.
+    pub(super) async fn shards(&self) -> Answer<Shards> {
+        let asked = async { self.wire().await?.shards().await };
+        in_time(asked).await.map_err(|error| failure(&error))
     }
 
     /// How often there has been another master.
@@ -102,7 +124,7 @@ impl Link {
     pub(super) async fn send<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, RedisError> {
         let twice = async {
             match self.once(cmd).await {
-                Err(error) if ends_wire(&error) && !error.is_timeout() => self.once(cmd).await,
+                Err(error) if is_worth_another(&error) => self.once(cmd).await,
                 answer => answer,
             }
         };
@@ -116,30 +138,38 @@ impl Link {
     async fn once<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, RedisError> {
         let wire = self.wire().await?;
         let answer = wire.send(cmd).await;
-        if let Err(error) = &answer
-            && ends_wire(error)
-        {
+        self.leave_if_it_ended(wire, &answer);
+        answer
+    }
+
+    fn leave_if_it_ended<T>(&self, wire: Arc<Wire>, answer: &Result<T, RedisError>) {
+        if answer.as_ref().is_err_and(ends_wire) {
             // Unless another call has found a better one already.
             self.wire.compare_and_swap(&Some(wire), None);
         }
-        answer
     }
 
     async fn wire(&self) -> Result<Arc<Wire>, RedisError> {
         if let Some(wire) = self.wire_of_this_term() {
             return Ok(wire);
         }
-        let _alone = self.connecting.lock().await;
+        let alone = self.connecting.clone().lock_owned().await;
         if let Some(wire) = self.wire_of_this_term() {
             return Ok(wire);
         }
         let (address, succession) = (self.address.clone(), self.succession.clone());
-        let connecting = async move { address.connect(&succession).await };
-        let connected = self.home.spawn(connecting).await;
+        let found = self.wire.clone();
+        // Where it takes longer than this call has, it is there for the next: a Cluster is joined
+        // past each of its nodes that hangs.
+        let connecting = async move {
+            let _alone = alone;
+            let wire = tokio::time::timeout(CONNECTED_WITHIN, address.connect(&succession)).await;
+            let wire = Arc::new(wire.unwrap_or_else(|_| Err(no_answer()))?);
+            found.store(Some(wire.clone()));
+            Ok(wire)
+        };
         let ended = |_| RedisError::from((ErrorKind::Io, "the gateway is shutting down"));
-        let wire = Arc::new(connected.map_err(ended)??);
-        self.wire.store(Some(wire.clone()));
-        Ok(wire)
+        self.home.spawn(connecting).await.map_err(ended)?
     }
 
     fn wire_of_this_term(&self) -> Option<Arc<Wire>> {
@@ -147,11 +177,20 @@ impl Link {
     }
 }
 
+/// Whether a call may be answered on another connection.
+fn is_worth_another(error: &RedisError) -> bool {
+    ends_wire(error) && !error.is_timeout()
+}
+
 async fn in_time<T>(call: impl Future<Output = Result<T, RedisError>>) -> Result<T, RedisError> {
     match tokio::time::timeout(PATIENCE, call).await {
         Ok(answer) => answer,
-        Err(_) => Err((ErrorKind::Io, "no answer in time").into()),
+        Err(_) => Err(no_answer()),
     }
+}
+
+fn no_answer() -> RedisError {
+    (ErrorKind::Io, "no answer in time").into()
 }
 
 /// A failure in our words: a server's own text may quote what was sent.

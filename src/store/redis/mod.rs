@@ -13,11 +13,13 @@ mod audit;
 mod charges;
 mod directory;
 mod edit;
+mod followers;
 mod format;
 mod health;
 mod keys;
 mod ledger;
 mod link;
+mod memory;
 mod moves;
 mod notices;
 mod places;
@@ -29,6 +31,7 @@ mod replay;
 mod roster;
 mod scripts;
 mod sealings;
+mod shards;
 mod sign_ins;
 mod succession;
 mod teams;
@@ -50,11 +53,12 @@ use super::{Answer, Clock, Keep, Store, StoreError};
 use crate::accounts::{LeaseAsk, Policy};
 use crate::telemetry::clock::{self, Stopwatch};
 pub(super) use address::{holds_password, no_store};
+use followers::Followers;
 use keys::FamilyKeys;
 use link::Link;
+use memory::Memory;
 use places::Places;
 use policies::{Policies, Usual};
-use replay::Memory;
 use roster::Roster;
 use scripts::Scripts;
 
@@ -98,6 +102,7 @@ pub struct RedisStore {
     roster: Arc<Roster>,
     rates: Arc<Rates>,
     memory: Arc<Memory>,
+    followers: Arc<Followers>,
     forgot_audit: Arc<Mutex<Option<Stopwatch>>>,
     options: Options,
 }
@@ -125,6 +130,7 @@ impl RedisStore {
                 options.clock.clone().unwrap_or_else(|| Arc::new(clock::now)),
             )),
             memory: Arc::default(),
+            followers: Arc::default(),
             forgot_audit: Arc::default(),
             options: Options { deadline, ..options },
         };

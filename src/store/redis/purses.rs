@@ -107,9 +107,8 @@ impl Purses for RedisStore {
 
     async fn end_holds(&self, batch: Vec<HoldEnd>) -> Answer<()> {
         let term = self.link.term();
-        self.end_all(&batch).await?;
-        self.memory.ended(batch, term);
-        Ok(())
+        let ended = self.end_all(&batch).await;
+        self.remember(batch, term, ended)
     }
 
     async fn renew_holds(&self, holds: &[HoldKey]) -> Answer<()> {

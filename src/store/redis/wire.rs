@@ -3,15 +3,23 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
 use redis::cluster_async::ClusterConnection;
+use redis::cluster_routing::{
+    MultiSlotArgPattern, MultipleNodeRoutingInfo, Route, RoutingInfo, Slot, SlotAddr,
+};
 use redis::{Cmd, ConnectionAddr, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, Value};
 
+use super::shards::Shards;
 use super::succession::Succession;
 
 /// How long a server may take for one answer, or to accept a connection.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_millis(1500);
 pub(super) const CONNECT_WITHIN: Duration = Duration::from_millis(1000);
+
+/// How long one of a Cluster's masters may take to say who it is, so that the others are heard.
+const HEARD_WITHIN: Duration = Duration::from_millis(700);
 
 /// How many calls may wait to be written before the next waits for its turn.
 pub(super) const QUEUED: usize = 1024;
@@ -70,6 +78,40 @@ impl Wire {
         }
     }
 
+    /// A Cluster's shards.
+    pub(super) async fn shards(&self) -> Result<Shards, RedisError> {
+        match &self.way {
+            Way::Server(..) => Ok(Shards::default()),
+            Way::Cluster(_) => Shards::read(&self.send(&Shards::ask()).await?),
+        }
+    }
+
+    /// What the masters say of themselves. One of a Cluster's that says nothing keeps no other
+    /// from being heard.
+    pub(super) async fn hear(&self) -> Result<Heard, RedisError> {
+        let Way::Cluster(connection) = &self.way else {
+            return Ok(Heard::from(&self.send::<Value>(&info()).await?));
+        };
+        let slots = self.shards().await?.slots();
+        let asked = slots.into_iter().map(|slot| async move {
+            let mut connection = connection.clone();
+            let told = connection.route_command(info(), master_of(slot));
+            let silent = RedisError::from((ErrorKind::Io, "no answer in time"));
+            tokio::time::timeout(HEARD_WITHIN, told).await.unwrap_or(Err(silent))
+        });
+        let (mut heard, mut failed, mut is_any) = (Heard::default(), None, false);
+        for told in join_all(asked).await {
+            match told {
+                Ok(told) => {
+                    is_any = true;
+                    heard.add(Heard::from(&told));
+                }
+                Err(error) => failed = Some(error),
+            }
+        }
+        failed.filter(|_| !is_any).map_or(Ok(heard), Err)
+    }
+
     /// Whether another master has been met since. A Cluster's connection finds each by itself,
     /// but only when the last one refuses: one that stood still and wakes takes what comes first.
     pub(super) fn is_outdated(&self, succession: &Succession) -> bool {
@@ -87,6 +129,14 @@ pub(super) fn info() -> Cmd {
     redis::cmd("INFO")
 }
 
+/// Leads to the master of a slot, and nowhere where there is no connection to it: what leads to
+/// one node is sent to another then.
+fn master_of(slot: Slot) -> RoutingInfo {
+    let route = vec![(Route::with_slot(slot, SlotAddr::Master), Vec::new())];
+    let to = MultipleNodeRoutingInfo::MultiSlot((route, MultiSlotArgPattern::KeysOnly));
+    RoutingInfo::MultiNode((to, None))
+}
+
 /// Whether a failure says that another connection would do better: this one broke, does
 /// not answer, or leads to a server that is no master, or not yet.
 pub(super) fn ends_wire(error: &RedisError) -> bool {
@@ -99,15 +149,20 @@ pub(super) fn ends_wire(error: &RedisError) -> bool {
     of_server || error.is_unrecoverable_error() || error.is_timeout()
 }
 
+impl Heard {
+    fn add(&mut self, other: Self) {
+        self.masters.extend(other.masters);
+        self.followed += other.followed;
+    }
+}
+
 impl From<&Value> for Heard {
     /// Reads what [`info`] is answered: by a server, or by each master of a Cluster.
     fn from(told: &Value) -> Self {
         if let Value::Map(nodes) = told {
             let mut all = Self::default();
             for (_, told) in nodes {
-                let one = Self::from(told);
-                all.masters.extend(one.masters);
-                all.followed += one.followed;
+                all.add(Self::from(told));
             }
             return all;
         }
