@@ -32,7 +32,7 @@ use crate::vault::mask;
 /// An answer that has begun.
 pub(super) enum Begun {
     Whole(Answer),
-    Stream(OpenedStream),
+    Stream(Box<OpenedStream>),
 }
 
 /// A stream that has begun.
@@ -231,7 +231,8 @@ impl Gateway {
             Ok(FirstOutput::Whole(answer)) => Ok(Begun::Whole(answer)),
             Ok(FirstOutput::Flows { body, first, end }) => {
                 let reader = call.reader(account);
-                Ok(Begun::Stream(OpenedStream { exchange, body, first, proof, reader, end }))
+                let opened = OpenedStream { exchange, body, first, proof, reader, end };
+                Ok(Begun::Stream(Box::new(opened)))
             }
             Err(failure) => Err(failure.without(&proof)),
         }

@@ -187,7 +187,7 @@ impl Gateway {
                 let gap = self.client.gap();
                 let draining = self.drains(&hop.platform);
                 let keep_alive = self.parts.keep_alive;
-                let stream = RelayStream::new(opened, call, gap, keep_alive, draining);
+                let stream = RelayStream::new(*opened, call, gap, keep_alive, draining);
                 Content::Stream(Box::new(stream))
             }
         };

@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use super::Settings;
 use super::stall::{Taken, Watch, limited};
 use crate::api::Body;
+use crate::upstream::OneWrite;
 
 /// Also the longest request head on HTTP/1.1.
 const MAX_BUFFER_BYTES: usize = 64 << 10;
@@ -140,7 +141,7 @@ where
                     let answer = serve(request);
                     async move { Ok::<_, Infallible>(answer.await.map(Taken::new)) }
                 };
-                let stream = TokioIo::new(limited(stream, rules.patience.send));
+                let stream = OneWrite(TokioIo::new(limited(stream, rules.patience.send)));
                 let connection = pin!(rules.http1.serve_connection(stream, service_fn(answer)));
                 let shut = http1::Connection::graceful_shutdown;
                 tell(until_drained(connection, shut, &rules).await);
@@ -175,7 +176,7 @@ where
         async move { Ok::<_, Infallible>(answer.await.map(Taken::new)) }
     });
     let Rules { patience, either, .. } = rules;
-    let stream = TokioIo::new(limited(stream, patience.send));
+    let stream = OneWrite(TokioIo::new(limited(stream, patience.send)));
     let connection = pin!(either.serve_connection(stream, service));
     let shut = auto::Connection::graceful_shutdown;
     let asks_nothing = async {

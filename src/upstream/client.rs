@@ -5,14 +5,13 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy;
+use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::connect::Timed;
+use super::connect::{OverTcp, Timed};
+use super::pool::{Connector, Pool};
 use super::resolve::CheckedResolver;
 use super::websocket::{self, Within};
 use super::{Body, SendFailure, Settings};
@@ -23,16 +22,12 @@ use crate::telemetry::within;
 const REFUSAL_BYTES: usize = 64 << 10;
 const REFUSAL_WITHIN: Duration = Duration::from_secs(5);
 
-/// Connections to platforms.
-pub(super) type Pool =
-    legacy::Client<Timed<HttpsConnector<HttpConnector<CheckedResolver>>>, Full<Bytes>>;
-
 /// A pool of connections to platforms.
 #[derive(Clone)]
 pub struct Client {
-    pool: Pool,
-    /// Speaks HTTP/1.1 alone, and keeps no connection: each becomes a WebSocket.
-    websockets: Pool,
+    pub(super) pool: Pool,
+    /// Speaks HTTP/1.1 alone: each connection becomes a WebSocket.
+    websockets: Connector,
     connect: Duration,
     first_byte: Duration,
     whole_answer: Duration,
@@ -60,16 +55,13 @@ impl Client {
             HttpConnector::new_with_resolver(CheckedResolver::new(&settings.allow_private));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
+        let tcp = OverTcp(tcp);
         let connect = settings.connect_timeout.unsigned_abs();
         let tls = tls(settings)?;
         let https = || HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
-        let pool = legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(settings.idle_timeout.unsigned_abs())
-            .build(Timed::new(https().enable_all_versions().wrap_connector(tcp.clone()), connect));
-        let websockets = legacy::Client::builder(TokioExecutor::new())
-            .pool_max_idle_per_host(0)
-            .build(Timed::new(https().enable_http1().wrap_connector(tcp), connect));
+        let every = https().enable_all_versions().wrap_connector(tcp.clone());
+        let pool = Pool::new(Timed::new(every, connect), settings.idle_timeout.unsigned_abs());
+        let websockets = Timed::new(https().enable_http1().wrap_connector(tcp), connect);
         Ok(Self {
             pool,
             websockets,
@@ -129,10 +121,11 @@ impl Client {
             // Boxed: large, and of few platforms.
             return Box::pin(websocket::open(&self.websockets, request, within)).await;
         }
-        let answer = tokio::time::timeout(within, self.pool.request(request)).await;
-        let (head, body) =
-            answer.map_err(|_| SendFailure::TimedOut { seconds: within.as_secs() })??.into_parts();
-        Ok(Reply { status: head.status, headers: head.headers, body: Body::Http(body) })
+        let answer = tokio::time::timeout(within, self.pool.send(request)).await;
+        let (answer, lent) =
+            answer.map_err(|_| SendFailure::TimedOut { seconds: within.as_secs() })??;
+        let (head, body) = answer.into_parts();
+        Ok(Reply { status: head.status, headers: head.headers, body: Body::Http(body, lent) })
     }
 
     /// Reads a body to its end.

@@ -7,13 +7,39 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::TryFutureExt;
+use futures_util::future::MapOk;
 use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::MaybeHttpsStream;
-use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::client::legacy::connect::{Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
+
+use super::OneWrite;
+use super::resolve::CheckedResolver;
+
+/// Connects over TCP, in small writes of one piece: also what TLS makes of them.
+#[derive(Clone)]
+pub(super) struct OverTcp(pub(super) HttpConnector<CheckedResolver>);
+
+impl Service<Uri> for OverTcp {
+    type Response = Tcp;
+    type Error = <HttpConnector<CheckedResolver> as Service<Uri>>::Error;
+    type Future = MapOk<
+        <HttpConnector<CheckedResolver> as Service<Uri>>::Future,
+        fn(TokioIo<TcpStream>) -> Tcp,
+    >;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        self.0.call(uri).map_ok(OneWrite)
+    }
+}
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -56,7 +82,7 @@ where
     }
 }
 
-type Tcp = TokioIo<TcpStream>;
+type Tcp = OneWrite<TokioIo<TcpStream>>;
 
 /// An open connection. What TLS keeps is over a kilobyte, and one without it shall not have
 /// room for that.
@@ -75,6 +101,14 @@ impl From<MaybeHttpsStream<Tcp>> for Wire {
 }
 
 impl Wire {
+    /// Whether TLS agreed on HTTP/2.
+    pub(super) fn speaks_h2(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(tls) => tls.connected().is_negotiated_h2(),
+        }
+    }
+
     fn stream(self: Pin<&mut Self>) -> Pin<&mut dyn Stream> {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp),
@@ -86,15 +120,6 @@ impl Wire {
 trait Stream: Read + Write + Unpin {}
 
 impl<S: Read + Write + Unpin> Stream for S {}
-
-impl Connection for Wire {
-    fn connected(&self) -> Connected {
-        match self {
-            Self::Plain(tcp) => tcp.connected(),
-            Self::Tls(tls) => tls.connected(),
-        }
-    }
-}
 
 impl Read for Wire {
     fn poll_read(

@@ -30,13 +30,6 @@ impl SendFailure {
     }
 }
 
-impl From<hyper_util::client::legacy::Error> for SendFailure {
-    fn from(error: hyper_util::client::legacy::Error) -> Self {
-        let text = chain(&error);
-        if error.is_connect() { Self::NotConnected(text) } else { Self::Broken(text) }
-    }
-}
-
 impl From<hyper::Error> for SendFailure {
     fn from(error: hyper::Error) -> Self {
         Self::Broken(chain(&error))

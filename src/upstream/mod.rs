@@ -7,6 +7,9 @@ mod body;
 mod client;
 mod connect;
 mod failure;
+mod kept;
+mod one_write;
+mod pool;
 mod resolve;
 mod settings;
 mod websocket;
@@ -14,6 +17,8 @@ mod websocket;
 pub use body::Body;
 pub use client::{Client, Reply};
 pub use failure::{SendFailure, chain};
+pub use kept::Lent;
+pub use one_write::OneWrite;
 pub use settings::Settings;
 
 /// What we call ourselves.

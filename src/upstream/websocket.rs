@@ -26,8 +26,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
-use super::client::Pool;
 use super::failure::chain;
+use super::pool::{Connector, send_alone};
 use super::{Body, Reply, SendFailure};
 
 /// No platform sends a message near this long; one that does is broken or hostile.
@@ -60,7 +60,7 @@ pub(super) fn is_spoken_at(url: &Uri) -> bool {
 /// Opens a WebSocket, sends the request's body as its one message, and waits for the first
 /// that comes back: the answer's head is then a plain success.
 pub(super) async fn open(
-    pool: &Pool,
+    connector: &Connector,
     request: Request<Full<Bytes>>,
     within: Within,
 ) -> Result<Reply, SendFailure> {
@@ -68,7 +68,8 @@ pub(super) async fn open(
     let Ok(body) = body.collect().await;
     let text = Utf8Bytes::try_from(body.to_bytes())
         .map_err(|_| SendFailure::NotConnected("the request is no text".to_owned()))?;
-    let opening = tokio::time::timeout(within.connect, handshake(pool, head.uri, head.headers));
+    let opening =
+        tokio::time::timeout(within.connect, handshake(connector, head.uri, head.headers));
     let (headers, socket) = match opening.await {
         Ok(Ok(Opened::Socket(headers, socket))) => (headers, *socket),
         Ok(Ok(Opened::Refused(reply))) => return Ok(reply),
@@ -88,12 +89,12 @@ pub(super) async fn open(
 
 /// Opens a WebSocket, and closes it without a word: a plain success, where it opens.
 pub(super) async fn knock(
-    pool: &Pool,
+    connector: &Connector,
     request: Request<Full<Bytes>>,
     within: Duration,
 ) -> Result<(StatusCode, HeaderMap, Option<Body>), SendFailure> {
     let (head, _) = request.into_parts();
-    match tokio::time::timeout(within, handshake(pool, head.uri, head.headers)).await {
+    match tokio::time::timeout(within, handshake(connector, head.uri, head.headers)).await {
         Ok(Ok(Opened::Socket(headers, _))) => Ok((StatusCode::OK, headers, None)),
         Ok(Ok(Opened::Refused(reply))) => Ok((reply.status, reply.headers, Some(reply.body))),
         Ok(Err(why)) => Err(SendFailure::NotConnected(why)),
@@ -112,7 +113,7 @@ enum Opened {
 }
 
 /// Nothing of the request has gone before this has succeeded.
-async fn handshake(pool: &Pool, url: Uri, headers: HeaderMap) -> Result<Opened, String> {
+async fn handshake(connector: &Connector, url: Uri, headers: HeaderMap) -> Result<Opened, String> {
     let key = generate_key();
     let mut request = Request::new(Full::default());
     *request.method_mut() = Method::GET;
@@ -127,10 +128,10 @@ async fn handshake(pool: &Pool, url: Uri, headers: HeaderMap) -> Result<Opened, 
     headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     let sent = HeaderValue::from_str(&key).map_err(|error| error.to_string())?;
     headers.insert(SEC_WEBSOCKET_KEY, sent);
-    let answer = pool.request(request).await.map_err(|error| chain(&error))?;
+    let answer = send_alone(connector, request).await.map_err(|error| chain(&error))?;
     let (status, headers) = (answer.status(), answer.headers().clone());
     if status != StatusCode::SWITCHING_PROTOCOLS {
-        let body = Body::Http(answer.into_body());
+        let body = Body::Http(answer.into_body(), None);
         return Ok(Opened::Refused(Reply { status, headers, body }));
     }
     let accepted = headers.get(SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);

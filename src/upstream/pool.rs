@@ -1,0 +1,190 @@
+//! Connections to platforms that are kept for the next request.
+//!
+//! An HTTP/1.1 connection serves one request at a time and lies here between two; of HTTP/2 an
+//! origin has one for all. Which of both a platform speaks, ALPN says (RFC 7301).
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use foldhash::fast::RandomState;
+use http::header::HOST;
+use http::uri::{Authority, Scheme};
+use http::{Request, Response, Uri};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::{TrySendError, http1, http2};
+use hyper::rt::Executor;
+use hyper_rustls::HttpsConnector;
+use hyper_util::rt::TokioExecutor;
+use tower_service::Service;
+
+use super::SendFailure;
+use super::connect::{OverTcp, Timed};
+use super::failure::chain;
+use super::kept::{Kept, Lent, TICKS};
+
+/// What leads to a platform.
+pub(super) type Connector = Timed<HttpsConnector<OverTcp>>;
+
+pub(super) type Sent = Request<Full<Bytes>>;
+
+/// Connections, by origin.
+#[derive(Clone)]
+pub(super) struct Pool(Arc<Shared>);
+
+struct Shared {
+    connector: Connector,
+    idle_timeout: Duration,
+    origins: RwLock<Origins>,
+}
+
+#[derive(Default)]
+struct Origins {
+    kept: HashMap<(Scheme, Authority), Arc<Kept>, RandomState>,
+    /// Someone takes out what lies there for too long.
+    is_swept: bool,
+}
+
+/// A connection for one request.
+pub(super) enum Connection {
+    Http1(http1::SendRequest<Full<Bytes>>),
+    Http2(http2::SendRequest<Full<Bytes>>),
+}
+
+impl Pool {
+    /// An empty pool. A connection that nobody used for `idle_timeout` is closed.
+    pub(super) fn new(connector: Connector, idle_timeout: Duration) -> Self {
+        Self(Arc::new(Shared { connector, idle_timeout, origins: RwLock::default() }))
+    }
+
+    /// Sends a request, and answers with the head of its answer. What is lent is given back
+    /// when it is dropped, which is to be once the answer's end was read.
+    pub(super) async fn send(
+        &self,
+        mut request: Sent,
+    ) -> Result<(Response<Incoming>, Option<Lent>), SendFailure> {
+        let url = request.uri().clone();
+        let kept = self.kept(&url)?;
+        loop {
+            let (connection, is_fresh) = match kept.take() {
+                Some(connection) => (connection, false),
+                None => (self.connect(&kept, &url).await?, true),
+            };
+            let refused = match connection {
+                Connection::Http1(mut sender) => {
+                    request.headers_mut().entry(HOST).or_insert_with(|| kept.host());
+                    *request.uri_mut() = origin_form(&url);
+                    match sender.try_send_request(request).await {
+                        Ok(answer) => return Ok((answer, kept.lend(sender))),
+                        Err(refused) => refused,
+                    }
+                }
+                Connection::Http2(mut sender) => {
+                    *request.uri_mut() = url.clone();
+                    match sender.try_send_request(request).await {
+                        Ok(answer) => return Ok((answer, None)),
+                        Err(refused) => refused,
+                    }
+                }
+            };
+            request = unsent(refused, is_fresh)?;
+        }
+    }
+
+    /// What is kept for an address' origin.
+    fn kept(&self, url: &Uri) -> Result<Arc<Kept>, SendFailure> {
+        let (Some(scheme), Some(authority)) = (url.scheme(), url.authority()) else {
+            return Err(SendFailure::NotConnected("the address names no host".into()));
+        };
+        let origin = (scheme.clone(), authority.clone());
+        let origins = self.0.origins.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = origins.kept.get(&origin) {
+            return Ok(kept.clone());
+        }
+        drop(origins);
+        let mut origins = self.0.origins.write().unwrap_or_else(PoisonError::into_inner);
+        if !self.0.idle_timeout.is_zero() && !std::mem::replace(&mut origins.is_swept, true) {
+            let pool = Arc::downgrade(&self.0);
+            TokioExecutor::new().execute(sweep(pool, self.0.idle_timeout / TICKS));
+        }
+        let is_kept = !self.0.idle_timeout.is_zero();
+        let kept = origins.kept.entry(origin);
+        Ok(kept.or_insert_with_key(|(scheme, host)| Kept::new(scheme, host, is_kept)).clone())
+    }
+
+    async fn connect(&self, kept: &Kept, url: &Uri) -> Result<Connection, SendFailure> {
+        // Where one connection serves all, one is made: the others wait for it.
+        let _turn = kept.turn().await;
+        if let Some(connection) = kept.take() {
+            return Ok(connection);
+        }
+        let failed = |error: &dyn std::error::Error| SendFailure::NotConnected(chain(error));
+        let wire = self.0.connector.clone().call(url.clone()).await.map_err(|e| failed(&*e))?;
+        if wire.speaks_h2() {
+            let hands = http2::handshake(TokioExecutor::new(), wire).await;
+            let (sender, connection) = hands.map_err(|error| failed(&error))?;
+            run(connection);
+            kept.share(sender.clone());
+            return Ok(Connection::Http2(sender));
+        }
+        let hands = http1::handshake(wire).await;
+        let (sender, connection) = hands.map_err(|error| failed(&error))?;
+        run(connection);
+        Ok(Connection::Http1(sender))
+    }
+}
+
+/// Sends a request on a connection of its own, which its answer may turn into something else.
+pub(super) async fn send_alone(
+    connector: &Connector,
+    mut request: Sent,
+) -> Result<Response<Incoming>, SendFailure> {
+    let failed = |error: &dyn std::error::Error| SendFailure::NotConnected(chain(error));
+    let url = request.uri().clone();
+    let wire = connector.clone().call(url.clone()).await.map_err(|error| failed(&*error))?;
+    let hands = http1::handshake(wire).await;
+    let (mut sender, connection) = hands.map_err(|error| failed(&error))?;
+    run(connection.with_upgrades());
+    if let (Some(scheme), Some(authority)) = (url.scheme(), url.authority()) {
+        let host = super::kept::host(scheme, authority);
+        request.headers_mut().entry(HOST).or_insert(host);
+    }
+    *request.uri_mut() = origin_form(&url);
+    Ok(sender.send_request(request).await?)
+}
+
+/// The request, if it may go again: nothing of it went, and the connection had served before.
+fn unsent(mut refused: TrySendError<Sent>, is_fresh: bool) -> Result<Sent, SendFailure> {
+    match refused.take_message() {
+        Some(request) if !is_fresh => Ok(request),
+        _ => Err(refused.into_error().into()),
+    }
+}
+
+/// The path alone (RFC 9112, 3.2.1).
+fn origin_form(url: &Uri) -> Uri {
+    url.path_and_query().cloned().map(Uri::from).unwrap_or_default()
+}
+
+/// Lets a connection run until it ends; whoever uses it hears of its failure.
+fn run<E>(connection: impl Future<Output = Result<(), E>> + Send + 'static) {
+    TokioExecutor::new().execute(async {
+        let _ = connection.await;
+    });
+}
+
+/// Closes what nobody used for long, for as long as there is a pool.
+async fn sweep(pool: Weak<Shared>, tick: Duration) {
+    loop {
+        tokio::time::sleep(tick).await;
+        let Some(pool) = pool.upgrade() else { return };
+        let mut origins = pool.origins.write().unwrap_or_else(PoisonError::into_inner);
+        origins.kept.retain(|_, kept| !kept.tick() || Arc::strong_count(kept) > 1);
+    }
+}
+
+#[cfg(test)]
+mod tests;
