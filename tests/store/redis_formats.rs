@@ -1,6 +1,6 @@
 //! What an older or a newer version left on Redis.
 
-use tributary::accounts::{Charge, ChargeKind, Tokens};
+use tributary::accounts::{Account, Charge, ChargeKind, Health, Moving, Tokens};
 use tributary::store::StoreError;
 use tributary::store::redis::{Options, RedisStore};
 
@@ -49,4 +49,76 @@ async fn an_estimate_that_an_older_version_kept_is_corrected() {
     assert_eq!(rig.used(&ann, one).await, 30);
     let rows = rig.charges_of(&ann, held.key.id).await;
     assert_eq!(rows, [(ChargeKind::Estimated, 50), (ChargeKind::Correction, -20)]);
+}
+
+// Before moves had numbers, a row that arrived said `in`, one that left `out` and a mark.
+#[tokio::test]
+async fn a_move_that_an_older_version_began_is_ended() {
+    let server = Server::shared();
+    let is_made = [false, true];
+    for (made, again) in is_made.into_iter().flat_map(|made| [(made, false), (made, true)]) {
+        let what = format!("made: {made}, moved again: {again}");
+        let url = server.fresh_url();
+        let rig = Rig::on_url(&url, Wish::default()).await;
+        let (ann, ben) = (rig.user().await, rig.user().await);
+        let id = rig.account(&ann, 1000).await;
+        let held = rig.ask(&ann, 30).held().await;
+        rig.settle(&held, Charge::Exact(Tokens(45))).await;
+        let before = rig.shown(&ann, id).await.account;
+        let there = |account: &Account| {
+            let mut after = account.bound_for(ben.pool);
+            after.sealed.body = "sealed anew".into();
+            after
+        };
+        let rows = [&ann, &ben].map(|user| format!("{{p:{}}}:qwen:", user.pool));
+        let arrived = serde_json::to_string(&there(&before)).unwrap();
+        let older = format!(
+            "local s = cmsgpack.unpack(redis.call('HGET', KEYS[1], '{id}'))
+             for i, word in ipairs({{ 'out 0123456789abcdef', 'in' }}) do
+               s[1], s[12], s[8] = 100, word, 0
+               redis.call('HSET', KEYS[i], '{id}', cmsgpack.pack(s))
+             end
+             redis.call('HSET', KEYS[3], '{id}', ARGV[1])
+             redis.call('HSET', KEYS[4], '{name}', '{id}')
+             redis.call('SADD', KEYS[5], 'qwen')
+             for i = 6, 8 do redis.call('DEL', KEYS[i]) end
+             return 1",
+            name = before.name
+        );
+        let [from, to] = &rows;
+        let keys = [
+            format!("{from}a"),
+            format!("{to}a"),
+            format!("{to}f"),
+            format!("{to}nm"),
+            format!("{{p:{}}}:platforms", ben.pool),
+            format!("{from}q"),
+            format!("{from}qi"),
+            format!("{from}t"),
+        ];
+        let mut words = vec!["EVAL", &older, "8"];
+        words.extend(keys.iter().map(String::as_str));
+        words.push(&arrived);
+        assert_eq!(run(&server, &url, &words), "1");
+        let families = [&ann, &ben].map(|user| format!("{} qwen", user.pool));
+        run(&server, &url, &["SADD", &format!("acw:{id}"), &families[0], &families[1]]);
+        run(&server, &url, &["SADD", "families", &families[1]]);
+        let place =
+            if made { families[1].clone() } else { format!("{} {}", families[0], ben.pool) };
+        run(&server, &url, &["SET", &format!("acx:{id}"), &place]);
+
+        if again && !made {
+            let moved = rig.store.move_account(&before, there(&before)).await.unwrap();
+            assert_eq!(moved, Moving::Done, "{what}");
+        } else if again {
+            rig.store.end_move(id).await.unwrap();
+        } else {
+            rig.sweep().await;
+        }
+        let (at, other) = if made || again { (&ben, &ann) } else { (&ann, &ben) };
+        let state = rig.shown(at, id).await;
+        assert_eq!((&state.health, state.windows[0].used.0), (&Health::Active, 45), "{what}");
+        assert!(rig.store.accounts_in(&[other.pool], &rig.resets()).await.unwrap().is_empty());
+        assert_eq!(rig.ask(at, 10).lands_on().await, id, "{what}");
+    }
 }

@@ -29,7 +29,16 @@ impl RedisStore {
     /// Begins a call of a script on a family: its keys, the time, the usual policy, the
     /// zones' resets.
     pub(super) fn call(&self, script: &Loaded, family: &Family, resets: &Resets) -> Cmd {
-        let mut call = script.call(&self.family_keys.of(family));
+        self.call_with(script, &self.family_keys.of(family), resets)
+    }
+
+    /// The same of a move's step.
+    pub(super) fn call_of_move(&self, script: &Loaded, family: &Family) -> Cmd {
+        self.call_with(script, &family.keys_of_moves(), &Resets::default())
+    }
+
+    fn call_with(&self, script: &Loaded, keys: &[String], resets: &Resets) -> Cmd {
+        let mut call = script.call(keys);
         call.arg(self.clock_ms());
         let usual = self.usual();
         call.arg(usual.policy.number()).arg(usual.since).arg(resets.0.len());

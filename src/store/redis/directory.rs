@@ -173,15 +173,11 @@ impl Directory for RedisStore {
     }
 
     async fn remove_account(&self, id: AccountId) -> Answer<bool> {
-        let Some(families) = self.bind_for_nowhere(id).await? else { return Ok(false) };
+        let Some((families, number)) = self.bind_for_nowhere(id).await? else { return Ok(false) };
         for family in &families {
-            let mut call = self.call(&self.scripts.remove_account, family, &Resets::default());
-            call.arg(id.0);
-            self.scripts.remove_account.run::<()>(&self.link, &call).await?;
+            self.remove_for_good(family, id, number).await?;
             self.forget_charges(family, id).await?;
             self.forget_sums(family, id).await?;
-            let claim = redis::cmd("DEL").arg(family.renewal(id)).take();
-            self.link.ask::<()>(&claim).await?;
         }
         self.forget_notices(id).await?;
         let users: Vec<UserId> = self.users().await?.into_iter().map(|user| user.id).collect();

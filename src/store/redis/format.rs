@@ -10,7 +10,7 @@ use super::super::{Answer, StoreError};
 use super::{RedisStore, keys};
 
 /// What this version writes. 0 is what lies there from before there was a number.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 impl RedisStore {
     /// Refuses a format that is newer than ours; of what is older or empty it is ours from now on.

@@ -36,6 +36,11 @@ impl Family {
         Some(Self { pool: PoolId(pool.parse().ok()?), platform: platform.into() })
     }
 
+    /// The keys that the steps of a move declare, `moved.lua`'s after `common.lua`'s.
+    pub(super) fn keys_of_moves(&self) -> Vec<String> {
+        [self.keys(), vec![self.moved()]].concat()
+    }
+
     /// The keys that every script declares, in the order of `common.lua`.
     fn keys(&self) -> Vec<String> {
         const FIRST: [&str; 21] = [
@@ -67,6 +72,11 @@ impl Family {
     /// What was charged, by day, user, token, account and model.
     pub(super) fn sums(&self) -> String {
         self.key("sum")
+    }
+
+    /// The last move of each account that it was touched by here, for a day at least.
+    fn moved(&self) -> String {
+        self.key("mv")
     }
 
     /// Who makes an account's next short-lived key.

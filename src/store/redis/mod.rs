@@ -57,6 +57,7 @@ use followers::Followers;
 use keys::FamilyKeys;
 use link::Link;
 use memory::Memory;
+use moves::Round;
 use places::Places;
 use policies::{Policies, Usual};
 use roster::Roster;
@@ -100,6 +101,7 @@ pub struct RedisStore {
     policies: Arc<Policies>,
     usual: Arc<Mutex<Usual>>,
     roster: Arc<Roster>,
+    round: Arc<Round>,
     rates: Arc<Rates>,
     memory: Arc<Memory>,
     followers: Arc<Followers>,
@@ -126,6 +128,7 @@ impl RedisStore {
             policies: Arc::default(),
             usual: Arc::new(Mutex::new(Usual::unsaid(options.policy))),
             roster: Arc::default(),
+            round: Arc::default(),
             rates: Arc::new(Rates::new(
                 options.clock.clone().unwrap_or_else(|| Arc::new(clock::now)),
             )),

@@ -55,6 +55,11 @@ impl Roster {
         state.read = Some(Stopwatch::start());
     }
 
+    /// All of them, as they were read last.
+    pub(super) fn all(&self) -> Vec<Family> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).families.clone()
+    }
+
     fn take(&self) -> BTreeSet<Family> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut due = std::mem::take(&mut state.touched);

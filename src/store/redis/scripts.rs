@@ -51,11 +51,14 @@ scripts! {
     grant_points: "attempt.lua" "purse.lua" "grant_points.lua";
     purse_view: "attempt.lua" "purse.lua" "purse_view.lua";
     rate: "rate.lua";
-    remove_account: "common.lua" "remove_account.lua";
-    leave: "common.lua" "leave.lua";
-    arrive: "common.lua" "arrive.lua";
-    admit: "common.lua" "admit.lua";
+    aim: "aim.lua";
     swap_text: "swap_text.lua";
+    leave: "common.lua" "moved.lua" "leave.lua";
+    arrive: "common.lua" "moved.lua" "removal.lua" "arrive.lua";
+    admit: "common.lua" "moved.lua" "admit.lua";
+    remove_left: "common.lua" "moved.lua" "removal.lua" "remove_left.lua";
+    remove_account: "common.lua" "moved.lua" "removal.lua" "remove_account.lua";
+    look: "common.lua" "moved.lua" "look.lua";
     forget_sums: "common.lua" "forget_sums.lua";
     record: "record.lua";
     forget_records: "forget_records.lua";

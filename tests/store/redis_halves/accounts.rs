@@ -12,8 +12,9 @@ use super::{Ground, parts};
 use crate::rig::{Held, Rig, fresh_id};
 
 /// What every script of a pool's accounts may write.
-const FAMILY: [&str; 30] = [
+const FAMILY: [&str; 31] = [
     "a",
+    "mv",
     "q",
     "qi",
     "lo",
@@ -290,14 +291,16 @@ async fn an_account_that_met_something_else_is_added_and_removed_whole() {
         if ground.meets_in_steps(&key, remove).await {
             stayed.insert(part);
         }
-        for part in FAMILY.iter().filter(|part| !["n", "sum", "platforms"].contains(part)) {
+        for part in FAMILY.iter().filter(|part| !["n", "sum", "mv", "platforms"].contains(part)) {
             let key = family(&user, part);
             assert!(!ground.run::<bool>(&["EXISTS", &key]).await, "{key} is left");
         }
     }
     assert_eq!(failed, parts(&["a", "q", "qi", "f", "nm", "b", "platforms"]));
-    let all =
-        ["a", "q", "qi", "lo", "t", "te", "r", "s", "h", "f", "nm", "p", "b", "bt", "out", "sum"];
+    let all = [
+        "a", "mv", "q", "qi", "lo", "t", "te", "r", "s", "h", "f", "nm", "p", "b", "bt", "out",
+        "sum",
+    ];
     assert_eq!(stayed, parts(&all));
 }
 
@@ -326,5 +329,5 @@ async fn a_move_that_met_something_else_counts_the_accounts_blocks_once() {
         assert!(!ground.run::<bool>(&["EXISTS", &blocks(&user)]).await, "{part}");
         assert_eq!(rig.ask(&to, 1).lands_on().await, id);
     }
-    assert_eq!(failed, parts(&["a", "q", "qi", "f", "nm", "h", "b", "bt", "platforms"]));
+    assert_eq!(failed, parts(&["a", "mv", "q", "qi", "f", "nm", "h", "b", "bt", "platforms"]));
 }

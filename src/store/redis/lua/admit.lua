@@ -1,14 +1,18 @@
--- Makes an account that is on its way what it was before, where its mark is still this one:
--- where it arrived, or where it stays after all. Answers its mark, '' without one.
+-- Makes an account that is on its way what it was before: where it arrived, or where it stays
+-- after all. Answers whether it was on its way.
 --
--- Arguments: id, the mark ('': none, it is only looked at).
+-- Arguments: id, the number under which it is here.
 
-local s = load_any(ARGV[base + 1])
-if not s or s[ST] < MOVING then return '' end
-local mark = s[TRIAL]
-if mark == ARGV[base + 2] then
+local id, move = ARGV[base + 1], number(ARGV[base + 2])
+if is_late(id, move) then return 0 end
+local s = load_any(id)
+local on_its_way = s and s[ST] >= MOVING
+if on_its_way then
   s[ST] = s[ST] - MOVING
   s[TRIAL] = ''
-  put(s)
+  prepare(s)
 end
-return mark
+remember(id, move)
+if not on_its_way then return 0 end
+put(s)
+return 1

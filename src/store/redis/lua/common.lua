@@ -76,9 +76,8 @@ end
 -- An account is packed as: health, end of its pause, whether it rests for its quota,
 -- tokens leased, open leases, turn of its last lease, time of its last lease, timer as
 -- written, when one request may try it (0: not before the pause ends), failures in a row,
--- when the last was counted, the lease that tries it or '' (on its way: `in` where it
--- arrives, `out` and by whose move where it leaves), its priority, its place in the
--- policy's order as written or ''; then for each window: a day's
+-- when the last was counted, the lease that tries it or '' (on its way: not ''), its
+-- priority, its place in the policy's order as written or ''; then for each window: a day's
 -- zone or the seconds of one that begins with its first use, limit (-1: none), used, end
 -- (0: not begun), where the limit comes from (and 4 more if the end was told).
 local ST, UNTIL, QUOTA, LEASED, OPEN, LAST, USED_AT, TIMER = 1, 2, 3, 4, 5, 6, 7, 8
