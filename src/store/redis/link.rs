@@ -36,6 +36,8 @@ pub(super) struct Link {
     connecting: Arc<Mutex<()>>,
     /// The runtime that the connection lives in.
     home: Handle,
+    #[cfg(test)]
+    gate: Option<super::gate::Gate>,
 }
 
 impl Link {
@@ -52,6 +54,8 @@ impl Link {
             wire: Arc::default(),
             connecting: Arc::default(),
             home: Handle::current(),
+            #[cfg(test)]
+            gate: None,
         };
         link.ask::<()>(&redis::cmd("PING")).await?;
         Ok(link)
@@ -66,7 +70,16 @@ impl Link {
             wire: Arc::default(),
             connecting: Arc::default(),
             home: Handle::current(),
+            #[cfg(test)]
+            gate: None,
         }
+    }
+
+    /// The same connection, behind a gate.
+    #[cfg(test)]
+    pub(super) fn behind(&self, gate: super::gate::Gate) -> Self {
+        let (wire, connecting) = (self.wire.clone(), self.connecting.clone());
+        Self { wire, connecting, gate: Some(gate), ..self.in_this_runtime() }
     }
 
     /// Sends a command that may be sent twice.
@@ -128,11 +141,22 @@ impl Link {
                 answer => answer,
             }
         };
+        #[cfg(test)]
+        self.pass(cmd).await;
         in_time(twice).await
     }
 
     pub(super) async fn send_once<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, RedisError> {
+        #[cfg(test)]
+        self.pass(cmd).await;
         in_time(self.once(cmd)).await
+    }
+
+    #[cfg(test)]
+    async fn pass(&self, cmd: &Cmd) {
+        if let Some(gate) = &self.gate {
+            gate.pass(cmd).await;
+        }
     }
 
     async fn once<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, RedisError> {

@@ -15,6 +15,8 @@ mod directory;
 mod edit;
 mod followers;
 mod format;
+#[cfg(test)]
+mod gate;
 mod health;
 mod keys;
 mod ledger;

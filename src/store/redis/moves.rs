@@ -16,6 +16,8 @@
 //! account that is leased nowhere, and whole where its place says. Whoever moves it again takes it
 //! from there; sweeps take back what is not made after a minute, and end what is (`round.rs`).
 
+#[cfg(test)]
+mod interleavings;
 mod mend;
 mod place;
 mod round;

@@ -82,6 +82,16 @@ impl RedisStore {
         all_of(parts)
     }
 
+    /// A whole round at once, to which no move is too young.
+    #[cfg(test)]
+    pub(super) async fn look_at_all(&self) -> Answer<()> {
+        self.round.begin(self.roster.all());
+        while let Some((family, cursor)) = self.round.next() {
+            self.look_at_rows(&family, &cursor, TakesBack::After(Duration::ZERO)).await?;
+        }
+        Ok(())
+    }
+
     /// Looks at some rows of a family; answers how many.
     async fn look_at_rows(
         &self,
