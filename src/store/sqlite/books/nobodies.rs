@@ -11,7 +11,7 @@ pub(in super::super) fn is_nobody(account: AccountId) -> bool {
 }
 
 impl Books {
-    /// The one of a family.
+    /// Who that is in a family.
     pub(super) fn nobody_of(&mut self, pool: PoolId, platform: &PlatformId) -> AccountId {
         if let Some((known, ..)) =
             self.nobodies.iter().find(|(_, of, on)| *of == pool && on == platform)
