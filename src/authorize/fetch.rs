@@ -10,6 +10,7 @@ use http_body_util::Full;
 use crate::platforms::{
     Credential, ErrorClass, Face, Issued, Issuer, Platform, PlatformError, understand,
 };
+use crate::store::StoreError;
 use crate::telemetry::clock;
 use crate::upstream::{Client, SendFailure, USER_AGENT};
 use crate::vault::mask;
@@ -34,9 +35,9 @@ pub enum KeyError {
     /// Another gateway has not made it yet.
     #[error("another gateway has not made the short-lived key yet")]
     Awaited,
-    /// The store does not keep it, or can't be asked for it.
-    #[error("the store does not answer: {0}")]
-    Store(String),
+    /// The store does not keep it just now, or can't be asked for it.
+    #[error("{0}")]
+    Store(StoreError),
     /// We can't keep it.
     #[error("{0}")]
     Unkept(String),

@@ -94,7 +94,8 @@ impl ShortKeys {
             None => {
                 let (keys, own) = (self.clone(), asking.clone());
                 let made = asking.tasks.spawn(async move { keys.make(&own).await }).await;
-                let lost = |_| KeyError::Store("the gateway is shutting down".into());
+                let ends = "the gateway is shutting down";
+                let lost = |_| KeyError::Store(StoreError::Unavailable(ends.into()));
                 let (account, short) = made.map_err(lost)??;
                 let key = self.open(&account, &short);
                 let key = key.ok_or_else(|| unkept("a key that was just sealed does not open"))?;
@@ -213,14 +214,18 @@ impl ShortKeys {
         let asked_at = clock::now();
         let issued = fetch(client, platform, face, issuer, &credential).await?;
         let key = self.seal(&account, issued, asked_at).await?;
+        self.keep(&account, key.clone()).await?;
+        Ok((account, key))
+    }
+
+    async fn keep(&self, account: &Account, key: ShortKey) -> Result<(), KeyError> {
         if account.id == AccountId::OPERATOR {
             let mut own = self.operators.lock().unwrap_or_else(PoisonError::into_inner);
-            own.insert(owner(&account), key.clone());
-        } else {
-            // One that ends later may have come meanwhile: this one is good all the same.
-            self.store.keep_short_key(account.id, key.clone()).await.map_err(store)?;
+            own.insert(owner(account), key);
+            return Ok(());
         }
-        Ok((account, key))
+        // One that ends later may have come meanwhile: this one is good all the same.
+        self.store.keep_short_key(account.id, key).await.map(drop).map_err(store)
     }
 
     async fn seal(
@@ -268,8 +273,7 @@ fn random() -> Result<u64, KeyError> {
 
 fn store(error: StoreError) -> KeyError {
     match error {
-        StoreError::Unavailable(why) => KeyError::Store(why),
-        error @ StoreError::Full(_) => KeyError::Store(error.to_string()),
+        passing if passing.is_passing() => KeyError::Store(passing),
         error => KeyError::Unkept(error.to_string()),
     }
 }
@@ -291,6 +295,51 @@ fn unkept(why: &str) -> KeyError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::accounts::NewAccount;
+    use crate::store::sqlite::{Options, SqliteStore};
+    use crate::vault::{KeyRing, SealedCredential};
+
+    #[tokio::test]
+    async fn a_key_that_a_full_disk_does_not_keep_fails_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { max_pages: Some(80), ..Options::default() };
+        let store = SqliteStore::open(&folder.path().join("state.db"), options).unwrap();
+        let store: Arc<dyn Store> = Arc::new(store);
+        let ann = store.add_user("ann").await.unwrap();
+        let id = store.reserve_account_id().await.unwrap();
+        let sealed = SealedCredential { wrapped_key: "wrapped".into(), body: "sealed".into() };
+        let new = NewAccount {
+            id,
+            pool: ann.pool,
+            owner: ann.id,
+            owner_proof: "k1.of-ann".into(),
+            platform: "ernie".into(),
+            name: "one".into(),
+            dialect: None,
+            windows: Vec::new(),
+            priority: Default::default(),
+            sealed,
+            generation: 1,
+            expires_at: None,
+        };
+        store.add_account(new).await.unwrap();
+        let account = store.account(id).await.unwrap().unwrap();
+        let filler = "x".repeat(2000);
+        let mut users = 0;
+        while store.add_user(&format!("{users}{filler}")).await.is_ok() {
+            users += 1;
+            assert!(users < 1000, "it is never full");
+        }
+        let ring = KeyRing::parse("one:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
+        let keys = ShortKeys::new(store, Arc::new(Vault::new(&ring)));
+        // Longer than any, so that it needs pages of its own.
+        let now = clock::now();
+        let (key, ends_at) = ("x".repeat(20_000).into(), now + SignedDuration::from_hours(1));
+        let key = keys.seal(&account, Issued { key, ends_at }, now).await.unwrap();
+        let failed = keys.keep(&account, key).await.unwrap_err();
+        assert!(matches!(failed, KeyError::Store(StoreError::Full(_))), "{failed:?}");
+        assert!(failed.to_string().starts_with("the disk is full: "), "{failed}");
+    }
 
     #[test]
     fn a_key_is_renewed_well_before_its_end() {

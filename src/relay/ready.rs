@@ -9,7 +9,6 @@ use super::gateway::Gateway;
 use crate::accounts::{Account, Health};
 use crate::authorize::{Asking, KeyError, Unopened, open};
 use crate::platforms::{Credential, DialectName, Face, Hop, PlatformError};
-use crate::store::StoreError;
 use crate::telemetry::clock;
 use crate::upstream::SendFailure;
 use crate::vault::OpenError;
@@ -91,7 +90,7 @@ fn no_key(error: KeyError) -> Failure {
         KeyError::Unreachable(why) => Failure::Send(SendFailure::NotConnected(why)),
         KeyError::Failed(why) => Failure::Platform(PlatformError::fault(why)),
         KeyError::Awaited => Failure::KeyAwaited,
-        KeyError::Store(why) => Failure::Store(StoreError::Unavailable(why)),
+        KeyError::Store(error) => Failure::Store(error),
         KeyError::Unkept(why) => Failure::Unusable(why),
     }
 }
@@ -100,4 +99,21 @@ fn no_face(account: &Account) -> Failure {
     let dialect = account.dialect.as_deref().unwrap_or("any dialect");
     let reason = format!("{} is not reached by {dialect}", account.platform);
     Failure::Unusable(reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StoreError;
+
+    #[test]
+    fn a_key_that_the_store_does_not_keep_fails_as_the_store_did() {
+        let full = || StoreError::Full("free some".into());
+        for error in [full(), StoreError::Unavailable("gone".into())] {
+            let is_full = matches!(error, StoreError::Full(_));
+            let failure = no_key(KeyError::Store(error));
+            let Failure::Store(failed) = failure else { panic!("{failure:?}") };
+            assert_eq!(matches!(failed, StoreError::Full(_)), is_full);
+        }
+    }
 }

@@ -181,8 +181,8 @@ pub trait Directory: Treasury + Sealings + Teams + AuditLog {
     /// The charges on a pool's accounts of one platform, oldest first, after a row's cursor:
     /// what the books' sums are made of. Of an account that came from another pool they are
     /// here where the store is embedded, and in the pool that they were made in on Redis. One
-    /// that was made after its account was removed stands in the totals; here on Redis alone,
-    /// without the account's id.
+    /// that was made after its account was removed is here without the account's id: it explains
+    /// what the totals have.
     async fn charges(
         &self,
         pool: PoolId,

@@ -60,7 +60,8 @@ impl Client {
         let tls = tls(settings)?;
         let https = || HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
         let every = https().enable_all_versions().wrap_connector(tcp.clone());
-        let pool = Pool::new(Timed::new(every, connect), settings.idle_timeout.unsigned_abs());
+        let pool =
+            Pool::new(Timed::new(every, connect), connect, settings.idle_timeout.unsigned_abs());
         let websockets = Timed::new(https().enable_http1().wrap_connector(tcp), connect);
         Ok(Self {
             pool,
@@ -81,7 +82,7 @@ impl Client {
         &self,
         request: Request<Full<Bytes>>,
     ) -> impl Future<Output = Result<Reply, SendFailure>> {
-        self.head(request, self.first_byte)
+        self.head(Box::new(request), self.first_byte)
     }
 
     /// Sends a request whose answer is read whole; returns with its head.
@@ -89,7 +90,7 @@ impl Client {
         &self,
         request: Request<Full<Bytes>>,
     ) -> impl Future<Output = Result<Reply, SendFailure>> {
-        self.head(request, self.whole_answer)
+        self.head(Box::new(request), self.whole_answer)
     }
 
     /// Tries whether a request of which nothing is wanted but its answer's head is taken; of
@@ -101,7 +102,7 @@ impl Client {
         let (status, headers, body) = if websocket::is_spoken_at(request.uri()) {
             websocket::knock(&self.websockets, request, self.connect).await?
         } else {
-            let reply = self.head(request, self.first_byte).await?;
+            let reply = self.head(Box::new(request), self.first_byte).await?;
             (reply.status, reply.headers, Some(reply.body))
         };
         let why = match body.filter(|_| !status.is_success()) {
@@ -113,13 +114,13 @@ impl Client {
 
     async fn head(
         &self,
-        request: Request<Full<Bytes>>,
+        request: Box<Request<Full<Bytes>>>,
         within: Duration,
     ) -> Result<Reply, SendFailure> {
         if websocket::is_spoken_at(request.uri()) {
             let within = Within { connect: self.connect, first: within };
             // Boxed: large, and of few platforms.
-            return Box::pin(websocket::open(&self.websockets, request, within)).await;
+            return Box::pin(websocket::open(&self.websockets, *request, within)).await;
         }
         let answer = tokio::time::timeout(within, self.pool.send(request)).await;
         let (answer, lent) =

@@ -10,6 +10,7 @@ use hyper::client::conn::{http1, http2};
 use hyper::rt::Executor;
 use hyper_util::rt::TokioExecutor;
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
 use super::pool::Connection;
 
@@ -27,6 +28,7 @@ pub(super) struct Kept {
     state: Mutex<State>,
     /// Held by who connects, where one connection serves all.
     connecting: tokio::sync::Mutex<()>,
+    given_back: Notify,
 }
 
 #[derive(Default)]
@@ -52,6 +54,7 @@ impl Kept {
             is_kept,
             state: Mutex::default(),
             connecting: tokio::sync::Mutex::default(),
+            given_back: Notify::new(),
         })
     }
 
@@ -81,16 +84,46 @@ impl Kept {
 
     /// A turn to connect, if that is one's at a time.
     pub(super) async fn turn(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
-        let speaks_h2 = self.state().speaks_h2;
-        if speaks_h2 { Some(self.connecting.lock().await) } else { None }
+        if !self.speaks_h2() {
+            return None;
+        }
+        let turn = self.connecting.lock().await;
+        // Who had it before may have found that there is nothing to share.
+        self.speaks_h2().then_some(turn)
     }
 
     /// A connection that all may use from now on.
     pub(super) fn share(&self, connection: Http2) {
+        if !self.is_kept {
+            return;
+        }
         let mut state = self.state();
         state.speaks_h2 = true;
-        if self.is_kept {
+        // Of several that were made at once, the first.
+        if state.shared.as_ref().is_none_or(|(_, it)| it.is_closed()) {
             state.shared = Some((state.now, connection));
+        }
+        drop(state);
+        self.given_back.notify_waiters();
+    }
+
+    /// There is none that all may use: each connects for itself.
+    pub(super) fn share_none(&self) {
+        self.state().speaks_h2 = false;
+    }
+
+    fn speaks_h2(&self) -> bool {
+        self.state().speaks_h2
+    }
+
+    /// Waits for a connection that another has done with.
+    pub(super) async fn given_back(&self) -> Connection {
+        loop {
+            let given_back = self.given_back.notified();
+            if let Some(connection) = self.take() {
+                return connection;
+            }
+            given_back.await;
         }
     }
 
@@ -119,6 +152,8 @@ impl Kept {
             let mut state = self.state();
             let now = state.now;
             state.idle.push((now, connection));
+            drop(state);
+            self.given_back.notify_one();
         }
     }
 

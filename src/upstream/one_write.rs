@@ -20,7 +20,7 @@ thread_local! {
     static JOINED: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(LONGEST));
 }
 
-/// A connection whose small writes are one piece each.
+/// A connection whose small writes are one piece each. One does not stand upon another.
 pub struct OneWrite<S>(pub S);
 
 impl<S: Connection> Connection for OneWrite<S> {

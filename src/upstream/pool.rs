@@ -37,6 +37,7 @@ pub(super) struct Pool(Arc<Shared>);
 
 struct Shared {
     connector: Connector,
+    connect_within: Duration,
     idle_timeout: Duration,
     origins: RwLock<Origins>,
 }
@@ -56,41 +57,52 @@ pub(super) enum Connection {
 
 impl Pool {
     /// An empty pool. A connection that nobody used for `idle_timeout` is closed.
-    pub(super) fn new(connector: Connector, idle_timeout: Duration) -> Self {
-        Self(Arc::new(Shared { connector, idle_timeout, origins: RwLock::default() }))
+    pub(super) fn new(
+        connector: Connector,
+        connect_within: Duration,
+        idle_timeout: Duration,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            connector,
+            connect_within,
+            idle_timeout,
+            origins: RwLock::default(),
+        }))
     }
 
-    /// Sends a request, and answers with the head of its answer. What is lent is given back
+    /// Sends a request (boxed, as it is held on the way), and answers with the head of its answer. What is lent is given back
     /// when it is dropped, which is to be once the answer's end was read.
     pub(super) async fn send(
         &self,
-        mut request: Sent,
+        mut request: Box<Sent>,
     ) -> Result<(Response<Incoming>, Option<Lent>), SendFailure> {
         let url = request.uri().clone();
         let kept = self.kept(&url)?;
         loop {
             let (connection, is_fresh) = match kept.take() {
                 Some(connection) => (connection, false),
-                None => (self.connect(&kept, &url).await?, true),
+                // Boxed: large, and seldom needed.
+                None => Box::pin(self.connect_in_time(&kept, &url)).await?,
             };
             let refused = match connection {
                 Connection::Http1(mut sender) => {
                     request.headers_mut().entry(HOST).or_insert_with(|| kept.host());
                     *request.uri_mut() = origin_form(&url);
-                    match sender.try_send_request(request).await {
+                    match sender.try_send_request(*request).await {
                         Ok(answer) => return Ok((answer, kept.lend(sender))),
                         Err(refused) => refused,
                     }
                 }
                 Connection::Http2(mut sender) => {
+                    request.headers_mut().remove(HOST);
                     *request.uri_mut() = url.clone();
-                    match sender.try_send_request(request).await {
+                    match sender.try_send_request(*request).await {
                         Ok(answer) => return Ok((answer, None)),
                         Err(refused) => refused,
                     }
                 }
             };
-            request = unsent(refused, is_fresh)?;
+            *request = unsent(refused, is_fresh)?;
         }
     }
 
@@ -115,19 +127,61 @@ impl Pool {
         Ok(kept.or_insert_with_key(|(scheme, host)| Kept::new(scheme, host, is_kept)).clone())
     }
 
-    async fn connect(&self, kept: &Kept, url: &Uri) -> Result<Connection, SendFailure> {
+    /// A connection, and whether it is a new one. Waiting for a turn is part of connecting: who
+    /// waits in vain has sent nothing.
+    async fn connect_in_time(
+        &self,
+        kept: &Arc<Kept>,
+        url: &Uri,
+    ) -> Result<(Connection, bool), SendFailure> {
+        let within = self.0.connect_within;
+        let late = || SendFailure::NotConnected(format!("no connection within {within:?}"));
+        let connecting = self.connect_or_take(kept, url);
+        tokio::time::timeout(within, connecting).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn connect_or_take(
+        &self,
+        kept: &Arc<Kept>,
+        url: &Uri,
+    ) -> Result<(Connection, bool), SendFailure> {
         // Where one connection serves all, one is made: the others wait for it.
         let _turn = kept.turn().await;
         if let Some(connection) = kept.take() {
-            return Ok(connection);
+            return Ok((connection, false));
         }
+        let (pool, into, url) = (self.clone(), kept.clone(), url.clone());
+        let mut connecting = Box::pin(async move {
+            let made = pool.connect(&url).await;
+            match &made {
+                Ok(Connection::Http2(connection)) => into.share(connection.clone()),
+                Ok(Connection::Http1(_)) | Err(_) => into.share_none(),
+            }
+            made
+        });
+        tokio::select! {
+            biased;
+            made = &mut connecting => Ok((made?, true)),
+            // Sooner than the new one, which is then kept for the next.
+            connection = kept.given_back() => {
+                let kept = kept.clone();
+                TokioExecutor::new().execute(async move {
+                    if let Ok(Connection::Http1(made)) = connecting.await {
+                        drop(kept.lend(made));
+                    }
+                });
+                Ok((connection, false))
+            }
+        }
+    }
+
+    async fn connect(&self, url: &Uri) -> Result<Connection, SendFailure> {
         let failed = |error: &dyn std::error::Error| SendFailure::NotConnected(chain(error));
         let wire = self.0.connector.clone().call(url.clone()).await.map_err(|e| failed(&*e))?;
         if wire.speaks_h2() {
             let hands = http2::handshake(TokioExecutor::new(), wire).await;
             let (sender, connection) = hands.map_err(|error| failed(&error))?;
             run(connection);
-            kept.share(sender.clone());
             return Ok(Connection::Http2(sender));
         }
         let hands = http1::handshake(wire).await;
@@ -160,7 +214,8 @@ pub(super) async fn send_alone(
 fn unsent(mut refused: TrySendError<Sent>, is_fresh: bool) -> Result<Sent, SendFailure> {
     match refused.take_message() {
         Some(request) if !is_fresh => Ok(request),
-        _ => Err(refused.into_error().into()),
+        Some(_) => Err(SendFailure::NotConnected(chain(&refused.into_error()))),
+        None => Err(refused.into_error().into()),
     }
 }
 
@@ -188,3 +243,5 @@ async fn sweep(pool: Weak<Shared>, tick: Duration) {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::task::Poll;
 
 use tributary::accounts::{
@@ -98,8 +99,35 @@ async fn the_charge_of_a_removed_accounts_open_lease_has_no_id() {
             rest = after;
         }
     }
-    // What was charged before went with the account.
-    assert_eq!(kept, [(0, 8)]);
+    // What was charged before went with the account; this is nobody's of its family.
+    assert_eq!(kept, [(-1, 8)]);
+}
+
+#[tokio::test]
+async fn an_open_lease_whose_account_went_before_such_leases_were_told_apart_ends_as_any() {
+    let (_folder, file) = folder();
+    let rig = Rig::live(Arc::new(open(&file).unwrap()));
+    let ann = rig.user().await;
+    let gone = rig.account(&ann, 1000).await;
+    let held = rig.ask(&ann, 30).held().await;
+    assert!(rig.store.remove_account(gone).await.unwrap());
+    drop(rig);
+    let conn = rusqlite::Connection::open(&file).unwrap();
+    conn.execute_batch(
+        "DROP TABLE nobodies;
+         INSERT INTO platforms_of_leases SELECT row, 'qwen' FROM leases WHERE account = -1;
+         UPDATE leases SET account = 0;",
+    )
+    .unwrap();
+    drop(conn);
+    let rig = Rig::live(Arc::new(open(&file).unwrap()));
+    rig.settle(&held, Charge::Exact(Tokens(8))).await;
+    let today = rig.now().to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+    let totals = rig.store.totals_of(ann.id, today, today).await.unwrap();
+    let all = totals.iter().map(|it| (it.key.platform.clone(), it.counts.exact.0));
+    assert_eq!(all.collect::<Vec<_>>(), [(Some("qwen".into()), 8)]);
+    // Nothing tells which pool it was of.
+    assert_eq!(rig.charges(&ann).await, []);
 }
 
 #[tokio::test]

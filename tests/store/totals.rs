@@ -208,7 +208,9 @@ contract! {
         // What ran on it ends and counts, without its id; nothing else lands there.
         rig.settle(&open, Charge::Exact(Tokens(10))).await;
         rig.sweep().await;
-        assert!(rig.charges(&ann).await.iter().all(|row| row.account != gone));
+        let listed: Vec<_> =
+            rig.charges(&ann).await.iter().map(|row| (row.account.0, row.tokens)).collect();
+        assert_eq!(listed, [(stays.0, 10), (0, 10)]);
         let after = totals(&rig, &ann).await;
         assert!(rows(&after).contains(&(day(), 0, 3, 3, 300, 30)), "{after:?}");
         assert_eq!(rig.ask(&ann, 10).model("qwen-max").lands_on().await, stays);
@@ -257,8 +259,9 @@ async fn charged(rig: &Rig, user: &User) -> Vec<(String, i64, String, u64, u64)>
 contract! {
     async fn every_open_lease_of_a_removed_account_ends_in_one_charge_without_its_id(rig: Rig) {
         let mut rig = rig;
-        let ann = rig.user().await;
+        let (ann, ben) = (rig.user().await, rig.user().await);
         let gone = rig.account(&ann, 10_000).await;
+        rig.account(&ben, 10_000).await;
         let purse = Purse::Budget { token: TokenId(7), index: "t".into(), limit: Tokens(1000) };
         let (id, granted_at) = (fresh_id(), rig.now());
         let hold = HoldKey { id, purse: purse.clone(), estimate: 50, granted_at, note: "".into() };
@@ -298,6 +301,18 @@ contract! {
             assert_eq!(rig.sweep().await, 0);
             let expected = [("2026-11-24".to_owned(), 0, "qwen-plus".to_owned(), 30, 57)];
             assert_eq!(charged(&rig, &ann).await, expected);
+            // Each is told by its lease: what the totals have is explained.
+            let told = rig.charges(&ann).await;
+            assert!(told.iter().all(|row| row.account == AccountId::OPERATOR), "{told:?}");
+            let told = told.iter().map(|row| (row.lease, row.kind, row.tokens));
+            let expected = [
+                (open[2].key.id, ChargeKind::Estimated, 7),
+                (open[3].key.id, ChargeKind::Released, 0),
+                (open[0].key.id, ChargeKind::Exact, 30),
+                (open[1].key.id, ChargeKind::Estimated, 50),
+            ];
+            assert_eq!(told.collect::<Vec<_>>(), expected);
+            assert_eq!(rig.charges(&ben).await, []);
         }
     }
 }

@@ -60,7 +60,7 @@ impl Packed {
         Ok(ChargeRow {
             cursor: self.number.to_string(),
             lease: LeaseId(u128::from_be_bytes(self.lease)),
-            account: AccountId(self.account),
+            account: AccountId(self.account).max(AccountId::OPERATOR),
             user: UserId(self.user),
             kind: rows::kind(self.kind)?,
             tokens: self.tokens,
@@ -107,7 +107,10 @@ pub(super) fn page(
             .map_err(|_| StoreError::Corrupt { what: "cursor", why: "it is no number".into() })?,
     };
     let accounts: HashSet<i64> = conn
-        .prepare_cached("SELECT id FROM accounts WHERE pool = ? AND platform = ?")
+        .prepare_cached(
+            "SELECT id FROM accounts WHERE pool = ?1 AND platform = ?2
+             UNION ALL SELECT id FROM nobodies WHERE pool = ?1 AND platform = ?2",
+        )
         .and_then(|mut find| {
             let ids = find.query_map(params![pool.0, platform.as_str()], |row| row.get(0))?;
             ids.collect()

@@ -5,7 +5,7 @@
 CREATE TABLE journal (seq INTEGER PRIMARY KEY, lines BLOB NOT NULL);
 
 -- Every ended lease's charge, and its correction, in packs (`charges.rs`) as of the last fold;
--- `seq` and `at` are the last one's. `account` 0: one that is gone.
+-- `seq` and `at` are the last one's. `account` 0 or below: one that is gone.
 CREATE TABLE charges (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, lines BLOB NOT NULL);
 
 -- As of the last fold: what deadlines charged and a late exact figure may replace. `windows`: the

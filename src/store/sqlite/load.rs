@@ -27,6 +27,7 @@ pub(super) fn load(conn: &Connection, now: Timestamp, usual: Policy) -> Answer<B
     super::teams::load(conn, &mut books)?;
     policies(conn, &mut books, now)?;
     accounts(conn, &mut books, now)?;
+    nobodies(conn, &mut books)?;
     estimates(conn, &mut books)?;
     leases(conn, &mut books, now)?;
     replay(conn, &mut books, now)?;
@@ -192,9 +193,18 @@ pub(super) fn replay(conn: &Connection, books: &mut Books, now: Timestamp) -> An
     Ok(())
 }
 
-/// Charges and leases of an account that is gone are nobody's.
+/// Of an account that went before its leases were anybody's, nothing tells.
 pub(super) fn platform_of(books: &Books, account: AccountId) -> PlatformId {
-    books.account(account).map_or_else(|| "".into(), |entry| entry.fixed.platform.clone())
+    books.platform_of(account).unwrap_or_else(|| "".into())
+}
+
+/// Whose the leases of removed accounts are.
+fn nobodies(conn: &Connection, books: &mut Books) -> Answer<()> {
+    each(conn, "SELECT id, pool, platform FROM nobodies", |row| {
+        let platform = get::<String>(row, 2)?.as_str().into();
+        books.read_nobody(AccountId(get(row, 0)?), PoolId(get(row, 1)?), platform);
+        Ok(())
+    })
 }
 
 /// Leases that were open at the last fold.

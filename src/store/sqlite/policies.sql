@@ -63,7 +63,15 @@ CREATE TABLE IF NOT EXISTS bodies (record INTEGER PRIMARY KEY, bodies TEXT NOT N
 CREATE TRIGGER IF NOT EXISTS bodies_go AFTER DELETE ON records
   BEGIN DELETE FROM bodies WHERE record = old.seq; END;
 
--- The platforms of open leases whose account is gone: gone with them.
+-- Whose the leases and charges of removed accounts are, by pool and platform (`nobodies.rs`):
+-- ids below zero.
+CREATE TABLE IF NOT EXISTS nobodies (
+  id INTEGER PRIMARY KEY,
+  pool INTEGER NOT NULL,
+  platform TEXT NOT NULL
+);
+
+-- The platforms of open leases that had no such id when their account went: gone with them.
 CREATE TABLE IF NOT EXISTS platforms_of_leases (row INTEGER PRIMARY KEY, platform TEXT NOT NULL);
 CREATE TRIGGER IF NOT EXISTS platforms_go AFTER DELETE ON leases WHEN old.account = 0
   BEGIN DELETE FROM platforms_of_leases WHERE row = old.row; END;

@@ -10,13 +10,13 @@ use crate::accounts::AccountId;
 use super::super::Answer;
 use super::file::failure;
 
-/// All but its records and charges. What totals counted stays without its id.
-pub(super) fn remove(conn: &Connection, account: AccountId) -> Answer<()> {
+/// All but its records and charges. What totals counted stays without its id; its open leases are
+/// this one's, and end as any.
+pub(super) fn remove(conn: &Connection, account: AccountId, nobody: AccountId) -> Answer<()> {
+    conn.prepare_cached("UPDATE leases SET account = ? WHERE account = ?")
+        .and_then(|mut update| update.execute([nobody.0, account.0]))
+        .map_err(failure)?;
     for sql in [
-        // Its open leases are nobody's, and end as any.
-        "INSERT OR REPLACE INTO platforms_of_leases SELECT l.row, a.platform
-           FROM leases l JOIN accounts a ON a.id = l.account WHERE l.account = ?",
-        "UPDATE leases SET account = 0 WHERE account = ?",
         "DELETE FROM accounts WHERE id = ?",
         "DELETE FROM health WHERE account = ?",
         "DELETE FROM notices WHERE account = ?",

@@ -63,8 +63,8 @@ CREATE TABLE blocks (
 ) WITHOUT ROWID;
 
 -- As of the last fold: open leases. The row number is counted by the gateway, so that a lease
--- ends without a search for its id. `account` 0: one that is gone. `ailing`: in bits, whether the
--- account was, and why it was chosen (`rows.rs`).
+-- ends without a search for its id. `account` 0 or below: one that is gone. `ailing`: in bits,
+-- whether the account was, and why it was chosen (`rows.rs`).
 CREATE TABLE leases (
   row INTEGER PRIMARY KEY,
   id BLOB NOT NULL,

@@ -120,10 +120,10 @@ impl<'conn> Statements<'conn> {
                 }
                 Note::Forget { now } => retention.forget(*now),
                 Note::Leaving => retention.go_on(),
-                Note::Removed(account) => {
+                Note::Removed(account, nobody) => {
                     // What it counted since the last fold goes with it, or loses its id.
                     unwritten.write(self.conn, &mut self.days, retention)?;
-                    removal::remove(self.conn, *account)?;
+                    removal::remove(self.conn, *account, *nobody)?;
                     retention.reset();
                     self.days.forget();
                 }
@@ -297,6 +297,10 @@ impl<'conn> Statements<'conn> {
                 "INSERT OR REPLACE INTO policies VALUES (?, ?)",
                 params![pool.0, policy.name()],
             ),
+            Note::Nobody(id, pool, platform) => self.once(
+                "INSERT INTO nobodies VALUES (?, ?, ?)",
+                params![id.0, pool.0, platform.as_str()],
+            ),
             Note::Policy(pool, None) => {
                 self.once("DELETE FROM policies WHERE pool = ?", params![pool.0])
             }
@@ -316,7 +320,7 @@ impl<'conn> Statements<'conn> {
             | Note::Renewed { .. }
             | Note::Forget { .. }
             | Note::Leaving
-            | Note::Removed(_) => {
+            | Note::Removed(..) => {
                 Err(StoreError::Corrupt { what: "note", why: "it was taken for a rare one".into() })
             }
         }

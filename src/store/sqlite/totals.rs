@@ -12,7 +12,7 @@ use crate::accounts::{
 };
 
 use super::super::{Answer, StoreError};
-use super::books::Charged;
+use super::books::{Charged, is_nobody};
 use super::file::failure;
 use super::load::get;
 use super::rows;
@@ -62,7 +62,7 @@ impl Sums {
             day: TimeZone::UTC.to_datetime(rows::at("charge", at)?).date(),
             user: charged.user,
             token: usage.token,
-            account: Some(charged.account).filter(|account| *account != AccountId::OPERATOR),
+            account: Some(charged.account).filter(|account| !is_nobody(*account)),
             platform: Some(usage.platform.clone()),
             model: usage.model.to_string(),
         };

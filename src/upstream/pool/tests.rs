@@ -1,35 +1,23 @@
 //! Against peers that do what a test wants of them.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http_body_util::BodyExt;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use jiff::SignedDuration;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
-use tokio_rustls::TlsAcceptor;
 
 use super::*;
 use crate::upstream::{Client, Settings};
 
-const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+pub(super) const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
-async fn listen() -> (TcpListener, SocketAddr) {
+pub(super) async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
 }
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings { allow_private: vec!["127.0.0.1".into(), "localhost".into()], ..Settings::default() }
 }
 
@@ -37,20 +25,26 @@ fn client() -> Client {
     Client::new(&settings()).unwrap()
 }
 
-fn request(url: &str) -> Sent {
+pub(super) fn request(url: &str) -> Sent {
     Request::post(url).body(Full::from("asks")).unwrap()
 }
 
-/// Reads a request, and answers its head.
-async fn asked(peer: &mut TcpStream) -> String {
+/// Reads a request; `None`: the caller has gone.
+pub(super) async fn next_asked(peer: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut read = Vec::new();
     while !read.ends_with(b"\r\n\r\nasks") {
-        assert_ne!(peer.read_buf(&mut read).await.unwrap(), 0, "gone after {read:?}");
+        if matches!(peer.read_buf(&mut read).await, Ok(0) | Err(_)) {
+            return None;
+        }
     }
-    String::from_utf8(read).unwrap()
+    Some(String::from_utf8(read).unwrap())
 }
 
-async fn ask(client: &Client, url: &str) -> Result<Bytes, SendFailure> {
+async fn asked(peer: &mut TcpStream) -> String {
+    next_asked(peer).await.expect("a request")
+}
+
+pub(super) async fn ask(client: &Client, url: &str) -> Result<Bytes, SendFailure> {
     let reply = client.open_whole(request(url)).await?;
     client.collect(reply.body).await
 }
@@ -222,83 +216,66 @@ async fn what_nobody_uses_is_closed() {
     }
 }
 
-/// A platform that speaks HTTP/2 over TLS.
-struct OverTls {
-    address: SocketAddr,
-    /// How many connections it has taken.
-    taken: Arc<AtomicUsize>,
-    /// Cuts all that are open.
-    cut: Arc<Notify>,
+/// How a platform's answer may look, of which a caller is to have the number alone.
+fn answer_of(number: usize) -> (String, bool) {
+    let length = number.to_string().len();
+    let plain = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{number}");
+    let chunked = format!(
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{number}\r\n0\r\n\r\n"
+    );
+    let unasked = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil";
+    match number % 7 {
+        0 => (plain, false),
+        1 => (format!("{plain}{unasked}"), false),
+        2 => (chunked, false),
+        3 => (format!("{chunked}{unasked}"), false),
+        4 => (plain.replace("content-length", "connection: close\r\ncontent-length"), false),
+        5 => (format!("HTTP/1.1 200 OK\r\n\r\n{number}"), true),
+        _ => (format!("HTTP/1.1 103 Early Hints\r\n\r\n{plain}"), false),
+    }
 }
 
-async fn over_tls(folder: &Path) -> OverTls {
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])
-        .args(["-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=localhost"])
-        .args(["-addext", "subjectAltName=DNS:localhost"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-days", "2"])
-        .current_dir(folder)
-        .output()
-        .expect("openssl is installed");
-    assert!(made.status.success(), "{made:?}");
-    let chain: Result<Vec<_>, _> =
-        CertificateDer::pem_file_iter(folder.join("cert.pem")).unwrap().collect();
-    let key = PrivateKeyDer::from_pem_file(folder.join("key.pem")).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut tls = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain.unwrap(), key)
-        .unwrap();
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let acceptor = TlsAcceptor::from(Arc::new(tls));
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_gets_anothers_answer() {
     let (listener, address) = listen().await;
-    let (taken, cut) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
-    let (counted, is_cut) = (taken.clone(), cut.clone());
     TokioExecutor::new().execute(async move {
         loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            counted.fetch_add(1, Ordering::Relaxed);
-            let stream = TokioIo::new(acceptor.accept(stream).await.unwrap());
-            let answer = service_fn(|request: Request<hyper::body::Incoming>| async {
-                assert_eq!(request.version(), http::Version::HTTP_2);
-                let asked = request.into_body().collect().await.unwrap().to_bytes();
-                Ok::<_, Infallible>(Response::new(Full::new(asked)))
-            });
-            let serving = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
-                .serve_connection(stream, answer);
-            let is_cut = is_cut.clone();
+            let (mut peer, _) = listener.accept().await.unwrap();
             TokioExecutor::new().execute(async move {
-                tokio::select! {
-                    _ = serving => {}
-                    () = is_cut.notified() => {}
+                while let Some(asked) = next_asked(&mut peer).await {
+                    let number = asked.split(['/', ' ']).nth(2).unwrap().parse().unwrap();
+                    let (answer, ends) = answer_of(number);
+                    let (first, second) = answer.split_at(answer.len() / (1 + number % 2));
+                    for piece in [first, second] {
+                        // A caller that has gone is none of its business.
+                        let _ = peer.write_all(piece.as_bytes()).await;
+                        tokio::task::yield_now().await;
+                    }
+                    if ends {
+                        return;
+                    }
                 }
             });
         }
     });
-    OverTls { address, taken, cut }
-}
-
-#[tokio::test]
-async fn of_http2_one_connection_serves_all() {
-    let folder = tempfile::tempdir().unwrap();
-    let platform = over_tls(folder.path()).await;
-    let ca_file = Some(folder.path().join("cert.pem"));
-    let client = Client::new(&Settings { ca_file, ..settings() }).unwrap();
-    let url = format!("https://localhost:{}/v1", platform.address.port());
-    assert_eq!(ask(&client, &url).await.unwrap(), "asks");
-    for connections in [1, 2] {
-        let crowd = (0..20).map(|_| ask(&client, &url));
-        for answer in futures_util::future::join_all(crowd).await {
-            assert_eq!(answer.unwrap(), "asks");
+    let client = client();
+    let callers = (0..32).map(|caller| {
+        let client = client.clone();
+        async move {
+            for number in (100_000 + caller..).step_by(32).take(100) {
+                let url = format!("http://{address}/{number}");
+                if number % 5 == 0 {
+                    let mut reply = client.open_stream(request(&url)).await.unwrap();
+                    if number % 2 == 0 {
+                        let _ = client.frame(&mut reply.body).await;
+                    }
+                    continue;
+                }
+                assert_eq!(ask(&client, &url).await.unwrap(), number.to_string());
+            }
         }
-        assert_eq!(platform.taken.load(Ordering::Relaxed), connections);
-        platform.cut.notify_waiters();
-        while client.pool.kept(&url.parse().unwrap()).unwrap().take().is_some() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
+    });
+    futures_util::future::join_all(callers).await;
 }
 
 #[test]

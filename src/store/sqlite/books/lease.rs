@@ -9,7 +9,7 @@ use crate::accounts::{
     UserId,
 };
 
-use super::{Books, Ms, Note, family_of};
+use super::{Books, Ms, Note, family_of, is_nobody};
 
 /// A lease that has not ended.
 #[derive(Clone, Debug)]
@@ -123,7 +123,7 @@ impl Books {
 
     /// Puts back a lease that was open when this was written, be it nobody's.
     pub(in super::super) fn place_lease(&mut self, id: LeaseId, lease: OpenLease, now: Timestamp) {
-        if lease.grant.account != AccountId::OPERATOR {
+        if !is_nobody(lease.grant.account) {
             let Some(entry) = self.accounts.get_mut(&lease.grant.account) else { return };
             let Some(family) = family_of(&mut self.pools, entry) else { return };
             entry.hold(lease.estimate);

@@ -18,6 +18,7 @@ mod family;
 mod health;
 mod lease;
 mod moves;
+mod nobodies;
 mod notes;
 mod people;
 mod policies;
@@ -43,6 +44,7 @@ use super::super::{Answer, StoreError};
 pub(super) use entry::Entry;
 use family::Family;
 pub(super) use lease::OpenLease;
+pub(super) use nobodies::is_nobody;
 use notes::Unfolded;
 pub(super) use notes::{Fold, Folding, Motion, Note, Notes};
 pub(super) use people::{Counter, People};
@@ -74,6 +76,8 @@ pub(super) struct Books {
     pub(super) people: People,
     pub(super) teams: TeamBook,
     pub(super) purses: Purses,
+    /// Whose the leases of removed accounts are, by family.
+    nobodies: Vec<(AccountId, PoolId, PlatformId)>,
     /// Who makes an account's next short-lived key, and until when nobody else may.
     renewals: IdMap<AccountId, (LeaseId, Timestamp)>,
     /// When old rows are deleted next.
@@ -129,10 +133,15 @@ impl Books {
             family.remove(&entry);
         }
         self.renewals.remove(&id);
-        for lease in self.leases.values_mut().filter(|lease| lease.grant.account == id) {
-            lease.grant.account = AccountId::OPERATOR;
+        let is_its = |lease: &OpenLease| lease.grant.account == id;
+        let mut nobody = AccountId::OPERATOR;
+        if self.leases.values().any(is_its) {
+            nobody = self.nobody_of(entry.fixed.pool, &entry.fixed.platform);
         }
-        self.rows.push(Note::Removed(id));
+        for lease in self.leases.values_mut().filter(|lease| is_its(lease)) {
+            lease.grant.account = nobody;
+        }
+        self.rows.push(Note::Removed(id, nobody));
         // What the journal has of it would be replayed without its account.
         self.let_fold();
         true

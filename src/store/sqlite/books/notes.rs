@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::accounts::{
     Account, AccountId, AuditRow, Condition, GatewayTokenRow, Identity, KeptRow, LeaseId, LinkRow,
-    Policy, PoolId, Priority, Record, SessionRow, TokenId, User, UserId, Window,
+    PlatformId, Policy, PoolId, Priority, Record, SessionRow, TokenId, User, UserId, Window,
 };
 
 use super::super::notices::BoardNote;
@@ -42,7 +42,9 @@ pub(in super::super) enum Note {
     Changed(Arc<Account>),
     /// It is in another pool, sealed for it.
     Moved(Arc<Account>),
-    Removed(AccountId),
+    /// An account, and whose its open leases are.
+    Removed(AccountId, AccountId),
+    Nobody(AccountId, PoolId, PlatformId),
     /// Somebody waits for what a removed account has to go.
     Leaving,
     Priority(AccountId, Priority),

@@ -14,7 +14,7 @@ use super::{Books, Ms, Note, OpenLease, family_of, signed};
 #[derive(Clone, Debug)]
 pub(in super::super) struct Charged {
     pub(in super::super) lease: LeaseId,
-    /// [`AccountId::OPERATOR`]: one that was removed before the lease ended.
+    /// Nobody's, where it was removed before the lease ended.
     pub(in super::super) account: AccountId,
     pub(in super::super) user: UserId,
     /// What totals tell it apart by.
@@ -116,12 +116,10 @@ impl Books {
     ) -> Charged {
         self.deadlines.remove(&(lease.deadline, id));
         self.ended(lease.row);
-        // One that is gone leaves no id behind.
-        let mut account = AccountId::OPERATOR;
-        if let Some(entry) = self.accounts.get_mut(&lease.grant.account)
+        let account = lease.grant.account;
+        if let Some(entry) = self.accounts.get_mut(&account)
             && let Some(family) = family_of(&mut self.pools, entry)
         {
-            account = lease.grant.account;
             entry.let_go(lease.estimate);
             if charge != Charge::Release {
                 entry.charge(charge.tokens(), now, resets);
