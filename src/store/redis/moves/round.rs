@@ -73,8 +73,7 @@ impl RedisStore {
         let mut parts = Vec::new();
         for _ in 0..SOME_FAMILIES {
             let Some((family, cursor)) = self.round.next() else { break };
-            let looked = self.look_at_rows(&family, &cursor, TakesBack::After(ABANDONED)).await;
-            parts.push(looked.map(|count| self.round.state().ahead += count));
+            parts.push(self.look_at_rows(&family, &cursor, TakesBack::After(ABANDONED)).await);
             if self.round.state().ahead >= ROWS {
                 break;
             }
@@ -92,23 +91,25 @@ impl RedisStore {
         Ok(())
     }
 
-    /// Looks at some rows of a family; answers how many.
+    /// Looks at some rows of a family.
     async fn look_at_rows(
         &self,
         family: &Family,
         cursor: &str,
         takes_back: TakesBack,
-    ) -> Answer<usize> {
+    ) -> Answer<()> {
         let mut scan = redis::cmd("HSCAN");
         scan.arg(family.accounts()).arg(cursor).arg("COUNT").arg(ROWS);
-        let (next, rows): (String, Vec<(i64, Value)>) = self.link.ask(&scan).await?;
+        let (next, rows): (String, Vec<(String, Value)>) = self.link.ask(&scan).await?;
         if next != "0" {
             self.round.state().rest.push((family.clone(), next));
         }
-        if rows.is_empty() {
-            return Ok(0);
+        let ids = rows.iter().filter_map(|(id, _)| id.parse().ok().map(AccountId));
+        let ids: Vec<AccountId> = ids.collect();
+        if ids.is_empty() {
+            return Ok(());
         }
-        let ids: Vec<AccountId> = rows.into_iter().map(|(id, _)| AccountId(id)).collect();
+        self.round.state().ahead += ids.len();
         let seen = self.look(family, &ids).await?;
         let places = join_all(ids.iter().map(|id| self.place_now(*id))).await;
         let mut parts = Vec::new();
@@ -120,7 +121,7 @@ impl RedisStore {
                 Err(error) => Err(error),
             });
         }
-        all_of(parts).map(|()| ids.len())
+        all_of(parts)
     }
 
     async fn mend_here(&self, id: AccountId, family: &Family, takes_back: TakesBack) -> Answer<()> {
