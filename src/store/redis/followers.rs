@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::telemetry::clock::Stopwatch;
 
 use super::memory::LONGEST;
+use super::wire::Heard;
 
 /// How long a replica that is in step may have been behind.
 const IN_STEP: Duration = Duration::from_secs(60);
@@ -38,6 +39,8 @@ pub(super) enum Replicas {
     AsEver,
     /// Fewer masters have one in step than had.
     Missed,
+    /// One of the masters says nothing: it may be down, without a replica, and come back with less.
+    Unheard,
 }
 
 impl Replicas {
@@ -45,21 +48,28 @@ impl Replicas {
     pub(super) fn may_lack(self) -> Duration {
         match self {
             Self::AsEver => IN_STEP,
-            Self::Missed => LONGEST,
+            Self::Missed | Self::Unheard => LONGEST,
         }
     }
 }
 
 impl Followers {
-    /// So many masters have one in step.
-    pub(super) fn are(&self, followed: usize) -> Replicas {
+    /// The masters say so.
+    pub(super) fn are(&self, heard: &Heard) -> Replicas {
+        let followed = heard.followed;
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if followed < state.last {
             state.lost = Some(Stopwatch::start());
         }
         state.last = followed;
         state.most = state.most.max(followed);
-        if followed < state.most { Replicas::Missed } else { Replicas::AsEver }
+        if followed < state.most {
+            Replicas::Missed
+        } else if heard.is_partial {
+            Replicas::Unheard
+        } else {
+            Replicas::AsEver
+        }
     }
 
     /// Whether to ask Sentinels now, where replicas are missed.
@@ -82,12 +92,37 @@ fn is_time(since_lost: Duration, since_asked: Duration) -> bool {
 mod tests {
     use super::*;
 
+    fn all(followed: usize) -> Heard {
+        Heard { followed, ..Heard::default() }
+    }
+
+    fn some(followed: usize) -> Heard {
+        Heard { is_partial: true, ..all(followed) }
+    }
+
     #[test]
     fn more_is_remembered_while_replicas_are_missed_that_there_were() {
         let followers = Followers::default();
-        for (followed, secs) in [(0, 60), (2, 60), (1, 600), (0, 600), (2, 60)] {
-            let may_lack = followers.are(followed).may_lack();
-            assert_eq!(may_lack, Duration::from_secs(secs), "{followed}");
+        for (heard, secs) in
+            [(all(0), 60), (all(2), 60), (all(1), 600), (all(0), 600), (all(2), 60)]
+        {
+            assert_eq!(followers.are(&heard).may_lack(), Duration::from_secs(secs), "{heard:?}");
+        }
+    }
+
+    #[test]
+    fn more_is_remembered_while_a_master_says_nothing_that_never_had_a_replica() {
+        let followers = Followers::default();
+        for (heard, replicas, secs) in [
+            (all(0), Replicas::AsEver, 60),
+            (some(0), Replicas::Unheard, 600),
+            (all(1), Replicas::AsEver, 60),
+            (some(1), Replicas::Unheard, 600),
+            (some(0), Replicas::Missed, 600),
+            (all(1), Replicas::AsEver, 60),
+        ] {
+            let are = followers.are(&heard);
+            assert_eq!((are, are.may_lack()), (replicas, Duration::from_secs(secs)), "{heard:?}");
         }
     }
 
@@ -114,16 +149,16 @@ mod tests {
             state.asked = Some(Stopwatch::start());
         };
         let followers = Followers::default();
-        followers.are(2);
-        followers.are(0);
+        followers.are(&all(2));
+        followers.are(&all(0));
         assert!(followers.is_time_to_ask());
         long_ago(&followers);
-        followers.are(0);
+        followers.are(&all(0));
         assert!(!followers.is_time_to_ask());
         // One was added, and is lost again, though there never were two.
-        followers.are(1);
+        followers.are(&all(1));
         assert!(!followers.is_time_to_ask());
-        followers.are(0);
+        followers.are(&all(0));
         assert!(followers.is_time_to_ask());
     }
 }

@@ -101,7 +101,7 @@ impl Link {
             }
         };
         let heard = in_time(twice).await.map_err(|error| failure(&error))?;
-        self.succession.meet(heard.masters.clone());
+        self.succession.meet(&heard);
         Ok(heard)
     }
 

@@ -43,8 +43,9 @@ pub(super) struct Kept<T> {
 struct One<T> {
     number: u64,
     since: Stopwatch,
-    /// Its masters have it.
+    /// Its masters have it, since then.
     term: u64,
+    taken: Stopwatch,
     what: T,
 }
 
@@ -176,14 +177,13 @@ impl Memory {
             state.settled.owes(term) || state.ended.owes(term) || state.recorded.owes(term);
     }
 
-    /// Forgets what is older, where the masters have it.
+    /// Forgets what the masters have had for longer.
     pub(super) fn forget(&self, older: Duration) {
         let mut state = self.state();
         let (term, is_owed) = (state.term, state.is_owed);
-        let owing = is_owed.then_some(term);
-        state.settled.forget(older, owing);
-        state.ended.forget(older, owing);
-        state.recorded.forget(older, owing);
+        state.settled.forget(older, term, is_owed);
+        state.ended.forget(older, term, is_owed);
+        state.recorded.forget(older, term, is_owed);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -201,7 +201,7 @@ impl<T: Remembered> Kept<T> {
     fn add(&mut self, batch: Vec<T>, term: u64) {
         let since = Stopwatch::start();
         for what in batch {
-            self.all.push_back(One { number: self.next, since, term, what });
+            self.all.push_back(One { number: self.next, since, term, taken: since, what });
             self.next += 1;
         }
         let over = self.all.len().saturating_sub(T::MOST);
@@ -219,25 +219,29 @@ impl<T: Remembered> Kept<T> {
     }
 
     fn took(&mut self, numbers: &[u64], term: u64) {
+        let taken = Stopwatch::start();
         for number in numbers {
             // Unless it is forgotten by now.
             if let Ok(at) = self.all.binary_search_by_key(number, |one| one.number) {
-                self.all[at].term = term;
+                (self.all[at].term, self.all[at].taken) = (term, taken);
             }
         }
     }
 
-    /// Forgets what is older; where something is owed to the masters of a term, that alone which
-    /// they have, or which would not count any more.
-    fn forget(&mut self, older: Duration, owing: Option<u64>) {
-        let is_old = |one: &One<T>, than: Duration| one.since.elapsed() > than;
-        let Some(term) = owing else {
-            while self.all.front().is_some_and(|one| is_old(one, older)) {
+    /// Forgets what the masters of this term have had for longer, however old it is: their replicas
+    /// may lack what they took a moment ago. What would not count any more goes in any case.
+    fn forget(&mut self, older: Duration, term: u64, is_owed: bool) {
+        let is_done = |one: &One<T>| {
+            let is_safe = one.term == term && one.taken.elapsed() > older;
+            is_safe || one.since.elapsed() > LONGEST
+        };
+        if is_owed {
+            self.all.retain(|one| !is_done(one));
+        } else {
+            while self.all.front().is_some_and(is_done) {
                 self.all.pop_front();
             }
-            return;
-        };
-        self.all.retain(|one| !is_old(one, if one.term == term { older } else { LONGEST }));
+        }
     }
 }
 
@@ -327,6 +331,19 @@ mod tests {
         take(&memory, 1, 2);
         memory.forget(Duration::ZERO);
         assert_eq!(owed(&memory, 3), [0_u128; 0]);
+    }
+
+    #[test]
+    fn what_was_taken_a_moment_ago_is_kept_however_long_ago_it_came() {
+        for many in [2, 3] {
+            let memory = Memory::default();
+            memory.add(some(0..3), 0);
+            let came = Stopwatch::start();
+            std::thread::sleep(Duration::from_millis(500));
+            take(&memory, many, 1);
+            memory.forget(came.elapsed());
+            assert_eq!(owed(&memory, 2), [0, 1, 2], "{many} of 3 were taken");
+        }
     }
 
     #[test]

@@ -47,11 +47,11 @@ struct Counts {
 impl RedisStore {
     /// Gives again what another server than the present master may have taken alone.
     pub(super) async fn keep_up(&self, resets: &Resets) -> Answer<()> {
-        let mut replicas = self.followers.are(self.link.hear().await?.followed);
+        let mut replicas = self.followers.are(&self.link.hear().await?);
         if replicas == Replicas::Missed && self.followers.is_time_to_ask() {
             // It may have been replaced while it stood still.
             self.link.ask_sentinels().await;
-            replicas = self.followers.are(self.link.hear().await?.followed);
+            replicas = self.followers.are(&self.link.hear().await?);
         }
         let term = self.link.term();
         let given = if self.memory.is_given(term) { Ok(()) } else { self.give(term, resets).await };

@@ -47,6 +47,8 @@ pub(super) struct Heard {
     pub(super) masters: BTreeSet<String>,
     /// How many of them have a replica in step.
     pub(super) followed: usize,
+    /// Some said nothing.
+    pub(super) is_partial: bool,
 }
 
 impl Wire {
@@ -62,7 +64,7 @@ impl Wire {
             Err(error) if !ends_wire(&error) => Value::Nil,
             Err(error) => return Err(error),
         };
-        let term = succession.meet(Heard::from(&told).masters);
+        let term = succession.meet(&Heard::from(&told));
         Ok(Self { way: Way::Server(connection, at), term })
     }
 
@@ -99,17 +101,7 @@ impl Wire {
             let silent = RedisError::from((ErrorKind::Io, "no answer in time"));
             tokio::time::timeout(HEARD_WITHIN, told).await.unwrap_or(Err(silent))
         });
-        let (mut heard, mut failed, mut is_any) = (Heard::default(), None, false);
-        for told in join_all(asked).await {
-            match told {
-                Ok(told) => {
-                    is_any = true;
-                    heard.add(Heard::from(&told));
-                }
-                Err(error) => failed = Some(error),
-            }
-        }
-        failed.filter(|_| !is_any).map_or(Ok(heard), Err)
+        Heard::of_shards(join_all(asked).await)
     }
 
     /// Whether another master has been met since. A Cluster's connection finds each by itself,
@@ -150,6 +142,22 @@ pub(super) fn ends_wire(error: &RedisError) -> bool {
 }
 
 impl Heard {
+    /// What those say that say something; fails where none does.
+    fn of_shards(told: Vec<Result<Value, RedisError>>) -> Result<Self, RedisError> {
+        let (mut heard, mut failed, mut is_any) = (Self::default(), None, false);
+        for told in told {
+            match told {
+                Ok(told) => {
+                    is_any = true;
+                    heard.add(Self::from(&told));
+                }
+                Err(error) => failed = Some(error),
+            }
+        }
+        heard.is_partial = failed.is_some();
+        failed.filter(|_| !is_any).map_or(Ok(heard), Err)
+    }
+
     fn add(&mut self, other: Self) {
         self.masters.extend(other.masters);
         self.followed += other.followed;
@@ -172,7 +180,7 @@ impl From<&Value> for Heard {
             format!("{} {}", id.trim(), line("master_replid:").unwrap_or_default().trim())
         });
         let followed = usize::from(text.lines().any(is_in_step));
-        Self { masters: master.into_iter().collect(), followed }
+        Self { masters: master.into_iter().collect(), followed, is_partial: false }
     }
 }
 
@@ -214,14 +222,31 @@ mod tests {
             (String::new(), 0),
         ] {
             let heard = Heard::from(&told(&slaves));
-            assert_eq!(heard, Heard { masters: masters.clone(), followed }, "{slaves}");
+            let masters = masters.clone();
+            assert_eq!(heard, Heard { masters, followed, is_partial: false }, "{slaves}");
         }
         let node = |name: &str| Value::SimpleString(name.to_owned());
         let cluster = Value::Map(vec![
             (node("one"), told(&slave("online", "0"))),
             (node("two"), told(&slave("online", "0"))),
         ]);
-        assert_eq!(Heard::from(&cluster), Heard { masters, followed: 2 });
+        assert_eq!(Heard::from(&cluster), Heard { masters, followed: 2, is_partial: false });
         assert_eq!(Heard::from(&Value::Nil), Heard::default());
+    }
+
+    #[test]
+    fn one_shard_that_says_nothing_makes_it_partial_and_all_make_it_fail() {
+        let told = || Ok(Value::SimpleString("run_id:a1\r\nmaster_replid:b2\r\n".to_owned()));
+        let silent = || Err(RedisError::from((ErrorKind::Io, "no answer in time")));
+        for (told, is_partial) in [
+            (vec![told(), told()], Some(false)),
+            (vec![told(), silent()], Some(true)),
+            (vec![silent(), told()], Some(true)),
+            (vec![silent(), silent()], None),
+            (vec![], Some(false)),
+        ] {
+            let heard = Heard::of_shards(told.clone());
+            assert_eq!(heard.ok().map(|heard| heard.is_partial), is_partial, "{told:?}");
+        }
     }
 }
