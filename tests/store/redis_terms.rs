@@ -128,11 +128,11 @@ async fn what_an_old_master_took_between_two_looks_is_given_to_the_new_one() {
 async fn what_one_master_could_not_be_given_is_given_to_the_next_though_it_is_known() {
     let pair = Pair::parted().await;
     pair.take(9).await;
-    // It takes over, and is full.
+    // It takes over, and lacks the replica that it must have.
     pair.door.turn(&pair.second);
-    cli(pair.second.port, &["CONFIG", "SET", "maxmemory", "1"]);
+    cli(pair.second.port, &["CONFIG", "SET", "min-replicas-to-write", "1"]);
     assert!(pair.rig.store.sweep(&pair.rig.resets()).await.is_err());
-    cli(pair.second.port, &["CONFIG", "SET", "maxmemory", "0"]);
+    cli(pair.second.port, &["CONFIG", "SET", "min-replicas-to-write", "0"]);
     // The first follows it, and takes over again.
     follow(&pair.first, &pair.second);
     promote(&pair.first);
