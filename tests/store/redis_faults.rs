@@ -220,7 +220,7 @@ async fn apart<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> 
 }
 
 /// A server alone, that keeps what it acknowledged.
-fn alone() -> (Process, String) {
+pub fn alone() -> (Process, String) {
     let [port] = crate::rig::free_ports();
     let port_text = port.to_string();
     let own = ["--port", &port_text, "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"];

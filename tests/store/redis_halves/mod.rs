@@ -3,6 +3,7 @@
 //! was taken away counts once.
 
 mod accounts;
+mod full;
 mod people;
 mod purses;
 

@@ -1,9 +1,10 @@
 -- Does something for one of several: one that can't be read keeps no other from it. What is
--- done must write all or nothing.
+-- done must write all or nothing. Answers whether it was done.
 local failed
 local function attempt(what, ...)
   local done, why = pcall(what, ...)
   if not done then failed = failed or why end
+  return done
 end
 
 -- The first failure as an answer. What the server said begins with its code, what Lua said has

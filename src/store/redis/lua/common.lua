@@ -500,7 +500,10 @@ end
 -- A charge's row in text: lease, account, user, kind, tokens, time.
 local RELEASED, EXACT, ESTIMATED, CORRECTION = 0, 1, 2, 3
 local function row(lease, account, user, kind, tokens)
-  local text = format('%s %s %s %d %.0f %.0f', lease, account, user, kind, tokens, now)
+  return format('%s %s %s %d %.0f %.0f', lease, account, user, kind, tokens, now)
+end
+
+local function write_row(text)
   call('XADD', CHARGES, '*', 'c', text)
 end
 
@@ -571,18 +574,19 @@ local function finish(id, l, kind, tokens)
     if kind ~= RELEASED then charge(s, tokens) end
     prepare(s)
   end
-  check_set(DEADLINES)
+  check('XLEN', CHARGES)
   local account = s and l[1] or '0'
+  local text = row(id, account, l[3], kind, tokens)
   local field, sum, new
   if kind ~= RELEASED then
     local exact = kind == EXACT and tokens or 0
     local token, model = l[10] or '0', l[11] or ''
     field, sum, new = counted(l[3], token, account, model, now, exact, tokens - exact)
   end
-  -- Where this can't be written, nothing is yet.
-  row(id, account, l[3], kind, tokens)
+  -- Comes first: it needs no memory, and once something is written a full server takes the rest.
+  call('ZREM', DEADLINES, 'l' .. id)
+  write_row(text)
   if field then write_sum(field, sum, new) end
   if s then put(s) end
-  call('ZREM', DEADLINES, 'l' .. id)
   return s
 end

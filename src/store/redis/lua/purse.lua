@@ -52,7 +52,11 @@ local function save()
   end
 end
 
--- Comes before whatever else ends a hold: should there be no ledger, nothing is written.
+-- What stands in the ledger's place is met before the first write.
+local function check_ledger()
+  if is_points then call('XLEN', LEDGER) end
+end
+
 local function spend(kind, amount, id, note)
   local rest = value - amount
   if is_points then
@@ -63,7 +67,15 @@ local function spend(kind, amount, id, note)
 end
 
 -- A hold is packed as: what is set aside (false once its estimate was charged), estimate,
--- note, and the end of the day charged.
+-- note, and the end of the day charged. One that can't be read fails before the first write.
+local function read_hold(raw)
+  local h = unpack_(raw)
+  if h[1] then number(h[1]) end
+  number(h[2])
+  if type(h[3]) ~= 'string' then error('a hold without a note') end
+  return h
+end
+
 local function let_go(h)
   held = math.max(0, held - h[1])
   open = math.max(0, open - 1)
@@ -73,8 +85,14 @@ end
 local function expire(entry, at)
   local kind, id = string.sub(entry, 1, 1), string.sub(entry, 2)
   local raw = kind ~= 't' and call('HGET', HOLDS, id)
-  if kind == 'l' and raw then
-    local h = unpack_(raw)
+  local h = kind == 'l' and raw and read_hold(raw)
+  if h then
+    number(h[1])
+    check_ledger()
+  end
+  -- Comes first: it needs no memory, and once something is written a full server takes the rest.
+  call('ZREM', TIMES, entry)
+  if h then
     -- A day that is over since the deadline has no use for it.
     if is_points or at >= ends - DAY then spend(ESTIMATED, h[2], id, h[3]) end
     let_go(h)
@@ -83,16 +101,26 @@ local function expire(entry, at)
   elseif raw then
     call('HDEL', HOLDS, id)
   end
-  call('ZREM', TIMES, entry)
+end
+
+-- What fails has written nothing: nothing of it is saved with what else is done.
+local function attempt_on_purse(what, ...)
+  local was, was_held, was_open = value, held, open
+  local done = attempt(what, ...)
+  if not done then value, held, open = was, was_held, was_open end
+  return done
 end
 
 -- Does that with all that is due.
 local function charge_due()
   for _ = 1, 128 do
     local due = call('ZRANGEBYSCORE', TIMES, '-inf', now, 'WITHSCORES', 'LIMIT', 0, 64)
-    for i = 1, #due, 2 do attempt(expire, due[i], tonumber(due[i + 1])) end
+    local is_changed
+    for i = 1, #due, 2 do
+      if attempt_on_purse(expire, due[i], tonumber(due[i + 1])) then is_changed = true end
+    end
     if #due == 0 then return end
-    save()
+    if is_changed then save() end
     if failed then return end
   end
 end

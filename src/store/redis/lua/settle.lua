@@ -22,7 +22,7 @@ end
 -- those windows. Before totals counted charges, there were no token, model and time.
 local function correct(id, kept, exact)
   local s = load(kept[1])
-  check_set(DEADLINES)
+  check('XLEN', CHARGES)
   local is_counted = type(kept[5]) == 'string'
   local open = s and #s < FIRST_WINDOW
   if s then
@@ -36,22 +36,23 @@ local function correct(id, kept, exact)
     end
     prepare(s)
   end
+  local estimates, field, sum, new, text
   if open then
-    local estimates, field, sum, new
+    text = row(id, kept[1], kept[3], CORRECTION, exact - kept[4])
     if is_counted then
       estimates = sums_of(kept[3], kept[5], kept[1], kept[6], kept[7])
       for _, one in ipairs(estimates) do parts_of(call('HGET', SUMS, one)) end
       field, sum, new = counted(kept[3], kept[5], kept[1], kept[6], kept[7], exact, 0)
     end
-    -- Where this can't be written, nothing is yet.
-    row(id, kept[1], kept[3], CORRECTION, exact - kept[4])
-    if field then
-      write_sum(field, sum, new)
-      uncount(estimates, kept[4])
-    end
+  end
+  -- Comes first, as in `finish`.
+  call('ZREM', DEADLINES, 'e' .. id)
+  if open then write_row(text) end
+  if field then
+    write_sum(field, sum, new)
+    uncount(estimates, kept[4])
   end
   if s then put(s) end
-  call('ZREM', DEADLINES, 'e' .. id)
   bury(id)
 end
 
