@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use redis::cluster_routing::Slot;
+
 use crate::accounts::{HoldEnd, Record, Resets, Settlement};
 use crate::telemetry::clock::Stopwatch;
 
@@ -46,19 +48,9 @@ struct One<T> {
     /// Its masters have it, since then.
     term: u64,
     taken: Stopwatch,
+    /// Where it lies, once that was asked.
+    slot: Option<Slot>,
     what: T,
-}
-
-/// What is owed of one kind, and its numbers.
-pub(super) struct Owed<T> {
-    pub(super) numbers: Vec<u64>,
-    pub(super) all: Vec<T>,
-}
-
-impl<T> Default for Owed<T> {
-    fn default() -> Self {
-        Self { numbers: Vec::new(), all: Vec::new() }
-    }
 }
 
 /// What a gateway remembers.
@@ -157,11 +149,22 @@ impl Memory {
         (state.term, state.is_owed) = (term, true);
     }
 
-    /// What they may lack.
-    pub(super) fn owed<T: Remembered>(&self) -> Owed<T> {
+    /// The numbers of what they may lack. Calls that end wait meanwhile: what these are is asked
+    /// of a few at a time.
+    pub(super) fn owed<T: Remembered>(&self) -> Vec<u64> {
         let mut state = self.state();
         let term = state.term;
         T::kept(&mut state).owed(term)
+    }
+
+    /// Those of these that are still remembered, and where they lie.
+    pub(super) fn slots<T: Remembered>(&self, numbers: &[u64]) -> Vec<(u64, Slot)> {
+        T::kept(&mut self.state()).slots(numbers)
+    }
+
+    /// Those of these that are still remembered.
+    pub(super) fn of<T: Remembered>(&self, numbers: &[u64]) -> Vec<T> {
+        T::kept(&mut self.state()).of(numbers)
     }
 
     /// The masters of this term have these.
@@ -201,17 +204,35 @@ impl<T: Remembered> Kept<T> {
     fn add(&mut self, batch: Vec<T>, term: u64) {
         let since = Stopwatch::start();
         for what in batch {
-            self.all.push_back(One { number: self.next, since, term, taken: since, what });
+            let number = self.next;
+            self.all.push_back(One { number, since, term, taken: since, slot: None, what });
             self.next += 1;
         }
         let over = self.all.len().saturating_sub(T::MOST);
         self.all.drain(..over);
     }
 
-    fn owed(&self, term: u64) -> Owed<T> {
-        let owed = self.all.iter().filter(|one| one.term != term);
-        let (numbers, all) = owed.map(|one| (one.number, one.what.clone())).unzip();
-        Owed { numbers, all }
+    fn owed(&self, term: u64) -> Vec<u64> {
+        self.all.iter().filter(|one| one.term != term).map(|one| one.number).collect()
+    }
+
+    fn slots(&mut self, numbers: &[u64]) -> Vec<(u64, Slot)> {
+        let each = numbers.iter().filter_map(|&number| {
+            let one = self.one(number)?;
+            let slot = *one.slot.get_or_insert_with(|| Slot::for_key(one.what.key()));
+            Some((number, slot))
+        });
+        each.collect()
+    }
+
+    fn of(&mut self, numbers: &[u64]) -> Vec<T> {
+        numbers.iter().filter_map(|&number| Some(self.one(number)?.what.clone())).collect()
+    }
+
+    /// `None` where it is forgotten by now.
+    fn one(&mut self, number: u64) -> Option<&mut One<T>> {
+        let at = self.all.binary_search_by_key(&number, |one| one.number).ok()?;
+        self.all.get_mut(at)
     }
 
     fn owes(&self, term: u64) -> bool {
@@ -220,10 +241,9 @@ impl<T: Remembered> Kept<T> {
 
     fn took(&mut self, numbers: &[u64], term: u64) {
         let taken = Stopwatch::start();
-        for number in numbers {
-            // Unless it is forgotten by now.
-            if let Ok(at) = self.all.binary_search_by_key(number, |one| one.number) {
-                (self.all[at].term, self.all[at].taken) = (term, taken);
+        for &number in numbers {
+            if let Some(one) = self.one(number) {
+                (one.term, one.taken) = (term, taken);
             }
         }
     }
@@ -268,13 +288,17 @@ mod tests {
     /// The leases that are owed to the masters of a term.
     fn owed(memory: &Memory, term: u64) -> Vec<u128> {
         memory.begin(term);
-        memory.owed::<Settlement>().all.iter().map(|one| one.lease.id.0).collect()
+        leases(memory, &memory.owed::<Settlement>())
+    }
+
+    fn leases(memory: &Memory, numbers: &[u64]) -> Vec<u128> {
+        memory.of::<Settlement>(numbers).iter().map(|one| one.lease.id.0).collect()
     }
 
     /// The masters take so many of them.
     fn take(memory: &Memory, many: usize, term: u64) {
         memory.begin(term);
-        let numbers = memory.owed::<Settlement>().numbers;
+        let numbers = memory.owed::<Settlement>();
         memory.took::<Settlement>(&numbers[..many], term);
         memory.gave();
     }
@@ -291,7 +315,7 @@ mod tests {
         assert!(memory.is_given(1));
         memory.add(some(1..2), 0);
         assert!(!memory.is_given(1), "it came after the rest was given");
-        let numbers = memory.owed::<Settlement>().numbers;
+        let numbers = memory.owed::<Settlement>();
         memory.add(some(2..3), 0);
         memory.took::<Settlement>(&numbers, 1);
         memory.gave();
@@ -351,10 +375,25 @@ mod tests {
         let memory = Memory::default();
         memory.add(some(0..3), 0);
         memory.begin(1);
-        let before = memory.owed::<Settlement>().numbers;
+        let before = memory.owed::<Settlement>();
         memory.add(some(3..u128::try_from(Settlement::MOST).unwrap() + 2), 0);
         memory.took::<Settlement>(&before, 1);
         let owed = owed(&memory, 1);
         assert_eq!((owed[0], owed.len()), (3, Settlement::MOST - 1));
+    }
+
+    #[test]
+    fn what_is_forgotten_while_the_rest_is_given_is_passed_over() {
+        let memory = Memory::default();
+        memory.add(some(0..4), 0);
+        memory.begin(1);
+        let numbers = memory.owed::<Settlement>();
+        memory.took::<Settlement>(&numbers[1..3], 1);
+        memory.forget(Duration::ZERO);
+        assert_eq!(leases(&memory, &numbers), [0, 3]);
+        let slots = memory.slots::<Settlement>(&numbers);
+        let slot = Slot::for_key(some(0..1)[0].key());
+        assert_eq!(slots, [(numbers[0], slot), (numbers[3], slot)]);
+        assert_eq!(memory.slots::<Settlement>(&numbers), slots, "asked again");
     }
 }

@@ -25,16 +25,18 @@ use super::super::{Answer, StoreError};
 use super::RedisStore;
 use super::followers::Replicas;
 use super::ledger::all_of;
-use super::memory::{Owed, Remembered};
+use super::memory::Remembered;
 use super::shards::ShardOf;
 
-/// What is owed to one shard.
+/// What is owed to one shard: the numbers that it is remembered by.
 #[derive(Default)]
 struct Share {
-    settled: Owed<Settlement>,
-    ended: Owed<HoldEnd>,
-    recorded: Owed<Record>,
+    settled: Vec<u64>,
+    ended: Vec<u64>,
+    recorded: Vec<u64>,
 }
+
+type Shares = BTreeMap<Option<usize>, Share>;
 
 /// How much of each was given again.
 #[derive(Default)]
@@ -75,10 +77,10 @@ impl RedisStore {
     async fn give(&self, term: u64, resets: &Resets) -> Answer<()> {
         self.memory.begin(term);
         let shards = self.link.shards().await?.of_slots();
-        let mut shares: BTreeMap<Option<usize>, Share> = BTreeMap::new();
-        deal(self.memory.owed(), &shards, &mut shares, |share| &mut share.settled);
-        deal(self.memory.owed(), &shards, &mut shares, |share| &mut share.ended);
-        deal(self.memory.owed(), &shards, &mut shares, |share| &mut share.recorded);
+        let mut shares = Shares::new();
+        self.deal::<Settlement>(&shards, &mut shares, |share| &mut share.settled).await;
+        self.deal::<HoldEnd>(&shards, &mut shares, |share| &mut share.ended).await;
+        self.deal::<Record>(&shards, &mut shares, |share| &mut share.recorded).await;
         let parts = shares.into_values().map(|share| self.give_share(share, term, resets));
         let mut all = Counts::default();
         let mut answers = Vec::new();
@@ -98,15 +100,32 @@ impl RedisStore {
         all_of(answers)
     }
 
+    /// Deals out by shard what is owed of one kind. Calls go on in between: it may be a lot, each
+    /// second anew while a shard is down.
+    async fn deal<T: Remembered>(
+        &self,
+        shards: &ShardOf,
+        shares: &mut Shares,
+        part: fn(&mut Share) -> &mut Vec<u64>,
+    ) {
+        for numbers in self.memory.owed::<T>().chunks(T::AT_ONCE) {
+            for (number, slot) in self.memory.slots::<T>(numbers) {
+                part(shares.entry(shards.slot(slot)).or_default()).push(number);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Gives one shard its share, as far as it takes it.
     async fn give_share(&self, share: Share, term: u64, resets: &Resets) -> (Counts, Answer<()>) {
         let mut counts = Counts::default();
         let mut refused = Vec::new();
         let answer = async {
             let Counts { settlements, holds, records } = &mut counts;
-            self.give_all(&share.settled, term, resets, settlements, &mut refused).await?;
-            self.give_all(&share.ended, term, resets, holds, &mut refused).await?;
-            self.give_all(&share.recorded, term, resets, records, &mut refused).await
+            let Share { settled, ended, recorded } = &share;
+            self.give_all::<Settlement>(settled, term, resets, settlements, &mut refused).await?;
+            self.give_all::<HoldEnd>(ended, term, resets, holds, &mut refused).await?;
+            self.give_all::<Record>(recorded, term, resets, records, &mut refused).await
         };
         let answer = answer.await;
         (counts, answer.and_then(|()| refused.into_iter().next().map_or(Ok(()), Err)))
@@ -116,15 +135,15 @@ impl RedisStore {
     /// holds up nothing else, and is told once.
     async fn give_all<T: Remembered>(
         &self,
-        owed: &Owed<T>,
+        owed: &[u64],
         term: u64,
         resets: &Resets,
         count: &mut usize,
         refused: &mut Vec<StoreError>,
     ) -> Answer<()> {
-        let parts = owed.numbers.chunks(T::AT_ONCE).zip(owed.all.chunks(T::AT_ONCE));
-        for (numbers, some) in parts {
-            match T::give(some, self, resets).await {
+        for numbers in owed.chunks(T::AT_ONCE) {
+            let some = self.memory.of::<T>(numbers);
+            match T::give(&some, self, resets).await {
                 Ok(()) => {}
                 Err(error) if error.is_passing() => return Err(error),
                 Err(error) => {
@@ -136,19 +155,5 @@ impl RedisStore {
             *count += some.len();
         }
         Ok(())
-    }
-}
-
-/// Deals out what is owed by shard.
-fn deal<T: Remembered>(
-    owed: Owed<T>,
-    shards: &ShardOf,
-    shares: &mut BTreeMap<Option<usize>, Share>,
-    part: impl Fn(&mut Share) -> &mut Owed<T>,
-) {
-    for (number, one) in owed.numbers.into_iter().zip(owed.all) {
-        let share = part(shares.entry(shards.key(&one.key())).or_default());
-        share.numbers.push(number);
-        share.all.push(one);
     }
 }

@@ -55,9 +55,9 @@ impl Shards {
 }
 
 impl ShardOf {
-    /// The shard of a key; `None` where there is but one, or none has its slot.
-    pub(super) fn key(&self, key: &str) -> Option<usize> {
-        self.0.get(&Slot::for_key(key)).copied()
+    /// The shard that has a slot; `None` where there is but one, or none has it.
+    pub(super) fn slot(&self, slot: Slot) -> Option<usize> {
+        self.0.get(&slot).copied()
     }
 }
 
@@ -82,7 +82,7 @@ mod tests {
         // `CLUSTER KEYSLOT` says 12182, 3300, 866 and 15495.
         let keys = [("foo", Some(0)), ("b", Some(1)), ("{hello}:world", Some(1)), ("a", None)];
         for (key, shard) in keys {
-            assert_eq!(of.key(key), shard, "{key}");
+            assert_eq!(of.slot(Slot::for_key(key)), shard, "{key}");
         }
     }
 
@@ -90,6 +90,6 @@ mod tests {
     fn a_server_alone_has_every_key() {
         let shards = Shards::default();
         assert_eq!(shards.slots(), []);
-        assert_eq!(shards.of_slots().key("foo"), None);
+        assert_eq!(shards.of_slots().slot(Slot::for_key("foo")), None);
     }
 }
