@@ -18,6 +18,7 @@ use super::super::{Answer, Ledger, StoreError};
 use super::arguments::{EARLY_TOMBSTONE, LATE, TOMBSTONE, exactly, millis, tokens};
 use super::charges::kind_number;
 use super::keys::{self, Family};
+use super::link::refused;
 use super::records::{Given, take_said};
 use super::{RedisStore, corrupt, policies};
 
@@ -226,15 +227,21 @@ impl RedisStore {
 
     async fn sweep_one(&self, family: &Family, resets: &Resets) -> Answer<usize> {
         let mut charged = 0;
+        let mut failed = None;
         loop {
             let mut call = self.call(&self.scripts.sweep, family, resets);
             let keep = self.options.keep;
             call.arg(A_BATCH).arg(millis(LATE)).arg(millis(keep.age)).arg(exactly(keep.charges()));
             call.arg(millis(Conversation::FRESH));
-            let (some, more): (usize, u8) = self.scripts.sweep.run(&self.link, &call).await?;
+            let (some, more, why): (usize, u8, String) =
+                self.scripts.sweep.run(&self.link, &call).await?;
             charged += some;
+            // What failed keeps nothing behind it from its turn.
+            if let Some((code, detail)) = why.split_once(' ') {
+                failed.get_or_insert_with(|| refused(code, detail));
+            }
             if more == 0 {
-                return Ok(charged);
+                return failed.map_or(Ok(charged), Err);
             }
         }
     }

@@ -220,11 +220,18 @@ fn no_answer() -> RedisError {
 /// A failure in our words: a server's own text may quote what was sent.
 pub(super) fn failure(error: &RedisError) -> StoreError {
     match error.code() {
-        Some(code) if fails_for_good(code, error.detail().unwrap_or_default()) => {
-            StoreError::Corrupt { what: "key", why: format!("Redis says {code}") }
-        }
-        Some(code) => StoreError::Unavailable(format!("Redis says {code}")),
+        Some(code) => refused(code, error.detail().unwrap_or_default()),
         None => StoreError::Unavailable(format!("Redis: {}", error.category())),
+    }
+}
+
+/// What a server's answer that it failed means.
+pub(super) fn refused(code: &str, detail: &str) -> StoreError {
+    let why = format!("Redis says {code}");
+    if fails_for_good(code, detail) {
+        StoreError::Corrupt { what: "key", why }
+    } else {
+        StoreError::Unavailable(why)
     }
 }
 

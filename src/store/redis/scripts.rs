@@ -27,11 +27,11 @@ macro_rules! scripts {
 }
 
 scripts! {
-    lease: "common.lua" "lease.lua";
+    lease: "common.lua" "attempt.lua" "due.lua" "lease.lua";
     settle: "common.lua" "attempt.lua" "settle.lua";
     renew: "common.lua" "renew.lua";
-    sweep: "common.lua" "order.lua" "attempt.lua" "sweep.lua";
-    reorder: "common.lua" "order.lua" "reorder.lua";
+    sweep: "common.lua" "attempt.lua" "due.lua" "order.lua" "sweep.lua";
+    reorder: "common.lua" "attempt.lua" "order.lua" "reorder.lua";
     set_policy: "set_policy.lua";
     claim_format: "claim_format.lua";
     tell_usual: "tell_usual.lua";

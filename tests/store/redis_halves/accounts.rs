@@ -46,7 +46,7 @@ const FAMILY: [&str; 31] = [
     "platforms",
 ];
 
-fn family(user: &User, part: &str) -> String {
+pub(super) fn family(user: &User, part: &str) -> String {
     match part {
         "platforms" => format!("{{p:{}}}:platforms", user.pool),
         _ => format!("{{p:{}}}:qwen:{part}", user.pool),
@@ -54,7 +54,7 @@ fn family(user: &User, part: &str) -> String {
 }
 
 /// A user with an account that has so much left, in a pool that goes by priority.
-async fn owner(rig: &Rig, limit: u64) -> User {
+pub(super) async fn owner(rig: &Rig, limit: u64) -> User {
     let user = rig.user_with(Policy::Priority).await;
     rig.account(&user, limit).await;
     rig.sweep().await;

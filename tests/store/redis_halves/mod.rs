@@ -6,6 +6,7 @@ mod accounts;
 mod full;
 mod people;
 mod purses;
+mod unreadable;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -437,53 +437,12 @@ local function rouse(s)
   roll(s)
 end
 
--- Brings accounts whose timer is due to their place; answers how many it met.
-local function wake_of(set, most)
-  local due = call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, most)
-  sound[set] = true
-  for _, id in ipairs(due) do
-    local s = load(id)
-    if s then
-      rouse(s)
-      put(s)
-    else
-      call('ZREM', set, id)
-    end
-  end
-  return #due
-end
-
 -- One block of a model less; answers the slot that the model has left. The caller has checked it.
 local function release(model)
   local slot = slot_of(model)
   if call('HINCRBY', BLOCKS, model, -1) > 0 then return slot end
   call('HDEL', BLOCKS, model)
   if slot then free_slot(slot, model) end
-end
-
--- Ends blocks that are over; answers how many.
-local function unblock(most)
-  local ended = call('ZRANGEBYSCORE', BLOCK_ENDS, '-inf', now, 'LIMIT', 0, most)
-  for _, entry in ipairs(ended) do
-    -- A model's name holds no NUL, an account's id no text: the last NUL parts them.
-    local model, id = string.match(entry, '^(.*)%z([^%z]*)$')
-    local slot = slot_of(model)
-    if slot then check_slot(slot) end
-    -- One that can't be read belongs nowhere.
-    local is_read, s = pcall(load, id)
-    call('ZREM', BLOCK_ENDS, entry)
-    call('HDEL', BLOCKS, entry)
-    slot = release(model)
-    if slot and is_read and s and s.was.member then
-      call('ZADD', SLOTS[slot], s.was.score, s.was.member)
-      move_place(PLACE_SLOTS[slot], '', s.was.place)
-    end
-  end
-  return #ended
-end
-
-local function wake(most)
-  return math.max(wake_of(TIMERS, most), wake_of(EARLY, most))
 end
 
 -- Rolls the windows, then adds a use to each.

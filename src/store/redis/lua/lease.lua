@@ -302,6 +302,9 @@ if s then
   return words('granted', s.id, remaining, candidates, granted_at, ailing, by, stayed)
 end
 
+-- Nobody is refused for what the server could not do.
+if failed and not is_unreadable(failed) then return failure() end
+
 -- Why nothing was chosen. Tokens that are only leased come back soonest, so busy comes
 -- first. An account that rests for another reason than quota makes the whole answer
 -- cooling. The instant is the first at which anything returns.

@@ -2,8 +2,8 @@
 --
 -- Arguments: the most of each to handle, how long a late exact figure is waited for in
 -- ms, how long charges are kept, how many of an account, and how long a silent conversation
--- is remembered. Answers how many leases were charged,
--- and whether more is due.
+-- is remembered. Answers how many leases were charged, whether more is due, and the first
+-- failure's text or ''.
 
 local most, late = number(ARGV[base + 1]), number(ARGV[base + 2])
 local oldest = now - number(ARGV[base + 3])
@@ -31,15 +31,10 @@ local function expire(entry)
   call('ZREM', DEADLINES, entry)
 end
 
-local due = call('ZRANGEBYSCORE', DEADLINES, '-inf', now, 'LIMIT', 0, most)
-sound[DEADLINES] = true
-for _, entry in ipairs(due) do attempt(expire, entry) end
-
-local woken = wake(most)
-
-local ended = unblock(most)
-
-local unplaced = reorder(most)
+local _, are_more = each_due(DEADLINES, most, expire)
+local _, are_asleep = wake(most)
+local _, are_blocked = unblock(most)
+local is_placed, unplaced = attempt(reorder, most)
 
 local gone = call('ZRANGEBYSCORE', BOUND_TIMES, '-inf', silent, 'LIMIT', 0, most)
 if #gone > 0 then
@@ -66,7 +61,6 @@ local over = call('XLEN', CHARGES) - most_charges
 if over > 100 then call('XTRIM', CHARGES, 'MAXLEN', '~', most_charges, 'LIMIT', 5000) end
 local trims = is_old(first)
 
-if failed then return failure() end
-local full = #due == most or woken == most or ended == most or #gone == most
-local more = (full or unplaced or trims) and 1 or 0
-return { charged, more }
+local is_full = are_more or are_asleep or are_blocked or #gone == most
+local more = (is_full or (is_placed and unplaced) or trims) and 1 or 0
+return { charged, more, failed and failure().err or '' }
