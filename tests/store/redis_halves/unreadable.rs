@@ -1,7 +1,7 @@
 //! What can't be read is told of, and keeps a sweep from nothing else.
 
 use jiff::Timestamp;
-use tributary::accounts::ChargeKind;
+use tributary::accounts::{ChargeKind, Policy};
 
 use super::Ground;
 use super::accounts::{family, owner};
@@ -125,4 +125,16 @@ async fn what_stands_in_a_models_order_keeps_no_other_block_from_ending() {
     ground.run::<()>(&["DEL", &order]).await;
     sweep(rig).await.unwrap();
     assert!(!ground.run::<bool>(&["EXISTS", &blocks]).await, "each is over");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_keeps_no_other_from_its_place_in_a_policys_order() {
+    let ground = Ground::new().await;
+    let rig = &ground.rig;
+    let user = rig.user().await;
+    let bad = rig.account(&user, 5).await;
+    let (first, _) = (rig.account_at(&user, 10, 1).await, rig.account_at(&user, 100, 90).await);
+    ground.run::<()>(&["HSET", &family(&user, "a"), &bad.to_string(), "?"]).await;
+    rig.set_policy(&user, Policy::Priority).await;
+    assert_eq!(rig.ask(&user, 1).lands_on().await, first);
 }
