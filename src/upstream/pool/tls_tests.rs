@@ -163,10 +163,15 @@ async fn where_nothing_is_shared_any_more_nobody_waits_for_a_turn() {
         let tls = platform.speaks(HTTP1);
         let crowd = join_all((0..10).map(|_| ask(&client, &platform.url)));
         let answers = async {
-            // Nobody is answered before all have connected.
-            let mut streams = Vec::new();
-            for _ in 0..10 {
-                streams.push(platform.take(&tls).await);
+            // Who has the turn learns that there is nothing to share; then all others connect at
+            // once, before any of them is answered.
+            let mut streams = vec![platform.take(&tls).await];
+            let mut others = Vec::new();
+            for _ in 1..10 {
+                others.push(platform.listener.accept().await.unwrap().0);
+            }
+            for stream in others {
+                streams.push(tls.accept(stream).await.unwrap());
             }
             for mut stream in streams {
                 TokioExecutor::new().execute(async move {
