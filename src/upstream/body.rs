@@ -1,7 +1,7 @@
 //! An answer's body, whichever way it comes.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -28,13 +28,7 @@ impl HttpBody for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, SendFailure>>> {
         match self.get_mut() {
-            Body::Http(body, lent) => {
-                let frame = ready!(Pin::new(body).poll_frame(cx));
-                if frame.is_none() {
-                    *lent = None;
-                }
-                Poll::Ready(frame.map(|frame| frame.map_err(SendFailure::from)))
-            }
+            Body::Http(body, _) => Pin::new(body).poll_frame(cx).map_err(SendFailure::from),
             Body::Messages(messages) => messages.poll_next(cx).map_ok(Frame::data),
         }
     }

@@ -70,8 +70,8 @@ impl Pool {
         }))
     }
 
-    /// Sends a request (boxed, as it is held on the way), and answers with the head of its answer. What is lent is given back
-    /// when it is dropped, which is to be once the answer's end was read.
+    /// Sends a request, and answers with the head of its answer. What is lent is given back when
+    /// it is dropped, which is to be once the answer's end was read. Boxed: it is held on the way.
     pub(super) async fn send(
         &self,
         mut request: Box<Sent>,
@@ -179,13 +179,13 @@ impl Pool {
         let failed = |error: &dyn std::error::Error| SendFailure::NotConnected(chain(error));
         let wire = self.0.connector.clone().call(url.clone()).await.map_err(|e| failed(&*e))?;
         if wire.speaks_h2() {
-            let hands = http2::handshake(TokioExecutor::new(), wire).await;
-            let (sender, connection) = hands.map_err(|error| failed(&error))?;
+            let handshake = http2::handshake(TokioExecutor::new(), wire).await;
+            let (sender, connection) = handshake.map_err(|error| failed(&error))?;
             run(connection);
             return Ok(Connection::Http2(sender));
         }
-        let hands = http1::handshake(wire).await;
-        let (sender, connection) = hands.map_err(|error| failed(&error))?;
+        let handshake = http1::handshake(wire).await;
+        let (sender, connection) = handshake.map_err(|error| failed(&error))?;
         run(connection);
         Ok(Connection::Http1(sender))
     }
@@ -199,8 +199,8 @@ pub(super) async fn send_alone(
     let failed = |error: &dyn std::error::Error| SendFailure::NotConnected(chain(error));
     let url = request.uri().clone();
     let wire = connector.clone().call(url.clone()).await.map_err(|error| failed(&*error))?;
-    let hands = http1::handshake(wire).await;
-    let (mut sender, connection) = hands.map_err(|error| failed(&error))?;
+    let handshake = http1::handshake(wire).await;
+    let (mut sender, connection) = handshake.map_err(|error| failed(&error))?;
     run(connection.with_upgrades());
     if let (Some(scheme), Some(authority)) = (url.scheme(), url.authority()) {
         let host = super::kept::host(scheme, authority);

@@ -51,7 +51,9 @@ pub(super) async fn ask(client: &Client, url: &str) -> Result<Bytes, SendFailure
 
 /// Whether the other side has closed it.
 async fn is_closed(peer: &mut TcpStream) -> bool {
-    matches!(peer.read(&mut [0; 64]).await, Ok(0) | Err(_))
+    let read =
+        tokio::time::timeout(Duration::from_secs(20), async { peer.read(&mut [0; 64]).await });
+    matches!(read.await, Ok(Ok(0) | Err(_)))
 }
 
 #[tokio::test]
@@ -73,6 +75,53 @@ async fn a_connection_serves_one_request_after_another() {
         }
     };
     tokio::join!(platform, caller);
+}
+
+/// What a platform does that closes a connection, in a thread of its own: its caller's stands still
+/// meanwhile, and so knows of all of it at once.
+fn meanwhile(does: impl FnOnce() + Send + 'static) {
+    std::thread::spawn(does).join().unwrap();
+}
+
+/// The caller takes the connection and hands the request to it before it hears that it is closed.
+#[tokio::test]
+async fn what_was_not_begun_goes_again_on_another_connection() {
+    let (listener, address) = listen().await;
+    let (client, url) = (client(), format!("http://{address}/"));
+    let answering = async {
+        let (mut peer, _) = listener.accept().await.unwrap();
+        asked(&mut peer).await;
+        peer.write_all(ANSWER.as_bytes()).await.unwrap();
+        peer
+    };
+    let (answer, peer) = tokio::join!(ask(&client, &url), answering);
+    assert_eq!(answer.unwrap(), "ok");
+    let mut signalled = TcpStream::connect(address).await.unwrap();
+    let (signals, _) = listener.accept().await.unwrap();
+    let [peer, signals] = [peer, signals].map(|stream| stream.into_std().unwrap());
+    meanwhile(move || drop((peer, signals)));
+    assert!(is_closed(&mut signalled).await);
+    let answering = async {
+        let (mut peer, _) = listener.accept().await.unwrap();
+        asked(&mut peer).await;
+        peer.write_all(ANSWER.as_bytes()).await.unwrap();
+        std::future::pending().await
+    };
+    tokio::select! {
+        answer = ask(&client, &url) => assert_eq!(answer.unwrap(), "ok"),
+        () = answering => {}
+    }
+}
+
+#[tokio::test]
+async fn who_is_closed_on_at_once_has_sent_nothing() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let client = client();
+    let closing = async { meanwhile(move || drop(listener.accept().unwrap())) };
+    let (answer, ()) = tokio::join!(ask(&client, &url), closing);
+    let failure = answer.unwrap_err();
+    assert!(!failure.was_sent(), "{failure}");
 }
 
 #[tokio::test]
