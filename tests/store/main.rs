@@ -19,6 +19,7 @@ mod health;
 mod leases;
 mod model;
 mod moves;
+mod moves_mended;
 mod notices;
 mod people;
 mod policies;
