@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use futures_util::future::join_all;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
+use redis::RedisWrite as _;
 
 use crate::accounts::{AccountId, Record, Total, TotalKey, UserId};
 
@@ -22,6 +23,9 @@ pub(super) enum Given {
     /// They may be here already, and gone again.
     Again,
 }
+
+/// The room for a record's arguments, where it has one attempt.
+const A_RECORD: [usize; 18] = [16, 32, 768, 0, 2, 12, 2, 32, 32, 8, 8, 8, 8, 8, 8, 8, 8, 8];
 
 /// What was said in calls, by their records' ids, as it is written.
 pub(super) type Said = HashMap<String, String>;
@@ -92,6 +96,7 @@ impl RedisStore {
         let mut all = keys::records_of(user).to_vec();
         all.extend([keys::days_of(user), keys::totals_of(user, day), keys::gone_of(user)]);
         let mut call = self.scripts.record.call(&all);
+        call.reserve_space_for_args(records.iter().flat_map(|_| A_RECORD));
         call.arg(exactly(keep.records_an_account)).arg(oldest).arg(TotalKey::MOST_A_DAY);
         call.arg(u8::from(given == Given::Again)).arg(day.to_string());
         let is_gone = |account: AccountId| known_gone.contains(&account.0);
@@ -106,8 +111,9 @@ impl RedisStore {
             if accounts.is_empty() {
                 accounts.insert(0);
             }
-            let json = to_json("record", &*record)?;
-            call.arg(record.at.as_millisecond()).arg(&record.id).arg(json);
+            call.arg(record.at.as_millisecond()).arg(&record.id);
+            serde_json::to_writer(call.writer_for_next_arg(), &*record)
+                .map_err(|error| corrupt("record", error))?;
             match said.get(&record.id) {
                 Some(said) => call.arg(said),
                 None => call.arg(""),

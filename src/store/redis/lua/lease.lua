@@ -1,7 +1,7 @@
 -- Grants a lease, or says why not.
 --
 -- Arguments: id, user, token, model, estimate, how long it lives in ms, the pinned account or
--- '', the conversation or '', how long a silent one is remembered in ms, and how many are,
+-- '', '' or the conversation with how long a silent one is remembered in ms and how many are;
 -- then the accounts tried already.
 --
 -- Costs the same whether the family has ten accounts or ten thousand: one due timer is
@@ -12,9 +12,10 @@
 local id, user, token, model = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3], ARGV[base + 4]
 local estimate, lives = number(ARGV[base + 5]), number(ARGV[base + 6])
 local only = ARGV[base + 7]
-local conversation, fresh, kept = ARGV[base + 8], number(ARGV[base + 9]), number(ARGV[base + 10])
-local tried, tried_count = {}, #ARGV - base - 10
-for i = base + 11, #ARGV do tried[ARGV[i]] = true end
+local conversation, fresh, kept = string.match(ARGV[base + 8], '^(%S+) (%d+) (%d+)$')
+if conversation then fresh, kept = number(fresh), number(kept) end
+local tried, tried_count = {}, #ARGV - base - 8
+for i = base + 9, #ARGV do tried[ARGV[i]] = true end
 -- How deep to look for one that was not tried: each tried one hides at most one.
 local deep = tried_count
 
@@ -30,8 +31,9 @@ end
 -- it. An estimate that its deadline charged is kept under the id of its lease, which has ended.
 if open or call('ZSCORE', DEADLINES, 't' .. id) then return 'busy' end
 
-local blocks = call('HGET', BLOCKS, model)
-local slot = blocks and slot_of(model)
+local blocks, any_slots = unpack(call('HMGET', BLOCKS, model, '\0n'))
+if not any_slots then live = {} end
+local slot = blocks and any_slots and slot_of(model)
 local PAGE = 64
 
 -- The ends of a model's blocks on some accounts; 0: not blocked.
@@ -127,7 +129,7 @@ local function pinned()
   return s
 end
 
-local is_bound = only == '' and conversation ~= '' and policy_of_pool() == STICKY
+local is_bound = only == '' and conversation and policy_of_pool() == STICKY
 
 -- The account that the request's conversation is on.
 local function bound()
@@ -268,7 +270,7 @@ s = s or lone()
 
 if s then
   local rest = rest_of(s)
-  local remaining = rest and format('%.0f', rest) or ''
+  local remaining = rest and format('%d', rest) or ''
   local candidates = 1
   if only == '' then
     candidates = call('ZCARD', Q)
@@ -277,7 +279,7 @@ if s then
       if other and other.was.member then candidates = candidates - 1 end
     end
   end
-  local granted_at = format('%.0f', now)
+  local granted_at = format('%d', now)
   if is_bound then check_hash(BOUND) end
   s[LAST] = call('INCR', TURN)
   s[USED_AT] = now
@@ -298,7 +300,7 @@ if s then
   local lease = { s.id, estimate, user, remaining, candidates, granted_at, ailing, by, stayed }
   lease[10], lease[11] = token, model
   call('HSET', LEASES, id, pack(lease))
-  call('ZADD', DEADLINES, now + lives, 'l' .. id)
+  call('ZADD', DEADLINES, format('%d', now + lives), 'l' .. id)
   return words('granted', s.id, remaining, candidates, granted_at, ailing, by, stayed)
 end
 
@@ -387,8 +389,8 @@ local function any(set)
   end
 end
 
-if returns and any(RESTING) then return words('cooling', format('%.0f', returns)) end
-if returns then return words('exhausted', format('%.0f', returns)) end
+if returns and any(RESTING) then return words('cooling', format('%d', returns)) end
+if returns then return words('exhausted', format('%d', returns)) end
 if ready then return words('exhausted', '') end
 local stuck = any(STUCK)
 if stuck then return words('unauthorized', stuck, load(stuck)[ST]) end

@@ -33,7 +33,7 @@ local function add(key, model, first)
   local sums = {}
   for sum in string.gmatch(before or '', '%d+') do sums[#sums + 1] = tonumber(sum) end
   for i = 1, COUNTS do
-    sums[i] = format('%.0f', (sums[i] or 0) + tonumber(ARGV[first + i - 1]))
+    sums[i] = format('%d', (sums[i] or 0) + tonumber(ARGV[first + i - 1]))
   end
   call('HSET', TOTALS, field, table.concat(sums, ' '))
 end
@@ -47,7 +47,7 @@ local function drop(ids)
       local accounts = { [0] = true }
       for _, attempt in ipairs(cjson.decode(json).attempts) do accounts[attempt.account] = true end
       for account in pairs(accounts) do
-        call('ZREM', BY_ACCOUNT, member(format('%.0f', account), tonumber(at), id))
+        call('ZREM', BY_ACCOUNT, member(format('%d', account), tonumber(at), id))
       end
     end
     call('ZREM', TIMES, id)
@@ -86,7 +86,7 @@ while i <= #ARGV do
     was_here = was_here or (first and is_full and member(ARGV[a], at, id) < first)
   end
   if not is_late and not was_here and call('HSETNX', RECORDS, id, json) == 1 then
-    call('ZADD', TIMES, at, id)
+    call('ZADD', TIMES, ARGV[i], id)
     if said ~= '' then call('HSET', SAID, id, said) end
     for a = first_account, rows_at - 1 do
       call('ZADD', BY_ACCOUNT, 0, member(ARGV[a], at, id))

@@ -14,7 +14,7 @@ end
 -- Leaves a tombstone, so that a repeated settlement counts once.
 local function bury(id)
   call('HDEL', LEASES, id)
-  call('ZADD', DEADLINES, now + tombstone, 't' .. id)
+  call('ZADD', DEADLINES, format('%d', now + tombstone), 't' .. id)
 end
 
 -- Replaces an estimate in the windows that it went to and that are still open.
