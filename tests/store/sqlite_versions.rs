@@ -25,8 +25,21 @@ fn open(file: &Path) -> Result<SqliteStore, StoreError> {
 /// A charge as version 5 wrote it: its lease, its kind, its tokens, whether its deadline made it.
 struct Old<'a>(&'a Held, i64, i64, bool);
 
+/// Makes a file what version 7 would have left, before its first fold.
+fn as_version_7(conn: &Connection) {
+    conn.execute_batch(
+        "DELETE FROM journal
+           WHERE fold < (SELECT coalesce(max(value), 0) FROM counters WHERE name = 'folds');
+         ALTER TABLE journal DROP COLUMN fold;
+         DELETE FROM counters WHERE name = 'folds';
+         PRAGMA user_version = 7;",
+    )
+    .unwrap();
+}
+
 /// Makes a file what version 6 would have left, with the record of a call on an account.
 fn as_version_6(conn: &Connection, user: i64, account: i64) {
+    as_version_7(conn);
     conn.execute_batch(
         "DROP TABLE lists;
          DROP TABLE records;
@@ -218,6 +231,37 @@ async fn a_file_of_version_5_is_brought_up_to_date() {
     has_its_record(&rig, &ann, one).await;
 }
 
+/// The file as it is when its gateway is killed: what follows is in the journal alone.
+fn killed(rig: &Rig) -> (tempfile::TempDir, PathBuf) {
+    let (folder, file) = folder();
+    std::fs::copy(rig.folder().join("test.db"), &file).unwrap();
+    std::fs::copy(rig.folder().join("test.db-wal"), file.with_extension("db-wal")).unwrap();
+    (folder, file)
+}
+
+#[tokio::test]
+async fn a_file_of_version_7_is_brought_up_to_date() {
+    let rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    let one = rig.account(&ann, 1000).await;
+    let settled = rig.ask(&ann, 300).held().await;
+    let open = rig.ask(&ann, 7).held().await;
+    rig.settle(&settled, Charge::Exact(Tokens(30))).await;
+    let (_folder, file) = killed(&rig);
+    as_version_7(&Connection::open(&file).unwrap());
+
+    let clock = clock_at(NOON);
+    let options = Options { clock: reads(&clock), ..Options::default() };
+    for _ in 0..2 {
+        let store = SqliteStore::open(&file, options.clone()).unwrap();
+        let rig = Rig::on(store, clock.clone());
+        let state = rig.shown(&ann, one).await;
+        assert_eq!((state.windows[0].used, state.leased), (Tokens(30), Tokens(7)));
+        assert_eq!(rig.charges_of(&ann, settled.key.id).await, [(ChargeKind::Exact, 30)]);
+        assert_eq!(rig.ask(&ann, 7).id(open.key.id).held().await.grant, open.grant);
+    }
+}
+
 #[tokio::test]
 async fn a_file_of_version_6_is_brought_up_to_date() {
     let rig = Rig::sqlite(Wish::default());
@@ -226,10 +270,7 @@ async fn a_file_of_version_6_is_brought_up_to_date() {
     let settled = rig.ask(&ann, 300).held().await;
     let open = rig.ask(&ann, 7).held().await;
     rig.settle(&settled, Charge::Exact(Tokens(30))).await;
-    // As it is when its gateway is killed: what follows is in the journal alone.
-    let (_folder, file) = folder();
-    std::fs::copy(rig.folder().join("test.db"), &file).unwrap();
-    std::fs::copy(rig.folder().join("test.db-wal"), file.with_extension("db-wal")).unwrap();
+    let (_folder, file) = killed(&rig);
     let conn = Connection::open(&file).unwrap();
     as_version_6(&conn, ann.id.0, one.0);
     drop(conn);
@@ -290,7 +331,7 @@ async fn a_file_whose_disk_is_too_full_to_bring_it_up_to_date_stays_as_it_was() 
         assert!(!file.with_extension("db-wal").exists());
         // What whoever came meanwhile was told.
         let holder = std::fs::read_to_string(file.with_extension("db.lock")).unwrap();
-        assert!(holder.ends_with(", which brings it from format 6 to 7"), "{holder}");
+        assert!(holder.ends_with(", which brings it from format 6 to 8"), "{holder}");
     };
     assert!(refused > 3, "{refused}");
     let holder = std::fs::read_to_string(file.with_extension("db.lock")).unwrap();
@@ -332,7 +373,7 @@ async fn a_file_from_before_there_were_identities_gets_their_tables() {
     drop(rig);
     let conn = Connection::open(&file).unwrap();
     let version: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
-    assert_eq!(version, 7);
+    assert_eq!(version, 8);
 }
 
 #[tokio::test]
@@ -388,7 +429,7 @@ async fn a_file_of_version_4_is_brought_up_to_date() {
     drop(store);
     let conn = Connection::open(&file).unwrap();
     let version = conn.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
-    assert_eq!(version.unwrap(), 7);
+    assert_eq!(version.unwrap(), 8);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use super::super::{Answer, StoreError};
 use super::upgrade;
 
 /// The schema's version, as `PRAGMA user_version` holds it.
-const VERSION: i64 = 7;
+const VERSION: i64 = 8;
 /// The oldest that is brought up to date.
 const OLDEST: i64 = 3;
 

@@ -1,30 +1,48 @@
-//! The journal: what a commit leased, renewed and charged, as one row.
+//! The journal: what commits leased, renewed and charged, a page of lines a row.
 //!
 //! A row of its own for each lease and charge would cost a search, a cell and an index entry
 //! each, and most leases end before anyone could have read them. What they come to is written
-//! into its place by the fold, which empties the journal in the same commit; after a crash the
-//! journal is replayed on what the last fold wrote.
+//! into its place by the fold, which begins the journal anew in the same commit; after a crash
+//! the journal is replayed on what the last fold wrote.
+//!
+//! A fold deletes no row: the next lines are written over the old ones. Each row is filled up to
+//! the same size, so that SQLite does that in the row's own page. To give back pages and take
+//! them again would write three more of the file with each commit.
 //!
 //! Lines are in postcard's format (<https://postcard.jamesmunns.com/wire-format>), one after
 //! the other.
 
-use rusqlite::Connection;
+use postcard::ser_flavors::Flavor;
+use rusqlite::{Connection, Statement, params};
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::{AccountId, Grant, LeaseId, PlatformId, TokenId, Tokens, UserId};
 
 use super::super::{Answer, StoreError};
-use super::books::{Charged, Ms, OpenLease, Usage};
+use super::books::{Charged, Ms, Note, OpenLease, Usage};
+use super::file::failure;
 use super::load::{each, get};
 use super::rows;
+use super::unwritten::{FOLDS, counter, keep};
 
 /// One line.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Line<'a> {
     Leased(#[serde(borrow)] LeaseLine<'a>),
-    Renewed { id: [u8; 16], deadline: Ms },
+    Renewed {
+        id: [u8; 16],
+        deadline: Ms,
+    },
     Charged(#[serde(borrow)] ChargeLine<'a>),
+    /// What a row is filled up with: a byte each.
+    Empty,
 }
+
+/// [`Line::Empty`], packed.
+const EMPTY: u8 = 3;
+
+/// How long a row's lines are, if none alone is longer: it just fits into a page of 4 KB.
+const A_ROW: usize = 4_040;
 
 /// A lease that was granted. Its platform is its account's.
 #[derive(Serialize, Deserialize)]
@@ -61,7 +79,19 @@ pub(super) struct ChargeLine<'a> {
 }
 
 impl<'a> Line<'a> {
-    pub(super) fn leased(id: LeaseId, lease: &'a OpenLease) -> Self {
+    /// The line of a note, if it has one.
+    pub(super) fn of(note: &'a Note) -> Option<Self> {
+        match note {
+            Note::Leased { id, lease } => Some(Self::leased(*id, lease)),
+            Note::Renewed { id, deadline } => {
+                Some(Self::Renewed { id: id.0.to_be_bytes(), deadline: *deadline })
+            }
+            Note::Charged(charged) => Some(Self::charged(charged)),
+            _ => None,
+        }
+    }
+
+    fn leased(id: LeaseId, lease: &'a OpenLease) -> Self {
         let grant = &lease.grant;
         Self::Leased(LeaseLine {
             id: id.0.to_be_bytes(),
@@ -79,11 +109,7 @@ impl<'a> Line<'a> {
         })
     }
 
-    pub(super) fn renewed(id: LeaseId, deadline: Ms) -> Self {
-        Self::Renewed { id: id.0.to_be_bytes(), deadline }
-    }
-
-    pub(super) fn charged(charged: &'a Charged) -> Self {
+    fn charged(charged: &'a Charged) -> Self {
         Self::Charged(ChargeLine {
             lease: charged.lease.0.to_be_bytes(),
             account: charged.account.0,
@@ -152,18 +178,119 @@ impl ChargeLine<'_> {
     }
 }
 
+/// Where the journal ends.
+pub(super) struct Tail {
+    /// How many folds there were: rows from before the last are to be written over.
+    fold: i64,
+    /// The last row, and what it has.
+    seq: i64,
+    lines: Vec<u8>,
+    /// Whether the next fold gives the journal's pages back.
+    is_sparing: bool,
+}
+
+impl Tail {
+    /// The end of a file's journal. Nobody may have written here yet, or a commit has failed: the
+    /// disk may be full, and then the next fold needs the journal's pages.
+    pub(super) fn load(conn: &Connection) -> Answer<Self> {
+        let fold = counter(conn, FOLDS)?;
+        let seq = conn
+            .prepare_cached("SELECT coalesce(max(seq), 0) + 1 FROM journal WHERE fold = ?")
+            .and_then(|mut find| find.query_row([fold], |row| row.get(0)))
+            .map_err(failure)?;
+        Ok(Self { fold, seq, lines: Vec::with_capacity(2 * A_ROW), is_sparing: true })
+    }
+
+    /// Writes the lines of a commit by a statement that puts a row.
+    pub(super) fn write<'a>(
+        &mut self,
+        put: &mut Statement<'_>,
+        lines: impl IntoIterator<Item = Line<'a>>,
+    ) -> Answer<()> {
+        let mut lines = lines.into_iter().peekable();
+        if lines.peek().is_none() {
+            return Ok(());
+        }
+        // One page is written in any case; with a row that has room for few it would be two.
+        if self.lines.len() > A_ROW / 2 {
+            self.begin_row();
+        }
+        for line in lines {
+            let before = self.lines.len();
+            self.lines = pack("journal", std::mem::take(&mut self.lines), &line)?;
+            if self.lines.len() > A_ROW && before > 0 {
+                self.lines.truncate(before);
+                self.put(put)?;
+                self.begin_row();
+                self.lines = pack("journal", std::mem::take(&mut self.lines), &line)?;
+            }
+        }
+        self.put(put)
+    }
+
+    fn begin_row(&mut self) {
+        self.seq += 1;
+        self.lines.clear();
+    }
+
+    fn put(&mut self, put: &mut Statement<'_>) -> Answer<()> {
+        let length = self.lines.len();
+        self.lines.resize(length.max(A_ROW), EMPTY);
+        put.execute(params![self.seq, self.lines, self.fold]).map_err(failure)?;
+        self.lines.truncate(length);
+        Ok(())
+    }
+
+    /// Begins anew: all that the journal has is in its place.
+    pub(super) fn folded(&mut self, conn: &Connection) -> Answer<()> {
+        if std::mem::take(&mut self.is_sparing) {
+            conn.execute("DELETE FROM journal", []).map_err(failure)?;
+        }
+        self.fold += 1;
+        self.seq = 1;
+        self.lines.clear();
+        keep(conn, FOLDS, self.fold)
+    }
+}
+
 /// Walks the journal, oldest first.
 pub(super) fn walk(conn: &Connection, mut take: impl FnMut(Line<'_>) -> Answer<()>) -> Answer<()> {
-    each(conn, "SELECT lines FROM journal ORDER BY seq", |row| {
+    let sql =
+        format!("SELECT lines FROM journal WHERE fold = {} ORDER BY seq", counter(conn, FOLDS)?);
+    each(conn, &sql, |row| {
         let lines: Vec<u8> = get(row, 0)?;
-        packed("journal", &lines, &mut take)
+        packed("journal", &lines, |line| match line {
+            Line::Empty => Ok(()),
+            line => take(line),
+        })
     })
 }
 
 /// Adds to what is packed.
 pub(super) fn pack(what: &'static str, to: Vec<u8>, line: &impl Serialize) -> Answer<Vec<u8>> {
-    postcard::to_extend(line, to)
+    postcard::serialize_with_flavor(line, Pack(to))
         .map_err(|error| StoreError::Corrupt { what, why: error.to_string() })
+}
+
+/// postcard's own flavor for a `Vec` that has something extends it byte by byte.
+struct Pack(Vec<u8>);
+
+impl Flavor for Pack {
+    type Output = Vec<u8>;
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<Vec<u8>> {
+        Ok(self.0)
+    }
 }
 
 /// Walks what is packed.

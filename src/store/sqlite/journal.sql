@@ -1,8 +1,13 @@
 -- What version 6 has more than those before it.
 
--- What commits leased, renewed and charged since the last fold (`journal.rs`), which empties it:
--- replayed after a crash on what the other tables hold.
-CREATE TABLE journal (seq INTEGER PRIMARY KEY, lines BLOB NOT NULL);
+-- What commits leased, renewed and charged since the last fold (`journal.rs`): replayed after a
+-- crash on what the other tables hold. `fold`: how many folds there were before (the counter
+-- `folds` says how many there are); rows of earlier ones are written over.
+CREATE TABLE journal (
+  seq INTEGER PRIMARY KEY,
+  lines BLOB NOT NULL,
+  fold INTEGER NOT NULL DEFAULT 0
+);
 
 -- Every ended lease's charge, and its correction, in packs (`charges.rs`) as of the last fold;
 -- `seq` and `at` are the last one's. `account` 0 or below: one that is gone.

@@ -40,16 +40,9 @@ impl List {
 }
 
 /// Adds numbers, ascending, that are greater than all that the list has.
-pub(super) fn add(
-    conn: &Connection,
-    list: List,
-    numbers: impl IntoIterator<Item = i64>,
-) -> Answer<()> {
-    let mut numbers = numbers.into_iter().peekable();
-    while numbers.peek().is_some() {
-        let some: Vec<i64> = numbers.by_ref().take(A_ROW).collect();
-        let last = some.last().copied().unwrap_or_default();
-        put(conn, list, last, &some)?;
+pub(super) fn add(conn: &Connection, list: List, numbers: &[i64]) -> Answer<()> {
+    for some in numbers.chunks(A_ROW) {
+        put(conn, list, some.last().copied().unwrap_or_default(), some)?;
     }
     Ok(())
 }

@@ -185,6 +185,7 @@ pub(super) fn replay(conn: &Connection, books: &mut Books, now: Timestamp) -> An
                 }
                 books.replay(&charged, at, &resets);
             }
+            Line::Empty => {}
         }
         Ok(())
     })?;

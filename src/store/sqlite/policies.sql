@@ -58,10 +58,10 @@ CREATE TRIGGER IF NOT EXISTS notices_go AFTER DELETE ON notices BEGIN
   DELETE FROM notice_keys WHERE notice = old.seq;
 END;
 
--- Sealed requests and answers of records, as JSON, where they are kept: gone with their record.
+-- Sealed requests and answers of records, as JSON, where they are kept. A trigger that took them
+-- with their record cost each record more than its deletion.
 CREATE TABLE IF NOT EXISTS bodies (record INTEGER PRIMARY KEY, bodies TEXT NOT NULL);
-CREATE TRIGGER IF NOT EXISTS bodies_go AFTER DELETE ON records
-  BEGIN DELETE FROM bodies WHERE record = old.seq; END;
+DROP TRIGGER IF EXISTS bodies_go;
 
 -- Whose the leases and charges of removed accounts are, by pool and platform (`nobodies.rs`):
 -- ids below zero.

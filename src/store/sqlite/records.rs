@@ -230,8 +230,9 @@ pub(super) fn delete(conn: &Connection, numbers: &[i64]) -> Answer<BTreeMap<List
     let mut gone: BTreeMap<List, Vec<i64>> = BTreeMap::new();
     let sql = "SELECT seq, user, line FROM records WHERE seq BETWEEN ? AND ? ORDER BY seq";
     let mut find = conn.prepare_cached(sql).map_err(failure)?;
-    let sql = "DELETE FROM records WHERE seq BETWEEN ? AND ?";
-    let mut delete = conn.prepare_cached(sql).map_err(failure)?;
+    let prepare = |sql| conn.prepare_cached(sql).map_err(failure);
+    let mut delete = prepare("DELETE FROM records WHERE seq BETWEEN ? AND ?")?;
+    let mut delete_bodies = prepare("DELETE FROM bodies WHERE record BETWEEN ? AND ?")?;
     // Neighbours go together: a search for each would cost more than the deletion.
     for run in numbers.chunk_by(|one, next| *next == one + 1) {
         let [Some(first), Some(last)] = [run.first(), run.last()] else { continue };
@@ -246,6 +247,7 @@ pub(super) fn delete(conn: &Connection, numbers: &[i64]) -> Answer<BTreeMap<List
         }
         drop(found);
         delete.execute([first, last]).map_err(failure)?;
+        delete_bodies.execute([first, last]).map_err(failure)?;
     }
     gone.iter().try_for_each(|(list, numbers)| lists::take_out(conn, *list, numbers))?;
     Ok(gone)

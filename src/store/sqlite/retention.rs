@@ -101,16 +101,26 @@ impl Retention {
         }
     }
 
-    /// Deletes a slice of a list's oldest records past the bound.
+    /// Deletes a slice of the oldest records of lists that are past the bound: of all together,
+    /// as accounts that share the load have every other record, and neighbours go as one.
     fn shorten(&mut self, conn: &Connection) -> Answer<()> {
-        let Some(&list) = self.long.first() else { return Ok(()) };
-        let has = self.counts.get(&list).copied().unwrap_or_default();
-        let excess = has.saturating_sub(self.keep.records_an_account);
-        let oldest = lists::oldest(conn, list, excess.min(RECORDS_A_TURN))?;
-        self.deleted(&records::delete(conn, &oldest)?);
-        if excess <= RECORDS_A_TURN {
-            self.long.remove(&list);
+        let each = RECORDS_A_TURN.checked_div(self.long.len()).unwrap_or_default().max(1);
+        let (mut oldest, mut short) = (Vec::new(), Vec::new());
+        for &list in &self.long {
+            let has = self.counts.get(&list).copied().unwrap_or_default();
+            let excess = has.saturating_sub(self.keep.records_an_account);
+            oldest.extend(lists::oldest(conn, list, excess.min(each))?);
+            if excess <= each {
+                short.push(list);
+            }
+            if oldest.len() >= RECORDS_A_TURN {
+                break;
+            }
         }
+        oldest.sort_unstable();
+        oldest.dedup();
+        self.deleted(&records::delete(conn, &oldest)?);
+        short.iter().for_each(|list| _ = self.long.remove(list));
         Ok(())
     }
 

@@ -1,7 +1,8 @@
--- Version 7. Times are milliseconds since the Unix epoch; lease ids are 16 bytes.
+-- Version 8. Times are milliseconds since the Unix epoch; lease ids are 16 bytes.
 
 -- The last id given of each kind; ids are never given twice. `seals:KID`: how often that key
--- of the ring has sealed. `charges`, `records`: the last of them that the last fold wrote.
+-- of the ring has sealed. `charges`, `records`: the last of them that the last fold wrote;
+-- `folds`: how many folds there were.
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE users (

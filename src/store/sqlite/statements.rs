@@ -10,7 +10,7 @@ use super::super::{Answer, StoreError};
 use super::audit;
 use super::books::{Estimate, Fold, Motion, Note, Notes, OpenLease};
 use super::file::failure;
-use super::journal::{Line, pack};
+use super::journal::Line;
 use super::notices;
 use super::purses;
 use super::records;
@@ -29,7 +29,6 @@ pub(super) struct Statements<'conn> {
     begin: Statement<'conn>,
     commit: Statement<'conn>,
     journal: Statement<'conn>,
-    empty_journal: Statement<'conn>,
     open: Statement<'conn>,
     end: Statement<'conn>,
     window: Statement<'conn>,
@@ -49,8 +48,7 @@ impl<'conn> Statements<'conn> {
             days: Days::default(),
             begin: prepare("BEGIN IMMEDIATE")?,
             commit: prepare("COMMIT")?,
-            journal: prepare("INSERT INTO journal VALUES (NULL, ?)")?,
-            empty_journal: prepare("DELETE FROM journal")?,
+            journal: prepare("INSERT OR REPLACE INTO journal VALUES (?, ?, ?)")?,
             open: prepare(
                 "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?,
@@ -97,19 +95,10 @@ impl<'conn> Statements<'conn> {
         unwritten: &mut Unwritten,
         retention: &mut Retention,
     ) -> Answer<()> {
-        let mut lines = Vec::new();
         for note in &notes.rows {
             match note {
-                Note::Leased { id, lease } => {
-                    lines = pack("journal", lines, &Line::leased(*id, lease))?;
-                }
-                Note::Renewed { id, deadline } => {
-                    lines = pack("journal", lines, &Line::renewed(*id, *deadline))?;
-                }
-                Note::Charged(charged) => {
-                    unwritten.charged(charged)?;
-                    lines = pack("journal", lines, &Line::charged(charged))?;
-                }
+                Note::Leased { .. } | Note::Renewed { .. } => {}
+                Note::Charged(charged) => unwritten.charged(charged)?,
                 Note::Record(record, gone) => {
                     let number = unwritten.recorded(record, gone);
                     let mut record = Cow::Borrowed(record);
@@ -131,23 +120,25 @@ impl<'conn> Statements<'conn> {
             }
         }
         match &notes.fold {
-            // What these lines come to is in its place.
+            // What their lines would come to is in its place.
             Some(fold) => self.fold(fold, unwritten, retention)?,
-            None if lines.is_empty() => {}
-            None => run(&mut self.journal, params![lines])?,
+            None => {
+                let lines = notes.rows.iter().filter_map(Line::of);
+                unwritten.journal.write(&mut self.journal, lines)?;
+            }
         }
         retention.catch_up(self.conn)
     }
 
-    /// Writes what follows from the journal, and empties it.
+    /// Writes what follows from the journal, which begins anew.
     pub(super) fn fold(
         &mut self,
         fold: &Fold,
         unwritten: &mut Unwritten,
         retention: &mut Retention,
     ) -> Answer<()> {
-        // First, so that its pages are there for the rest, however full the disk is.
-        run(&mut self.empty_journal, [])?;
+        // First: where it gives its pages back, they are there for the rest.
+        unwritten.journal.folded(self.conn)?;
         for row in &fold.ended {
             run(&mut self.end, [row])?;
         }

@@ -1,6 +1,8 @@
 //! What follows from the journal and the last records, and is written by the fold: the packs of
 //! charges, the lists of records, the totals.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use crate::accounts::{AccountId, Record};
@@ -9,7 +11,7 @@ use super::super::{Answer, Keep};
 use super::books::Charged;
 use super::charges::{self, Packed};
 use super::file::failure;
-use super::journal::{self, Line};
+use super::journal::{self, Line, Tail};
 use super::lists::{self, List};
 use super::records;
 use super::retention::Retention;
@@ -19,12 +21,15 @@ use super::totals::{Days, Sums};
 /// numbers are never given twice, though the rows are gone.
 const CHARGES: &str = "charges";
 const RECORDS: &str = "records";
+/// The counter of folds.
+pub(super) const FOLDS: &str = "folds";
 
 /// What no fold has written yet.
 pub(super) struct Unwritten {
+    pub(super) journal: Tail,
     charges: Vec<Packed>,
     last_charge: i64,
-    listed: Vec<(List, i64)>,
+    listed: BTreeMap<List, Vec<i64>>,
     last_record: i64,
     sums: Sums,
 }
@@ -33,15 +38,16 @@ impl Unwritten {
     /// Reads what follows from the file.
     pub(super) fn load(conn: &Connection) -> Answer<Self> {
         let mut unwritten = Self {
+            journal: Tail::load(conn)?,
             charges: Vec::new(),
             last_charge: counter(conn, CHARGES)?,
-            listed: Vec::new(),
+            listed: BTreeMap::new(),
             last_record: counter(conn, RECORDS)?,
             sums: Sums::default(),
         };
         journal::walk(conn, |line| match line {
             Line::Charged(line) => unwritten.charged(&line.read()?),
-            Line::Leased(_) | Line::Renewed { .. } => Ok(()),
+            Line::Leased(_) | Line::Renewed { .. } | Line::Empty => Ok(()),
         })?;
         records::after(conn, unwritten.last_record, |number, record| {
             // Where an account was gone, the fold went with the record.
@@ -108,7 +114,7 @@ impl Unwritten {
         let is_gone = |account| gone.contains(&account);
         self.sums.record(record, is_gone);
         for list in records::lists_of(record, is_gone) {
-            self.listed.push((list, number));
+            self.listed.entry(list).or_default().push(number);
         }
     }
 
@@ -124,30 +130,22 @@ impl Unwritten {
         std::mem::take(&mut self.sums).write(conn, days)?;
         keep(conn, CHARGES, self.last_charge)?;
         keep(conn, RECORDS, self.last_record)?;
-        self.listed.sort_unstable();
-        for of_one in self.listed.chunk_by(|(one, _), (other, _)| one == other) {
-            if let [(list, _), ..] = of_one {
-                lists::add(conn, *list, of_one.iter().map(|(_, number)| *number))?;
-            }
-        }
-        let listed = std::mem::take(&mut self.listed);
-        for of_one in listed.chunk_by(|(one, _), (other, _)| one == other) {
-            if let [(list, _), ..] = of_one {
-                retention.added(conn, *list, of_one.len())?;
-            }
+        for (list, numbers) in std::mem::take(&mut self.listed) {
+            lists::add(conn, list, &numbers)?;
+            retention.added(conn, list, numbers.len())?;
         }
         Ok(())
     }
 }
 
-fn counter(conn: &Connection, name: &str) -> Answer<i64> {
+pub(super) fn counter(conn: &Connection, name: &str) -> Answer<i64> {
     conn.prepare_cached("SELECT value FROM counters WHERE name = ?")
         .and_then(|mut find| find.query_row([name], |row| row.get(0)).optional())
         .map(Option::unwrap_or_default)
         .map_err(failure)
 }
 
-fn keep(conn: &Connection, name: &str, value: i64) -> Answer<()> {
+pub(super) fn keep(conn: &Connection, name: &str, value: i64) -> Answer<()> {
     conn.prepare_cached("INSERT OR REPLACE INTO counters VALUES (?, ?)")
         .and_then(|mut keep| keep.execute(params![name, value]))
         .map(drop)

@@ -1,7 +1,8 @@
 //! Brings files of older versions up to date.
 //!
 //! Before version 6 each lease and each charge was a row. Before 7 each record was listed where
-//! it was written, and totals were counted with each charge and record.
+//! it was written, and totals were counted with each charge and record. Before 8 each fold emptied
+//! the journal.
 
 mod charges;
 mod records;
@@ -28,6 +29,11 @@ pub(super) fn bring(conn: &Connection, version: i64, now: Timestamp) -> Answer<(
     if version < 6 {
         run("ALTER TABLE charges RENAME TO old_charges")?;
         run(include_str!("../journal.sql"))?;
+    } else {
+        run("ALTER TABLE journal ADD COLUMN fold INTEGER NOT NULL DEFAULT 0")?;
+    }
+    if version == 7 {
+        return Ok(());
     }
     run("ALTER TABLE records RENAME TO old_records")?;
     run(include_str!("../records.sql"))?;

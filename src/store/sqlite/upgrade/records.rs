@@ -29,12 +29,13 @@ pub(super) fn take_over(conn: &Connection) -> Answer<()> {
             let numbers = listed.entry(list).or_default();
             numbers.push(number);
             if numbers.len() == A_LIST {
-                lists::add(conn, list, std::mem::take(numbers))?;
+                lists::add(conn, list, numbers)?;
+                numbers.clear();
             }
         }
         Ok(())
     })?;
-    listed.into_iter().try_for_each(|(list, numbers)| lists::add(conn, list, numbers))
+    listed.iter().try_for_each(|(list, numbers)| lists::add(conn, *list, numbers))
 }
 
 fn read(row: &Row<'_>) -> Answer<Record> {
