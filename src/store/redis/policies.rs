@@ -4,13 +4,12 @@
 //! that began last holds for all: each carries the newest that it knows, with its time, and
 //! pools keep the newest that came. Commands don't say a word, but carry what they find.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::accounts::{AccountId, Policy, PoolId, Priority, Resets};
+use crate::accounts::{AccountId, IdMap, Policy, PoolId, Priority, Resets};
 use crate::telemetry::clock::Stopwatch;
 
 use super::super::Answer;
@@ -55,7 +54,7 @@ impl Usual {
 }
 
 #[derive(Default)]
-pub(super) struct Policies(Mutex<HashMap<PoolId, (Stopwatch, Policy)>>);
+pub(super) struct Policies(Mutex<IdMap<PoolId, (Stopwatch, Policy)>>);
 
 /// The policy whose number a script gives.
 pub(super) fn policy(number: &str) -> Answer<Policy> {
@@ -159,7 +158,7 @@ fn newer(one: Usual, other: Usual) -> Usual {
 }
 
 impl Policies {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PoolId, (Stopwatch, Policy)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, IdMap<PoolId, (Stopwatch, Policy)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

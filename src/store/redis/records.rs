@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::Write as _;
 
 use futures_util::future::join_all;
 use jiff::civil::Date;
@@ -25,7 +26,7 @@ pub(super) enum Given {
 }
 
 /// The room for a record's arguments, where it has one attempt.
-const A_RECORD: [usize; 18] = [16, 32, 768, 0, 2, 12, 2, 32, 32, 8, 8, 8, 8, 8, 8, 8, 8, 8];
+const A_RECORD: [usize; 10] = [16, 32, 768, 0, 2, 12, 2, 32, 32, 48];
 
 /// What was said in calls, by their records' ids, as it is written.
 pub(super) type Said = HashMap<String, String>;
@@ -100,6 +101,7 @@ impl RedisStore {
         call.arg(exactly(keep.records_an_account)).arg(oldest).arg(TotalKey::MOST_A_DAY);
         call.arg(u8::from(given == Given::Again)).arg(day.to_string());
         let is_gone = |account: AccountId| known_gone.contains(&account.0);
+        let mut text = Vec::with_capacity(1024);
         for &record in records {
             let totals = record.totals(is_gone);
             let mut record = Cow::Borrowed(record);
@@ -111,9 +113,9 @@ impl RedisStore {
             if accounts.is_empty() {
                 accounts.insert(0);
             }
-            call.arg(record.at.as_millisecond()).arg(&record.id);
-            serde_json::to_writer(call.writer_for_next_arg(), &*record)
-                .map_err(|error| corrupt("record", error))?;
+            text.clear();
+            serde_json::to_writer(&mut text, &*record).map_err(|error| corrupt("record", error))?;
+            call.arg(record.at.as_millisecond()).arg(&record.id).arg(&text[..]);
             match said.get(&record.id) {
                 Some(said) => call.arg(said),
                 None => call.arg(""),
@@ -124,7 +126,12 @@ impl RedisStore {
             }
             call.arg(totals.len());
             for Total { key, counts } in &totals {
-                call.arg(field(key)).arg(&key.model).arg(&counts.row());
+                text.clear();
+                for count in counts.row() {
+                    // Writing to a `Vec` never fails.
+                    let _ = write!(text, "{count} ");
+                }
+                call.arg(field(key)).arg(&key.model).arg(&text[..]);
             }
         }
         self.scripts.record.run(&self.link, &call).await

@@ -4,7 +4,7 @@
 local function charge(s, tokens)
   roll(s)
   for w = FIRST_WINDOW, #s, STRIDE do
-    s[w + 2] = s[w + 2] + tokens
+    s[w + 2] = math.min(s[w + 2] + tokens, MOST)
     if s[w + 3] == 0 and type(s[w]) == 'number' then
       s[w + 3] = now + s[w] * 1000
     end
