@@ -37,6 +37,7 @@ mod shards;
 mod sign_ins;
 mod succession;
 mod teams;
+mod together;
 mod tokens;
 mod totals;
 mod users;
@@ -65,6 +66,7 @@ use places::Places;
 use policies::{Policies, Usual};
 use roster::Roster;
 use scripts::Scripts;
+use together::Together;
 
 /// What tests set; everyone else takes the default.
 #[derive(Clone)]
@@ -101,6 +103,7 @@ pub struct RedisStore {
     scripts: Arc<Scripts>,
     family_keys: Arc<FamilyKeys>,
     zones_text: Arc<ZonesText>,
+    together: Arc<Together>,
     places: Arc<Places>,
     policies: Arc<Policies>,
     usual: Arc<Mutex<Usual>>,
@@ -129,6 +132,7 @@ impl RedisStore {
             scripts: Arc::new(Scripts::new()),
             family_keys: Arc::default(),
             zones_text: Arc::default(),
+            together: Arc::default(),
             places: Arc::default(),
             policies: Arc::default(),
             usual: Arc::new(Mutex::new(Usual::unsaid(options.policy))),
@@ -165,7 +169,8 @@ impl RedisStore {
 
 impl Store for RedisStore {
     fn in_this_runtime(self: Arc<Self>) -> Arc<dyn Store> {
-        Arc::new(Self { link: Arc::new(self.link.in_this_runtime()), ..Self::clone(&self) })
+        let link = Arc::new(self.link.in_this_runtime());
+        Arc::new(Self { link, together: Arc::default(), ..Self::clone(&self) })
     }
 }
 
