@@ -36,6 +36,15 @@ pub(super) struct Page {
 }
 
 impl Page {
+    /// A page with room for so many entries.
+    pub(super) fn of(entries: usize) -> Self {
+        Self {
+            settlements: Vec::with_capacity(entries),
+            records: Vec::with_capacity(entries),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn add(
         &mut self,
         (settlement, hold): End,
@@ -126,21 +135,17 @@ async fn hear(store: &dyn Store, heard: Vec<(LeaseKey, Box<News>)>, zones: &Zone
 }
 
 /// Parts records so that each part is one record, or has no more bodies than go in one call.
-fn by_weight(records: Vec<Record>) -> Vec<Vec<Record>> {
-    let mut parts: Vec<Vec<Record>> = Vec::new();
-    let mut weight = 0;
-    for record in records {
-        let bytes = bytes_of(&record);
-        match parts.last_mut() {
-            Some(part) if weight + bytes <= BODIES_A_CALL => {
-                weight += bytes;
-                part.push(record);
-            }
-            _ => {
-                weight = bytes;
-                parts.push(vec![record]);
-            }
-        }
+fn by_weight(mut records: Vec<Record>) -> Vec<Vec<Record>> {
+    let mut parts = Vec::new();
+    while let [first, others @ ..] = &records[..] {
+        let mut weight = bytes_of(first);
+        let fits = |record: &&Record| {
+            weight += bytes_of(record);
+            weight <= BODIES_A_CALL
+        };
+        // Mostly all of them: then none is moved.
+        let rest = records.split_off(1 + others.iter().take_while(fits).count());
+        parts.push(std::mem::replace(&mut records, rest));
     }
     parts
 }
