@@ -99,10 +99,11 @@ impl Gateway {
         let lane = parts.lanes.of(hop, &parts.metrics);
         let census = call.prompt.census();
         let prompt = lane.learned.prompt(census);
-        let resets = parts.zones.resets();
+        let now = clock::now();
+        let resets = parts.zones.resets_at(now);
         let caller = talk.caller;
         let except = [tried.accounts(), unable].concat();
-        let pools = parts.callers.pools(caller).await;
+        let pools = parts.callers.pools(caller, now).await;
         for &pool in pools.inspect_err(|error| self.store_failed(error))?.iter() {
             let policy = parts.store.policy(pool).await;
             let policy = policy.inspect_err(|error| self.store_failed(error))?;
@@ -121,7 +122,7 @@ impl Gateway {
                 conversation: if is_sticky { talk.conversation() } else { None },
                 resets: &resets,
             };
-            let lease = OpenLease::ask(&ask, prompt, parts.books.clone(), place);
+            let lease = OpenLease::ask(&ask, now, prompt, parts.books.clone(), place);
             match parts.store.lease(ask).await.inspect_err(|error| self.store_failed(error))? {
                 Err(refusal) => {
                     call.give_back(lease.was_refused());

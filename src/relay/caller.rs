@@ -264,8 +264,9 @@ impl Callers {
     pub(super) async fn pools<'c>(
         &self,
         caller: &'c Caller,
+        now: Timestamp,
     ) -> Result<Cow<'c, [PoolId]>, StoreError> {
-        if clock::now_ms() - caller.found_ms <= self.keep_ms {
+        if now.as_millisecond() - caller.found_ms <= self.keep_ms {
             return Ok(Cow::Borrowed(&caller.pools));
         }
         let memberships = self.memberships(&caller.grant).await?;

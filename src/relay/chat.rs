@@ -72,7 +72,16 @@ impl Gateway {
         let names = &parts.settings.session_headers;
         let talk = Talk::new(caller, ask, headers, &parts.vault, names);
         match self.first_answer(&talk, &route, &mut call).await {
-            Ok(first) => Ok(self.relay(first, call).await),
+            Ok(first) => {
+                let ailing = first.account.filter(|_| call.is_ailing());
+                let relayed = self.relay(first, call);
+                // Whoever hangs up meanwhile drops an answer that is in the books, or a stream
+                // that ends itself.
+                if let Some(account) = ailing {
+                    self.cleared(account).await;
+                }
+                Ok(relayed)
+            }
             Err(error) => {
                 call.close(error.outcome(), Ending::NOTHING);
                 Err(error)
@@ -98,10 +107,14 @@ impl Gateway {
         } else {
             self.client.whole_answer_timeout()
         };
+        let may_try = |call: &Call| match call.attempts() {
+            0 => true,
+            attempts => attempts < self.parts.max_attempts && waited.elapsed() < patience,
+        };
         loop {
             for hop in route.hops.iter() {
                 let mut passed_over = 0;
-                while call.attempts() < self.parts.max_attempts && waited.elapsed() < patience {
+                while may_try(call) {
                     let leased = self.lease(talk, hop, route.pin, call, &mut tried).await?;
                     let Some(account) = leased else { break };
                     match self.attempt(ask, hop, &account, call).await {
@@ -171,10 +184,9 @@ impl Gateway {
         next
     }
 
-    async fn relay(&self, first: First, mut call: Call) -> Relayed {
+    fn relay(&self, first: First, mut call: Call) -> Relayed {
         let First { begun, hop, account } = first;
         let attempts = call.attempts();
-        let ailing = account.filter(|_| call.is_ailing());
         let content = match begun {
             Begun::Whole(answer) => {
                 let Answer { body, usage, produced } = answer;
@@ -191,11 +203,6 @@ impl Gateway {
                 Content::Stream(Box::new(stream))
             }
         };
-        // Whoever hangs up meanwhile drops an answer that is in the books, or a stream that
-        // ends itself.
-        if let Some(account) = ailing {
-            self.cleared(account).await;
-        }
         Relayed {
             account,
             billing: if account.is_some() { Billing::Quota } else { Billing::Points },

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::books::{Books, Entry, Place};
 use super::hearing::News;
 use super::hold::OpenHold;
@@ -15,7 +17,6 @@ use crate::accounts::{
 };
 use crate::front::Usage;
 use crate::platforms::Price;
-use crate::telemetry::clock;
 
 /// Tokens set aside for one attempt, or points where the operator's key makes it.
 ///
@@ -47,11 +48,11 @@ const NO_TOKEN: TokenId = TokenId(0);
 impl OpenLease {
     pub(super) fn ask(
         ask: &LeaseAsk<'_>,
+        granted_at: Timestamp,
         prompt: Tokens,
         books: Books,
         place: Place,
     ) -> AskedLease {
-        let granted_at = clock::now();
         let key = LeaseKey {
             id: ask.id,
             pool: ask.pool,

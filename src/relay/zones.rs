@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 
 use crate::accounts::Resets;
 use crate::telemetry::clock;
@@ -33,8 +34,13 @@ impl Zones {
 
     /// Each zone's resets around now.
     pub fn resets(&self) -> Arc<Resets> {
+        self.resets_at(clock::now())
+    }
+
+    /// The same for who has just read the clock.
+    pub(super) fn resets_at(&self, now: Timestamp) -> Arc<Resets> {
         let known = self.resets.load_full();
-        if known.is_fresh(clock::now()) {
+        if known.is_fresh(now) {
             return known;
         }
         let fresh = Arc::new(after_now(&self.names.load()));

@@ -210,8 +210,11 @@ impl Worker {
         *store = store.clone().in_this_runtime();
         let app = Arc::new(app);
         // Boxed, so that its seven kilobytes go once a stream has begun: the connection keeps
-        // room for the future as long as it lives.
-        let serve = move |request, from| Box::pin(public(app.clone(), request, from));
+        // room for the future as long as it lives. Made where it will lie: moving it there
+        // would copy them all.
+        let serve = move |request, from| {
+            Box::into_pin(Box::write(Box::new_uninit(), public(app.clone(), request, from)))
+        };
         let Self { settings, tasks, late, .. } = self;
         let patience = settings.drain_timeout.unsigned_abs();
         accept(listener, settings, tasks.clone(), self.drain, serve).await;

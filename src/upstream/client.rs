@@ -1,5 +1,6 @@
 //! Sending one request, and reading its answer.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -115,16 +116,15 @@ impl Client {
     async fn head(
         &self,
         request: Box<Request<Full<Bytes>>>,
-        within: Duration,
+        limit: Duration,
     ) -> Result<Reply, SendFailure> {
         if websocket::is_spoken_at(request.uri()) {
-            let within = Within { connect: self.connect, first: within };
+            let within = Within { connect: self.connect, first: limit };
             // Boxed: large, and of few platforms.
             return Box::pin(websocket::open(&self.websockets, *request, within)).await;
         }
-        let answer = tokio::time::timeout(within, self.pool.send(request)).await;
-        let (answer, lent) =
-            answer.map_err(|_| SendFailure::TimedOut { seconds: within.as_secs() })??;
+        let answer = within(limit, pin!(self.pool.send(request))).await;
+        let (answer, lent) = answer.ok_or(SendFailure::TimedOut { seconds: limit.as_secs() })??;
         let (head, body) = answer.into_parts();
         Ok(Reply { status: head.status, headers: head.headers, body: Body::Http(body, lent) })
     }

@@ -34,6 +34,7 @@ mod redis_records;
 mod redis_server;
 mod redis_shards;
 mod redis_terms;
+mod redis_together;
 mod refusals;
 mod renewal;
 mod sealings;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use redis::Cmd;
 
 use crate::accounts::{
     Account, AccountId, Charge, ChargeKind, Conversation, EARLY_TRY, GatewayTokenRow, Grant, Harm,
@@ -49,27 +50,15 @@ impl Ledger for RedisStore {
 
     async fn lease(&self, ask: LeaseAsk<'_>) -> Answer<Result<Grant, Refusal>> {
         let family = Family { pool: ask.pool, platform: ask.platform.clone() };
-        self.roster.touch(&family);
-        let mut call = self.call(&self.scripts.lease, &family, ask.resets);
-        call.arg(ask.id.to_string())
-            .arg(ask.user.0)
-            .arg(ask.token.0)
-            .arg(&**ask.model)
-            .arg(tokens(ask.estimate))
-            .arg(millis(self.options.deadline));
-        match ask.only {
-            Some(pin) => call.arg(pin.0),
-            None => call.arg(""),
+        let begin = || {
+            self.roster.touch(&family);
+            let mut call = self.call(&self.scripts.lease, &family, ask.resets);
+            call.arg(millis(self.options.deadline))
+                .arg(millis(Conversation::FRESH))
+                .arg(Conversation::KEPT);
+            call
         };
-        match ask.conversation {
-            Some(conversation) => call.arg(conversation.to_string()),
-            None => call.arg(""),
-        };
-        call.arg(millis(Conversation::FRESH)).arg(Conversation::KEPT);
-        for tried in ask.except {
-            call.arg(tried.0);
-        }
-        let answer: String = self.scripts.lease.run(&self.link, &call).await?;
+        let answer = self.ask_together(&family, begin, |call| add_ask(call, &ask)).await?;
         let granted = read_lease(&answer)?;
         if let Ok(grant) = &granted {
             self.places.forget_elsewhere(grant.account, ask.pool);
@@ -255,7 +244,32 @@ pub(super) fn all_of(parts: Vec<Answer<()>>) -> Answer<()> {
     failures.min_by_key(worst).map_or(Ok(()), Err)
 }
 
+/// One ask's arguments.
+fn add_ask(call: &mut Cmd, ask: &LeaseAsk<'_>) {
+    call.arg(ask.id.to_string())
+        .arg(ask.user.0)
+        .arg(ask.token.0)
+        .arg(&**ask.model)
+        .arg(tokens(ask.estimate));
+    match ask.only {
+        Some(pin) => call.arg(pin.0),
+        None => call.arg(""),
+    };
+    match ask.conversation {
+        Some(conversation) => call.arg(conversation.to_string()),
+        None => call.arg(""),
+    };
+    call.arg(ask.except.len());
+    for tried in ask.except {
+        call.arg(tried.0);
+    }
+}
+
 fn read_lease(answer: &str) -> Answer<Result<Grant, Refusal>> {
+    if let Some(why) = answer.strip_prefix("failed ") {
+        let (code, detail) = why.split_once(' ').unwrap_or((why, ""));
+        return Err(refused(code, detail));
+    }
     let words: Vec<&str> = answer.split(' ').collect();
     let number = |text: &str| text.parse::<i64>().map_err(|error| corrupt("lease", error));
     let at = |text: &str| {

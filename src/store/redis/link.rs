@@ -134,6 +134,17 @@ impl Link {
         }
     }
 
+    /// Does something in the connection's runtime, whether or not who asked for it waits.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        drop(self.home.spawn(task));
+    }
+
+    /// What an answer is, if it comes in the time that any call has.
+    pub(super) async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Answer<T> {
+        let answer = tokio::time::timeout(PATIENCE, answer).await;
+        answer.map_err(|_| failure(&no_answer()))
+    }
+
     pub(super) async fn send<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, RedisError> {
         let twice = async {
             match self.once(cmd).await {

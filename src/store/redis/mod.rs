@@ -37,6 +37,7 @@ mod shards;
 mod sign_ins;
 mod succession;
 mod teams;
+mod together;
 mod tokens;
 mod totals;
 mod users;
@@ -64,6 +65,7 @@ use places::Places;
 use policies::{Policies, Usual};
 use roster::Roster;
 use scripts::Scripts;
+use together::Together;
 
 /// What tests set; everyone else takes the default.
 #[derive(Clone)]
@@ -99,6 +101,7 @@ pub struct RedisStore {
     link: Arc<Link>,
     scripts: Arc<Scripts>,
     family_keys: Arc<FamilyKeys>,
+    together: Arc<Together>,
     places: Arc<Places>,
     policies: Arc<Policies>,
     usual: Arc<Mutex<Usual>>,
@@ -126,6 +129,7 @@ impl RedisStore {
             link: Arc::new(Link::open(url, options.ca_file.as_deref()).await?),
             scripts: Arc::new(Scripts::new()),
             family_keys: Arc::default(),
+            together: Arc::default(),
             places: Arc::default(),
             policies: Arc::default(),
             usual: Arc::new(Mutex::new(Usual::unsaid(options.policy))),
@@ -162,7 +166,8 @@ impl RedisStore {
 
 impl Store for RedisStore {
     fn in_this_runtime(self: Arc<Self>) -> Arc<dyn Store> {
-        Arc::new(Self { link: Arc::new(self.link.in_this_runtime()), ..Self::clone(&self) })
+        let link = Arc::new(self.link.in_this_runtime());
+        Arc::new(Self { link, together: Arc::default(), ..Self::clone(&self) })
     }
 }
 

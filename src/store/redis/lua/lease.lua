@@ -1,37 +1,39 @@
--- Grants a lease, or says why not.
+-- Grants leases that are asked for at one time, one after another, or says why not.
 --
--- Arguments: id, user, token, model, estimate, how long it lives in ms, the pinned account or
--- '', the conversation or '', how long a silent one is remembered in ms, and how many are,
--- then the accounts tried already.
+-- Arguments: how long a lease lives in ms, how long a silent conversation is remembered in ms, and
+-- how many are; then for each ask its id, user, token, model, estimate, the pinned account or '',
+-- the conversation or '', how many accounts were tried already, and these. Answers a text for
+-- each.
 --
 -- Costs the same whether the family has ten accounts or ten thousand: one due timer is
 -- handled, the top of a sorted set is taken. A model that is blocked on many has a set of
 -- its own; one that is blocked on a few is looked for page by page. Where more models are
 -- blocked on many than can have a set, some pages are looked at, then some accounts at random.
 
-local id, user, token, model = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3], ARGV[base + 4]
-local estimate, lives = number(ARGV[base + 5]), number(ARGV[base + 6])
-local only = ARGV[base + 7]
-local conversation, fresh, kept = ARGV[base + 8], number(ARGV[base + 9]), number(ARGV[base + 10])
-local tried, tried_count = {}, #ARGV - base - 10
-for i = base + 11, #ARGV do tried[ARGV[i]] = true end
+local lives, fresh, kept = number(ARGV[base + 1]), number(ARGV[base + 2]), number(ARGV[base + 3])
+
+-- What is asked for just now.
+local id, user, token, model, estimate, only, conversation, tried
 -- How deep to look for one that was not tried: each tried one hides at most one.
-local deep = tried_count
+local deep
+-- How many accounts the model is blocked on, if any, and its slot.
+local blocks, slot
+-- Whether some that may do were not looked at, and how many were.
+local gave_up, looks
+
+-- Takes the ask that begins there; answers where the next one does.
+local function take(at)
+  id, user, token, model = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  estimate, only, conversation = number(ARGV[at + 4]), ARGV[at + 5], ARGV[at + 6]
+  tried, deep = {}, number(ARGV[at + 7])
+  for i = at + 8, at + 7 + deep do tried[ARGV[i]] = true end
+  gave_up, looks, failed = false, 0, nil
+  return at + 8 + deep
+end
 
 -- One reply of several words: a client reads it sooner than a list.
 local function words(...) return table.concat({ ... }, ' ') end
 
-local open = call('HGET', LEASES, id)
-if open then
-  local l = unpack_(open)
-  if l[2] then return words('granted', l[1], l[4], l[5], l[6], l[7], l[8] or '', l[9] or 0) end
-end
--- One that has ended, perhaps before it came here, is not granted again: nobody would end
--- it. An estimate that its deadline charged is kept under the id of its lease, which has ended.
-if open or call('ZSCORE', DEADLINES, 't' .. id) then return 'busy' end
-
-local blocks = call('HGET', BLOCKS, model)
-local slot = blocks and slot_of(model)
 local PAGE = 64
 
 -- The ends of a model's blocks on some accounts; 0: not blocked.
@@ -58,7 +60,6 @@ end
 
 -- So many accounts are looked at whose model may be blocked, then so many at random.
 local MOST_LOOKS, AT_RANDOM = 1024, 256
-local gave_up = false
 
 -- Of a page of accounts the place of the first that may be taken.
 local function free_of(page)
@@ -127,7 +128,9 @@ local function pinned()
   return s
 end
 
-local is_bound = only == '' and conversation ~= '' and policy_of_pool() == STICKY
+local function is_bound()
+  return only == '' and conversation ~= '' and policy_of_pool() == STICKY
+end
 
 -- The account that the request's conversation is on.
 local function bound()
@@ -143,7 +146,6 @@ end
 -- The first account of a class of the policy's order, or of the first class from that one
 -- on: its place's text, and its class. A request looks at some that are blocked, in all classes
 -- together; then what is left decides.
-local looks = 0
 local function first_of_class(order, from, to)
   local deep, skip = deep + 1, 0
   while looks < MOST_LOOKS do
@@ -198,7 +200,7 @@ end
 
 -- The account that the pool's policy picks.
 local function picked()
-  if is_bound then
+  if is_bound() then
     local account = bound()
     return account and takes(account) and account
   end
@@ -243,9 +245,12 @@ local function lone()
   return s[OPEN] == 0 and rest_of(s) > 0 and s or nil
 end
 
--- Handles what is due, so much of each kind; answers how much that was.
+-- Handles what is due, so much of each kind; answers how much that was. The time stands still
+-- meanwhile: once no timer was due, none is.
+local is_quiet = false
 local function catch_up(most)
-  local woken = wake(most)
+  local woken = is_quiet and 0 or wake(most)
+  is_quiet = woken == 0
   if not slot then return woken end
   local ended = unblock(most)
   -- Its last block may have ended.
@@ -256,17 +261,21 @@ local function catch_up(most)
   return math.max(woken, ended)
 end
 
-local woken = catch_up(1)
-local s = best_that_fits()
--- No account is overdrawn, and nobody refused, while a reset that is due could serve.
-for _ = 1, 2 do
-  if s or woken == 0 then break end
-  woken = catch_up(64)
-  if woken > 0 then s = best_that_fits() end
+-- The account that is leased, if any.
+local function choose()
+  local woken = catch_up(1)
+  local s = best_that_fits()
+  -- No account is overdrawn, and nobody refused, while a reset that is due could serve.
+  for _ = 1, 2 do
+    if s or woken == 0 then break end
+    woken = catch_up(64)
+    if woken > 0 then s = best_that_fits() end
+  end
+  return s or lone()
 end
-s = s or lone()
 
-if s then
+-- Leases an account.
+local function grant(s)
   local rest = rest_of(s)
   local remaining = rest and format('%.0f', rest) or ''
   local candidates = 1
@@ -278,7 +287,8 @@ if s then
     end
   end
   local granted_at = format('%.0f', now)
-  if is_bound then check_hash(BOUND) end
+  local binds = is_bound()
+  if binds then check_hash(BOUND) end
   s[LAST] = call('INCR', TURN)
   s[USED_AT] = now
   s[LEASED] = s[LEASED] + estimate
@@ -287,7 +297,7 @@ if s then
   if s[ST] == TRYING then s[TRIAL] = id end
   put(s)
   local by, stayed = only == '' and policy_of_pool() or '', 0
-  if is_bound then
+  if binds then
     stayed = bound() == s.id and 1 or 0
     call('HSET', BOUND, conversation, s.id)
     call('ZADD', BOUND_TIMES, now, conversation)
@@ -302,13 +312,9 @@ if s then
   return words('granted', s.id, remaining, candidates, granted_at, ailing, by, stayed)
 end
 
--- Nobody is refused for what the server could not do.
-if failed and not is_unreadable(failed) then return failure() end
-
--- Why nothing was chosen. Tokens that are only leased come back soonest, so busy comes
--- first. An account that rests for another reason than quota makes the whole answer
--- cooling. The instant is the first at which anything returns.
-local busy, returns, ready = false, nil, false
+-- What a look at accounts found: one whose tokens are only leased; one that is ready; the first
+-- instant at which anything returns.
+local busy, ready, returns
 
 local function meet(account, blocked_end)
   local o = load(account)
@@ -337,46 +343,45 @@ local function meet(account, blocked_end)
   end
 end
 
-if only ~= '' then
-  meet(only, blocks and blocked_until({ only })[1] or 0)
-elseif blocks then
-  -- Each account's block ends at its own time. In a family too large to look at each,
-  -- the best and the first to change are looked at: the instant is never too late.
-  local looked = {}
-  if call('HLEN', A) <= 512 then
-    looked = call('HKEYS', A)
+local function look()
+  if only ~= '' then
+    meet(only, blocks and blocked_until({ only })[1] or 0)
+  elseif blocks then
+    -- Each account's block ends at its own time. In a family too large to look at each,
+    -- the best and the first to change are looked at: the instant is never too late.
+    local looked = {}
+    if call('HLEN', A) <= 512 then
+      looked = call('HKEYS', A)
+    else
+      local order = slot and SLOTS[slot] or Q
+      for _, m in ipairs(call('ZRANGE', order, 0, 255)) do looked[#looked + 1] = id_of(m) end
+      for _, account in ipairs(call('ZRANGE', OUT_OF_HAND, 0, 63)) do
+        looked[#looked + 1] = account
+      end
+      for _, account in ipairs(call('ZRANGE', TIMERS, 0, 191)) do
+        looked[#looked + 1] = account
+      end
+    end
+    for from = 1, #looked, PAGE do
+      local page = {}
+      for i = from, math.min(from + PAGE - 1, #looked) do page[#page + 1] = looked[i] end
+      local ends = blocked_until(page)
+      for i, account in ipairs(page) do meet(account, ends[i]) end
+    end
   else
-    local order = slot and SLOTS[slot] or Q
-    for _, m in ipairs(call('ZRANGE', order, 0, 255)) do looked[#looked + 1] = id_of(m) end
-    for _, account in ipairs(call('ZRANGE', OUT_OF_HAND, 0, 63)) do
-      looked[#looked + 1] = account
+    local best = first_of(Q)
+    ready = best ~= nil
+    busy = ready and rest_of(load(best)) > 0
+    for _, account in ipairs(call('ZRANGE', OUT_OF_HAND, 0, deep)) do
+      busy = busy or not tried[account]
     end
-    for _, account in ipairs(call('ZRANGE', TIMERS, 0, 191)) do
-      looked[#looked + 1] = account
+    -- With nothing left anywhere, each timer is the instant at which its account returns.
+    local timers = call('ZRANGE', TIMERS, 0, deep, 'WITHSCORES')
+    for i = 1, #timers, 2 do
+      if not returns and not tried[timers[i]] then returns = tonumber(timers[i + 1]) end
     end
-  end
-  for from = 1, #looked, PAGE do
-    local page = {}
-    for i = from, math.min(from + PAGE - 1, #looked) do page[#page + 1] = looked[i] end
-    local ends = blocked_until(page)
-    for i, account in ipairs(page) do meet(account, ends[i]) end
-  end
-else
-  local best = first_of(Q)
-  ready = best ~= nil
-  busy = ready and rest_of(load(best)) > 0
-  for _, account in ipairs(call('ZRANGE', OUT_OF_HAND, 0, deep)) do
-    busy = busy or not tried[account]
-  end
-  -- With nothing left anywhere, each timer is the instant at which its account returns.
-  local timers = call('ZRANGE', TIMERS, 0, deep, 'WITHSCORES')
-  for i = 1, #timers, 2 do
-    if not returns and not tried[timers[i]] then returns = tonumber(timers[i + 1]) end
   end
 end
-
--- One of those that were not looked at may do.
-if busy or gave_up then return 'busy' end
 
 local function any(set)
   if only ~= '' then
@@ -387,9 +392,57 @@ local function any(set)
   end
 end
 
-if returns and any(RESTING) then return words('cooling', format('%.0f', returns)) end
-if returns then return words('exhausted', format('%.0f', returns)) end
-if ready then return words('exhausted', '') end
-local stuck = any(STUCK)
-if stuck then return words('unauthorized', stuck, load(stuck)[ST]) end
-return 'none'
+-- Why nothing was chosen. Tokens that are only leased come back soonest, so busy comes
+-- first. An account that rests for another reason than quota makes the whole answer
+-- cooling.
+local function refusal()
+  busy, ready, returns = false, false, nil
+  look()
+  -- One of those that were not looked at may do.
+  if busy or gave_up then return 'busy' end
+  if returns and any(RESTING) then return words('cooling', format('%.0f', returns)) end
+  if returns then return words('exhausted', format('%.0f', returns)) end
+  if ready then return words('exhausted', '') end
+  local stuck = any(STUCK)
+  if stuck then return words('unauthorized', stuck, load(stuck)[ST]) end
+  return 'none'
+end
+
+local function lease()
+  local open = call('HGET', LEASES, id)
+  if open then
+    local l = unpack_(open)
+    if l[2] then return words('granted', l[1], l[4], l[5], l[6], l[7], l[8] or '', l[9] or 0) end
+  end
+  -- One that has ended, perhaps before it came here, is not granted again: nobody would end
+  -- it. An estimate that its deadline charged is kept under the id of its lease, which has ended.
+  if open or call('ZSCORE', DEADLINES, 't' .. id) then return 'busy' end
+  blocks = call('HGET', BLOCKS, model)
+  slot = blocks and slot_of(model)
+  local s = choose()
+  if s then return grant(s) end
+  -- Nobody is refused for what the server could not do.
+  if failed and not is_unreadable(failed) then error(failed, 0) end
+  return refusal()
+end
+
+-- Whether the server says that something else stands in a key's place.
+local function is_of_a_key(text)
+  local code = string.match(text, ': %-?(%u+) ') or string.match(text, '^(%u+) ')
+  return code == 'WRONGTYPE' or code == 'ERR'
+end
+
+local answers, next_ask = {}, base + 4
+while next_ask <= #ARGV do
+  next_ask = take(next_ask)
+  local done, said = attempt(lease)
+  if not done then
+    failed = said
+    local why = failure()
+    -- What is wrong with the server, and not with what lies there, is wrong for all.
+    if not is_unreadable(said) and not is_of_a_key(why.err) then return why end
+    said = words('failed', (string.gsub(why.err, '^ERR ', 'ERR script: ')))
+  end
+  answers[#answers + 1] = said
+end
+return answers

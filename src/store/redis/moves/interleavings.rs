@@ -220,7 +220,8 @@ impl World {
         let which = if self.dice.one_in(4) { self.dice.below(last + 1) } else { last };
         let (gate, calls) = Gate::new();
         let link = Arc::new(self.store.link.behind(gate));
-        let (store, id) = (RedisStore { link, ..self.store.clone() }, self.id);
+        let together = Arc::default();
+        let (store, id) = (RedisStore { link, together, ..self.store.clone() }, self.id);
         self.begun += 1;
         let number = self.begun;
         let (what, run): (String, Pin<Box<dyn Future<Output = String>>>) = match self.dice.below(8)
