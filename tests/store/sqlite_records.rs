@@ -227,7 +227,7 @@ async fn records_of_any_length_share_rows_and_go_from_them() {
         // Some fill more than a page of the file.
         model: "m".repeat([10, 900, 6000, 10, 10][turn % 5]),
         bodies: record(&rig, &ann, "").bodies.filter(|_| turn % 10 < 2),
-        ..on(&rig, &ann, &format!("r{turn}"), &[if turn % 3 == 0 { gone } else { stays }])
+        ..on(&rig, &ann, &format!("r{turn}"), &[if turn.is_multiple_of(3) { gone } else { stays }])
     };
     let mut calls: Vec<Record> = (0..120).map(call).collect();
     rig.store.record(calls.clone()).await.unwrap();
