@@ -195,7 +195,7 @@ impl Carrier {
                     batch.push(entry);
                 }
             }
-            let mut known = Page::default();
+            let mut known = Page::of(batch.len());
             let (mut uncounted, mut words) = (Vec::new(), Vec::new());
             for entry in batch.drain(..) {
                 match entry {

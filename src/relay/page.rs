@@ -36,6 +36,15 @@ pub(super) struct Page {
 }
 
 impl Page {
+    /// A page with room for so many entries.
+    pub(super) fn of(entries: usize) -> Self {
+        Self {
+            settlements: Vec::with_capacity(entries),
+            records: Vec::with_capacity(entries),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn add(
         &mut self,
         (settlement, hold): End,
@@ -126,21 +135,17 @@ async fn hear(store: &dyn Store, heard: Vec<(LeaseKey, Box<News>)>, zones: &Zone
 }
 
 /// Parts records so that each part is one record, or has no more bodies than go in one call.
-fn by_weight(records: Vec<Record>) -> Vec<Vec<Record>> {
-    let mut parts: Vec<Vec<Record>> = Vec::new();
-    let mut weight = 0;
-    for record in records {
-        let bytes = bytes_of(&record);
-        match parts.last_mut() {
-            Some(part) if weight + bytes <= BODIES_A_CALL => {
-                weight += bytes;
-                part.push(record);
-            }
-            _ => {
-                weight = bytes;
-                parts.push(vec![record]);
-            }
-        }
+fn by_weight(mut records: Vec<Record>) -> Vec<Vec<Record>> {
+    let mut parts = Vec::new();
+    while let [first, others @ ..] = &records[..] {
+        let mut weight = bytes_of(first);
+        let fits = |record: &&Record| {
+            weight += bytes_of(record);
+            weight <= BODIES_A_CALL
+        };
+        // Mostly all of them: then none is moved.
+        let rest = records.split_off(1 + others.iter().take_while(fits).count());
+        parts.push(std::mem::replace(&mut records, rest));
     }
     parts
 }
@@ -191,10 +196,36 @@ mod tests {
     use std::cell::{Cell, RefCell};
 
     use super::*;
+    use crate::accounts::KeptBodies;
     use crate::store::StoreError;
 
     fn slow() -> StoreError {
         StoreError::Unavailable("no answer in time".into())
+    }
+
+    #[test]
+    fn records_go_together_up_to_a_weight_and_a_heavier_one_alone() {
+        let plain = serde_json::json!({
+            "id": "r", "at": "2026-11-30T12:00:00Z", "user": 1, "token": 1, "model": "m",
+            "streamed": false, "input": 0, "cache_read": 0, "cache_write": 0, "output": 0,
+            "reasoning": 0, "estimated": false, "took_ms": 0, "first_byte_ms": null,
+            "billing": "quota", "outcome": "ok", "attempts": []
+        });
+        let record = |bytes: usize| {
+            let plain: Record = serde_json::from_value(plain.clone()).unwrap();
+            let bodies = |request| KeptBodies { request, response: String::new(), cut: false };
+            Record { bodies: (bytes > 0).then(|| bodies("x".repeat(bytes))), ..plain }
+        };
+        let parts = |bytes: &[usize]| {
+            let parts = by_weight(bytes.iter().map(|bytes| record(*bytes)).collect());
+            parts.iter().map(|part| part.iter().map(bytes_of).collect()).collect::<Vec<Vec<_>>>()
+        };
+        let (most, half) = (BODIES_A_CALL, BODIES_A_CALL / 2);
+        assert_eq!(
+            parts(&[0, half, half, 0, 1, most, most + 1, 0, 0]),
+            [vec![0, half, half, 0], vec![1], vec![most], vec![most + 1], vec![0, 0]]
+        );
+        assert_eq!(parts(&[]), [[0; 0]; 0]);
     }
 
     #[tokio::test(start_paused = true)]

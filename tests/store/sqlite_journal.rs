@@ -11,13 +11,17 @@ use crate::rig::{MIDNIGHT, NOON, Rig, Wish, clock_at, fresh_id, key, reads};
 
 /// How many rows a table of the file has that a killed gateway would leave.
 pub fn rows(rig: &Rig, table: &str) -> i64 {
+    figure(rig, &format!("SELECT count(*) FROM {table}"))
+}
+
+/// What the file that a killed gateway would leave answers.
+pub fn figure(rig: &Rig, sql: &str) -> i64 {
     let copy = tempfile::tempdir().unwrap();
     for name in ["test.db", "test.db-wal"] {
         std::fs::copy(rig.folder().join(name), copy.path().join(name)).unwrap();
     }
     let conn = rusqlite::Connection::open(copy.path().join("test.db")).unwrap();
-    let sql = format!("SELECT count(*) FROM {table}");
-    conn.query_row(&sql, [], |row| row.get(0)).unwrap()
+    conn.query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
 /// The journal's rows that are not to be written over.

@@ -9,7 +9,7 @@ use tributary::store::{Keep, StoreError};
 
 use crate::records::record;
 use crate::rig::{Rig, Wish};
-use crate::sqlite_journal::rows;
+use crate::sqlite_journal::{figure, rows};
 
 /// A record of a call that was tried on these accounts.
 fn on(rig: &Rig, user: &User, id: &str, accounts: &[AccountId]) -> Record {
@@ -32,6 +32,11 @@ async fn listed(rig: &Rig, user: &User, account: Option<AccountId>, a_page: usiz
         }
         all.extend(page.into_iter().map(|record| record.id));
     }
+}
+
+/// How many records the lists of a kind have.
+fn in_lists(rig: &Rig, kind: i64) -> i64 {
+    figure(rig, &format!("SELECT coalesce(sum(count), 0) FROM lists WHERE kind = {kind}"))
 }
 
 /// Calls, attempts, exact and estimated tokens of a user's day.
@@ -158,16 +163,17 @@ async fn what_can_not_be_read_of_a_removed_account_keeps_nobody_elses_commits() 
     let conn = rusqlite::Connection::open(rig.folder().join("test.db")).unwrap();
     let change = |sql: &str| assert_eq!(conn.execute(sql, []).unwrap(), 1, "{sql}");
     // One that is in a list alone, and one of a later slice.
-    change("DELETE FROM records WHERE seq = 3");
-    let whole: Vec<u8> =
-        conn.query_row("SELECT line FROM records WHERE seq = 700", [], |row| row.get(0)).unwrap();
-    change("UPDATE records SET line = x'ff' WHERE seq = 700");
+    change("DELETE FROM records WHERE seq = (SELECT min(seq) FROM records)");
+    let row = "seq = (SELECT min(seq) FROM records WHERE seq >= 700)";
+    let lines = format!("SELECT lines FROM records WHERE {row}");
+    let whole: Vec<u8> = conn.query_row(&lines, [], |row| row.get(0)).unwrap();
+    change(&format!("UPDATE records SET lines = x'ff' WHERE {row}"));
     let broken = rig.store.remove_account(gone).await;
     assert!(matches!(broken, Err(StoreError::Unavailable(_))), "{broken:?}");
     for _ in 0..3 {
         rig.user().await;
     }
-    assert_eq!(rows(&rig, "records"), 700);
+    assert_eq!(in_lists(&rig, 1), 700);
     // Once a minute it is tried again.
     rig.pass_secs(61);
     assert!(rig.store.sweep(&rig.resets()).await.is_err());
@@ -176,7 +182,7 @@ async fn what_can_not_be_read_of_a_removed_account_keeps_nobody_elses_commits() 
         rig.pass_secs(1);
         rig.sweep().await;
     }
-    conn.execute("UPDATE records SET line = ? WHERE seq = 700", [whole]).unwrap();
+    conn.execute(&format!("UPDATE records SET lines = ? WHERE {row}"), [whole]).unwrap();
     assert!(rig.store.remove_account(gone).await.unwrap());
     for of_it in ["records", "leaving", "lists WHERE kind = 1"] {
         assert_eq!(rows(&rig, of_it), 0, "{of_it}");
@@ -210,6 +216,37 @@ async fn a_long_list_is_walked_page_by_page_across_its_rows() {
     let left: Vec<_> = left.collect();
     assert_eq!(listed(&rig, &ann, None, 100).await, left);
     assert_eq!(listed(&rig, &ann, Some(one), 100).await, left);
+}
+
+#[tokio::test]
+async fn records_of_any_length_share_rows_and_go_from_them() {
+    let mut rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    let (gone, stays) = (rig.account(&ann, 1000).await, rig.account(&ann, 1000).await);
+    let call = |turn: usize| Record {
+        // Some fill more than a page of the file.
+        model: "m".repeat([10, 900, 6000, 10, 10][turn % 5]),
+        bodies: record(&rig, &ann, "").bodies.filter(|_| turn % 10 < 2),
+        ..on(&rig, &ann, &format!("r{turn}"), &[if turn.is_multiple_of(3) { gone } else { stays }])
+    };
+    let mut calls: Vec<Record> = (0..120).map(call).collect();
+    rig.store.record(calls.clone()).await.unwrap();
+    calls.reverse();
+    rig.crash();
+    assert_eq!(rig.store.records_of(ann.id, None, 200).await.unwrap(), calls);
+    assert!((24 * 2..24 * 3).contains(&rows(&rig, "records")), "{}", rows(&rig, "records"));
+
+    assert!(rig.store.remove_account(gone).await.unwrap());
+    calls.retain(|call| call.attempts[0].account == stays);
+    for _ in 0..2 {
+        assert_eq!(rig.store.records_of(ann.id, None, 200).await.unwrap(), calls);
+        let before = Some(calls[30].id.as_str());
+        let older = rig.store.records_on(ann.id, stays, before, 20).await.unwrap();
+        assert_eq!(older, calls[31..51]);
+        let kept = calls.iter().filter(|call| call.bodies.is_some()).count();
+        assert_eq!(rows(&rig, "bodies"), kept as i64);
+        rig.crash();
+    }
 }
 
 #[tokio::test]
@@ -258,8 +295,9 @@ async fn old_records_go_a_slice_with_each_commit() {
     let mut left = Vec::new();
     for _ in 0..4 {
         rig.sweep().await;
-        left.push((rows(&rig, "records"), rows(&rig, "bodies")));
+        left.push((in_lists(&rig, 0), rows(&rig, "bodies")));
     }
+    assert_eq!(rows(&rig, "records"), 1);
     // Each is also searched in its lists, and requests wait for the commit; the newest stays.
     assert_eq!(left, [(700, 7), (200, 2), (1, 0), (1, 0)]);
     assert_eq!(listed(&rig, &ann, Some(one), 9).await, ["r1199"]);

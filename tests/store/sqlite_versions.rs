@@ -25,23 +25,52 @@ fn open(file: &Path) -> Result<SqliteStore, StoreError> {
 /// A charge as version 5 wrote it: its lease, its kind, its tokens, whether its deadline made it.
 struct Old<'a>(&'a Held, i64, i64, bool);
 
-/// Makes a file what version 7 would have left, before its first fold.
-fn as_version_7(conn: &Connection) {
+/// Makes a file what version 7 would have left, with the record of a call on an account.
+fn as_version_7(conn: &Connection, user: i64, account: i64) {
     conn.execute_batch(
         "DELETE FROM journal
            WHERE fold < (SELECT coalesce(max(value), 0) FROM counters WHERE name = 'folds');
          ALTER TABLE journal DROP COLUMN fold;
          DELETE FROM counters WHERE name = 'folds';
+         DROP TABLE records;
+         CREATE TABLE records (
+           seq INTEGER PRIMARY KEY,
+           user INTEGER NOT NULL,
+           at INTEGER NOT NULL,
+           id TEXT NOT NULL,
+           line BLOB NOT NULL
+         );
+         CREATE TRIGGER bodies_go AFTER DELETE ON records
+           BEGIN DELETE FROM bodies WHERE record = old.seq; END;
+         INSERT OR REPLACE INTO counters VALUES ('records', 5);
+         INSERT INTO bodies VALUES (5, '{\"request\":\"k1:aa\",\"response\":\"k1:bb\",\"cut\":false}');
          PRAGMA user_version = 7;",
     )
     .unwrap();
+    // In postcard's format; an account's charge is the second kind of three.
+    let lease = 7_u128.to_be_bytes();
+    let why = (Some(1000_i64), Some(2_u32), Some(0_u8), false);
+    let attempt = (lease, account, "qwen", "qwen-plus", why, "ok", (1_u32, 30_u64), 0_i64, 890_u64);
+    let figures = [20_u64, 1, 2, 10, 3];
+    let times = (900_u64, Some(200_u64));
+    let line = (7_i64, "qwen-plus", true, figures, false, times, "quota", 0_i64, "ok", [attempt]);
+    let mut line = postcard::to_allocvec(&line).unwrap();
+    // A list's length stands before it.
+    let attempt = postcard::to_allocvec(&attempt).unwrap();
+    line.insert(line.len() - attempt.len(), 1);
+    let record = params![user, line];
+    conn.execute("INSERT INTO records VALUES (5, ?, 1795521600000, 'r5', ?)", record).unwrap();
+    for (kind, owner) in [(0, user), (1, account)] {
+        conn.execute("INSERT INTO lists VALUES (?, ?, 5, 1, x'0a')", [kind, owner]).unwrap();
+    }
 }
 
 /// Makes a file what version 6 would have left, with the record of a call on an account.
 fn as_version_6(conn: &Connection, user: i64, account: i64) {
-    as_version_7(conn);
+    as_version_7(conn, user, account);
     conn.execute_batch(
-        "DROP TABLE lists;
+        "DELETE FROM bodies;
+         DROP TABLE lists;
          DROP TABLE records;
          DELETE FROM counters WHERE name IN ('charges', 'records');
          CREATE TABLE records (
@@ -248,7 +277,7 @@ async fn a_file_of_version_7_is_brought_up_to_date() {
     let open = rig.ask(&ann, 7).held().await;
     rig.settle(&settled, Charge::Exact(Tokens(30))).await;
     let (_folder, file) = killed(&rig);
-    as_version_7(&Connection::open(&file).unwrap());
+    as_version_7(&Connection::open(&file).unwrap(), ann.id.0, one.0);
 
     let clock = clock_at(NOON);
     let options = Options { clock: reads(&clock), ..Options::default() };
@@ -260,6 +289,8 @@ async fn a_file_of_version_7_is_brought_up_to_date() {
         assert_eq!(rig.charges_of(&ann, settled.key.id).await, [(ChargeKind::Exact, 30)]);
         assert_eq!(rig.ask(&ann, 7).id(open.key.id).held().await.grant, open.grant);
     }
+    let rig = Rig::on(SqliteStore::open(&file, options).unwrap(), clock);
+    has_its_record(&rig, &ann, one).await;
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::super::{Answer, Clock, StoreError};
-use super::books::{Books, Folding, Notes};
+use super::books::{Books, Folding, Note, Notes};
 use super::load::load;
 use super::retention::Retention;
 use super::statements::Statements;
@@ -29,6 +29,10 @@ const WAITING: usize = 4096;
 /// is then shared by all who come meanwhile; whoever comes alone never waits.
 const PACE: Duration = Duration::from_micros(50);
 const LONGEST_PACE: Duration = Duration::from_millis(1);
+
+/// Room for so many notes is kept from one commit for a later one: a batch of a crowd. Otherwise its
+/// pages would go back to the system and be asked for again, and notes be moved as it grows.
+const SPARE_NOTES: usize = 4096;
 
 /// How soon books that could not be read are read again.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -182,8 +186,8 @@ impl Desk {
         first.then(|| Summons(self))
     }
 
-    /// Waits for something to commit; `None` when the desk is closed.
-    fn next_batch(&self) -> Option<Batch> {
+    /// Waits for something to commit; `None` when the desk is closed. The next notes go to `spare`.
+    fn next_batch(&self, spare: Vec<Note>) -> Option<Batch> {
         let mut state = self.lock();
         loop {
             if state.closed && state.fault.is_some() {
@@ -195,7 +199,7 @@ impl Desk {
                 let folding = if closing { Folding::Now } else { Folding::WhenDue };
                 return Some(Batch {
                     closing,
-                    notes: state.books.take_notes(folding),
+                    notes: state.books.take_notes(folding, spare),
                     waiters: std::mem::take(&mut state.waiters),
                     faulty: state.fault.is_some(),
                 });
@@ -253,7 +257,8 @@ struct Batch {
 /// The writer: commits batch after batch until the desk is closed.
 pub(super) fn run(desk: &Desk, conn: &Connection, mut retention: Retention) -> Answer<()> {
     let mut statements = Statements::prepare(conn)?;
-    while let Some(batch) = desk.next_batch() {
+    let mut spare = Vec::new();
+    while let Some(batch) = desk.next_batch(std::mem::take(&mut spare)) {
         let began = Stopwatch::start();
         let pace = match batch.waiters.len() {
             0 | 1 => Duration::ZERO,
@@ -272,6 +277,9 @@ pub(super) fn run(desk: &Desk, conn: &Connection, mut retention: Retention) -> A
                 desk.recover(conn, reason(error), batch.waiters);
             }
         }
+        spare = batch.notes.rows;
+        spare.clear();
+        spare.shrink_to(SPARE_NOTES);
         let rest = pace.saturating_sub(began.elapsed());
         if !rest.is_zero() {
             std::thread::sleep(rest);

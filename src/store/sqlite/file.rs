@@ -52,6 +52,7 @@ pub(super) fn open(
                 include_str!("schema.sql"),
                 include_str!("journal.sql"),
                 include_str!("records.sql"),
+                include_str!("packs.sql"),
             );
             transaction(&conn, || conn.execute_batch(schema).map_err(failure)).map_err(told)?;
         }

@@ -41,7 +41,7 @@ pub(super) enum Line<'a> {
 /// [`Line::Empty`], packed.
 const EMPTY: u8 = 3;
 
-/// How long a row's lines are, if none alone is longer: it just fits into a page of 4 KB.
+/// How long a row's lines are at most, but for one alone: they just fit into a page of 4 KB.
 const A_ROW: usize = 4_040;
 
 /// A lease that was granted. Its platform is its account's.
@@ -216,13 +216,10 @@ impl Tail {
             self.begin_row();
         }
         for line in lines {
-            let before = self.lines.len();
-            self.lines = pack("journal", std::mem::take(&mut self.lines), &line)?;
-            if self.lines.len() > A_ROW && before > 0 {
-                self.lines.truncate(before);
+            if !pack_row("journal", &mut self.lines, &line)? {
                 self.put(put)?;
                 self.begin_row();
-                self.lines = pack("journal", std::mem::take(&mut self.lines), &line)?;
+                pack_row("journal", &mut self.lines, &line)?;
             }
         }
         self.put(put)
@@ -270,6 +267,22 @@ pub(super) fn walk(conn: &Connection, mut take: impl FnMut(Line<'_>) -> Answer<(
 pub(super) fn pack(what: &'static str, to: Vec<u8>, line: &impl Serialize) -> Answer<Vec<u8>> {
     postcard::serialize_with_flavor(line, Pack(to))
         .map_err(|error| StoreError::Corrupt { what, why: error.to_string() })
+}
+
+/// Adds to what a row has, unless it has no room: a row that just fits into a page has one for
+/// itself. A line that is longer has a row for itself.
+pub(super) fn pack_row(
+    what: &'static str,
+    row: &mut Vec<u8>,
+    line: &impl Serialize,
+) -> Answer<bool> {
+    let before = row.len();
+    *row = pack(what, std::mem::take(row), line)?;
+    let has_room = row.len() <= A_ROW || before == 0;
+    if !has_room {
+        row.truncate(before);
+    }
+    Ok(has_room)
 }
 
 /// postcard's own flavor for a `Vec` that has something extends it byte by byte.

@@ -1,26 +1,44 @@
-//! Records in the file: a row each, as it came, and the lists that they stand in.
+//! Records in the file: as they came, a page of them a row, and the lists that they stand in.
 //!
-//! What no query looks for is packed, in postcard's format.
+//! A row of its own would cost each record more than all else that the store does for a call, when
+//! it comes and again when it goes. They are found by their numbers: one lies in the first row
+//! whose last number is not below its own. They are packed in postcard's format.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use rusqlite::{Connection, Row, Statement, params};
+use rusqlite::{Connection, OptionalExtension as _, Statement, params};
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::{
-    AccountId, Attempt, Charge, LeaseId, Points, Policy, Record, TokenId, Tokens, UserId,
+    AccountId, Attempt, Charge, KeptBodies, LeaseId, Points, Policy, Record, TokenId, Tokens,
+    UserId,
 };
 
 use super::super::{Answer, StoreError};
+use super::books::Ms;
 use super::file::failure;
+use super::journal::{pack, pack_row, packed};
 use super::lists::{self, List};
 use super::load::get;
 use super::rows;
 
-/// What is packed of a record.
+/// A record, packed.
 #[derive(Serialize, Deserialize)]
-struct Line<'a> {
+pub(super) struct Line<'a> {
+    pub(super) number: i64,
+    pub(super) user: i64,
+    at: Ms,
+    pub(super) id: &'a str,
+    /// Whether what was said is kept.
+    has_bodies: bool,
+    #[serde(borrow)]
+    call: Call<'a>,
+}
+
+/// What it tells of its call: what a row of version 7 had packed.
+#[derive(Serialize, Deserialize)]
+struct Call<'a> {
     token: i64,
     model: &'a str,
     streamed: bool,
@@ -62,30 +80,76 @@ enum ChargeLine {
     Estimated(u64),
 }
 
-fn pack(record: &Record) -> Answer<Vec<u8>> {
-    let line = Line {
-        token: record.token.0,
-        model: &record.model,
-        streamed: record.streamed,
-        input: record.input.0,
-        cache_read: record.cache_read.0,
-        cache_write: record.cache_write.0,
-        output: record.output.0,
-        reasoning: record.reasoning.0,
-        estimated: record.estimated,
-        took_ms: record.took_ms,
-        first_byte_ms: record.first_byte_ms,
-        billing: rows::billing_word(record.billing),
-        points: record.points.0,
-        outcome: &record.outcome,
-        attempts: record.attempts.iter().map(AttemptLine::of).collect(),
-    };
-    super::journal::pack("record", Vec::with_capacity(256), &line)
-}
+impl<'a> Line<'a> {
+    pub(super) fn of(number: i64, record: &'a Record, has_bodies: bool) -> Self {
+        Self {
+            number,
+            user: record.user.0,
+            at: record.at.as_millisecond(),
+            id: &record.id,
+            has_bodies,
+            call: Call {
+                token: record.token.0,
+                model: &record.model,
+                streamed: record.streamed,
+                input: record.input.0,
+                cache_read: record.cache_read.0,
+                cache_write: record.cache_write.0,
+                output: record.output.0,
+                reasoning: record.reasoning.0,
+                estimated: record.estimated,
+                took_ms: record.took_ms,
+                first_byte_ms: record.first_byte_ms,
+                billing: rows::billing_word(record.billing),
+                points: record.points.0,
+                outcome: &record.outcome,
+                attempts: record.attempts.iter().map(AttemptLine::of).collect(),
+            },
+        }
+    }
 
-fn unpack(packed: &[u8]) -> Answer<Line<'_>> {
-    postcard::from_bytes(packed)
-        .map_err(|error| StoreError::Corrupt { what: "record", why: error.to_string() })
+    /// A row of version 7.
+    pub(super) fn of_row(
+        (number, user, at, has_bodies): (i64, i64, Ms, bool),
+        id: &'a str,
+        line: &'a [u8],
+    ) -> Answer<Self> {
+        let call = postcard::from_bytes(line)
+            .map_err(|error| StoreError::Corrupt { what: "record", why: error.to_string() })?;
+        Ok(Self { number, user, at, id, has_bodies, call })
+    }
+
+    /// The lists that it stands in.
+    fn lists(&self) -> Vec<List> {
+        let tried = self.call.attempts.iter().map(|attempt| AccountId(attempt.account));
+        lists(UserId(self.user), tried)
+    }
+
+    /// The record, without what was said.
+    fn read(self) -> Answer<Record> {
+        let Call { attempts, .. } = self.call;
+        Ok(Record {
+            user: UserId(self.user),
+            at: rows::at("record", self.at)?,
+            id: self.id.to_owned(),
+            token: TokenId(self.call.token),
+            model: self.call.model.into(),
+            streamed: self.call.streamed,
+            input: Tokens(self.call.input),
+            cache_read: Tokens(self.call.cache_read),
+            cache_write: Tokens(self.call.cache_write),
+            output: Tokens(self.call.output),
+            reasoning: Tokens(self.call.reasoning),
+            estimated: self.call.estimated,
+            took_ms: self.call.took_ms,
+            first_byte_ms: self.call.first_byte_ms,
+            billing: rows::billing(self.call.billing)?,
+            points: Points(self.call.points),
+            outcome: self.call.outcome.to_owned().into(),
+            attempts: attempts.into_iter().map(AttemptLine::read).collect(),
+            bodies: None,
+        })
+    }
 }
 
 impl<'a> AttemptLine<'a> {
@@ -132,63 +196,55 @@ impl<'a> AttemptLine<'a> {
     }
 }
 
-/// What writes a record: a statement kept, as each call has one.
-pub(super) struct Insert<'conn> {
-    conn: &'conn Connection,
-    insert: Statement<'conn>,
+/// Records on their way to the file, ascending: those of the row that has room are written by
+/// [`Rows::end`].
+#[derive(Default)]
+pub(super) struct Rows {
+    lines: Vec<u8>,
+    last: i64,
+    latest: Ms,
 }
 
-impl<'conn> Insert<'conn> {
-    pub(super) fn prepare(conn: &'conn Connection) -> Answer<Self> {
-        let insert = conn.prepare("INSERT INTO records VALUES (?, ?, ?, ?, ?)").map_err(failure)?;
-        Ok(Self { conn, insert })
-    }
+/// What puts a row.
+pub(super) const PUT: &str = "INSERT OR REPLACE INTO records VALUES (?, ?, ?)";
 
+impl Rows {
     /// Writes a record under its number.
-    pub(super) fn write(&mut self, number: i64, record: &Record) -> Answer<()> {
-        let line = pack(record)?;
-        let row = params![number, record.user.0, record.at.as_millisecond(), record.id, line];
-        self.insert.execute(row).map_err(failure)?;
+    pub(super) fn add(
+        &mut self,
+        conn: &Connection,
+        put: &mut Statement<'_>,
+        number: i64,
+        record: &Record,
+    ) -> Answer<()> {
+        self.add_line(put, &Line::of(number, record, record.bodies.is_some()))?;
         if let Some(bodies) = &record.bodies {
             let bodies = rows::to_json("bodies", bodies)?;
-            self.conn
-                .prepare_cached("INSERT INTO bodies VALUES (?, ?)")
+            conn.prepare_cached("INSERT INTO bodies VALUES (?, ?)")
                 .and_then(|mut insert| insert.execute(params![number, bodies]))
                 .map_err(failure)?;
         }
         Ok(())
     }
-}
 
-/// The columns that [`read`] takes, without what was said.
-const WITHOUT_BODIES: &str = "user, at, id, line, NULL";
+    pub(super) fn add_line(&mut self, put: &mut Statement<'_>, line: &Line<'_>) -> Answer<()> {
+        if !pack_row("record", &mut self.lines, line)? {
+            self.end(put)?;
+            pack_row("record", &mut self.lines, line)?;
+        }
+        self.last = line.number;
+        self.latest = self.latest.max(line.at);
+        Ok(())
+    }
 
-fn read(row: &Row<'_>) -> Answer<Record> {
-    let packed: Vec<u8> = get(row, 3)?;
-    let line = unpack(&packed)?;
-    Ok(Record {
-        user: UserId(get(row, 0)?),
-        at: rows::at("record", get(row, 1)?)?,
-        id: get(row, 2)?,
-        token: TokenId(line.token),
-        model: line.model.into(),
-        streamed: line.streamed,
-        input: Tokens(line.input),
-        cache_read: Tokens(line.cache_read),
-        cache_write: Tokens(line.cache_write),
-        output: Tokens(line.output),
-        reasoning: Tokens(line.reasoning),
-        estimated: line.estimated,
-        took_ms: line.took_ms,
-        first_byte_ms: line.first_byte_ms,
-        billing: rows::billing(line.billing)?,
-        points: Points(line.points),
-        outcome: line.outcome.to_owned().into(),
-        attempts: line.attempts.into_iter().map(AttemptLine::read).collect(),
-        bodies: get::<Option<String>>(row, 4)?
-            .map(|json| rows::json("bodies", &json))
-            .transpose()?,
-    })
+    pub(super) fn end(&mut self, put: &mut Statement<'_>) -> Answer<()> {
+        if !self.lines.is_empty() {
+            put.execute(params![self.last, self.latest, self.lines]).map_err(failure)?;
+        }
+        self.lines.clear();
+        self.latest = 0;
+        Ok(())
+    }
 }
 
 /// The lists that a record stands in; none of an account that is gone.
@@ -216,50 +272,113 @@ pub(super) fn after(
     number: i64,
     mut take: impl FnMut(i64, Record) -> Answer<()>,
 ) -> Answer<()> {
-    let sql = format!("SELECT {WITHOUT_BODIES}, seq FROM records WHERE seq > ? ORDER BY seq");
-    let mut find = conn.prepare_cached(&sql).map_err(failure)?;
+    let sql = "SELECT lines FROM records WHERE seq > ? ORDER BY seq";
+    let mut find = conn.prepare_cached(sql).map_err(failure)?;
     let mut found = find.query([number]).map_err(failure)?;
     while let Some(row) = found.next().map_err(failure)? {
-        take(get(row, 5)?, read(row)?)?;
+        packed("record", &get::<Vec<u8>>(row, 0)?, |line: Line<'_>| match line.number {
+            before if before <= number => Ok(()),
+            number => take(number, line.read()?),
+        })?;
     }
     Ok(())
 }
 
-/// Deletes records that are listed, and takes them out of their lists; answers which those were.
-pub(super) fn delete(conn: &Connection, numbers: &[i64]) -> Answer<BTreeMap<List, Vec<i64>>> {
-    let mut gone: BTreeMap<List, Vec<i64>> = BTreeMap::new();
-    let sql = "SELECT seq, user, line FROM records WHERE seq BETWEEN ? AND ? ORDER BY seq";
-    let mut find = conn.prepare_cached(sql).map_err(failure)?;
-    let prepare = |sql| conn.prepare_cached(sql).map_err(failure);
-    let mut delete = prepare("DELETE FROM records WHERE seq BETWEEN ? AND ?")?;
-    let mut delete_bodies = prepare("DELETE FROM bodies WHERE record BETWEEN ? AND ?")?;
-    // Neighbours go together: a search for each would cost more than the deletion.
-    for run in numbers.chunk_by(|one, next| *next == one + 1) {
-        let [Some(first), Some(last)] = [run.first(), run.last()] else { continue };
-        let mut found = find.query([first, last]).map_err(failure)?;
-        while let Some(row) = found.next().map_err(failure)? {
-            let packed = row.get_ref(2).map_err(failure)?;
-            let line = unpack(packed.as_blob().map_err(|error| failure(error.into()))?)?;
-            let tried = line.attempts.iter().map(|attempt| AccountId(attempt.account));
-            for list in lists(UserId(get(row, 1)?), tried) {
-                gone.entry(list).or_default().push(get(row, 0)?);
+/// The row that a record would lie in: its number, and its lines.
+fn row_of(conn: &Connection, number: i64) -> Answer<Option<(i64, Vec<u8>)>> {
+    conn.prepare_cached("SELECT seq, lines FROM records WHERE seq >= ? ORDER BY seq LIMIT 1")
+        .and_then(|mut find| {
+            find.query_row([number], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        })
+        .map_err(failure)
+}
+
+/// What is made of records, by their numbers; neighbours are looked for in one row together.
+pub(super) struct Row<T>(BTreeMap<i64, T>);
+
+impl<T> Row<T> {
+    pub(super) fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// Takes what `make` makes of a record, if it is there.
+    pub(super) fn take(
+        &mut self,
+        conn: &Connection,
+        number: i64,
+        make: impl Fn(Line<'_>) -> Answer<T>,
+    ) -> Answer<Option<T>> {
+        if !self.0.contains_key(&number) {
+            self.0.clear();
+            if let Some((_, lines)) = row_of(conn, number)? {
+                packed("record", &lines, |line: Line<'_>| {
+                    self.0.insert(line.number, make(line)?);
+                    Ok(())
+                })?;
             }
         }
-        drop(found);
-        delete.execute([first, last]).map_err(failure)?;
-        delete_bodies.execute([first, last]).map_err(failure)?;
+        Ok(self.0.remove(&number))
+    }
+}
+
+/// Numbers of the oldest records, so many at most, of rows that are older than a time and listed
+/// (up to this number). The newest of all stays.
+pub(super) fn old(conn: &Connection, than: Ms, listed: i64, most: usize) -> Answer<Vec<i64>> {
+    let newest: Option<i64> =
+        conn.query_row("SELECT max(seq) FROM records", [], |row| row.get(0)).map_err(failure)?;
+    let sql = "SELECT at, lines FROM records WHERE seq <= ? ORDER BY seq";
+    let mut find = conn.prepare_cached(sql).map_err(failure)?;
+    let mut found = find.query([listed]).map_err(failure)?;
+    let mut old = Vec::new();
+    while old.len() < most
+        && let Some(row) = found.next().map_err(failure)?
+        && get::<Ms>(row, 0)? < than
+    {
+        packed("record", &get::<Vec<u8>>(row, 1)?, |line: Line<'_>| {
+            old.extend(Some(line.number).filter(|number| Some(*number) != newest));
+            Ok(())
+        })?;
+    }
+    old.truncate(most);
+    Ok(old)
+}
+
+/// Deletes records that are listed, and takes them out of their lists; answers which those were.
+pub(super) fn delete(conn: &Connection, mut numbers: &[i64]) -> Answer<BTreeMap<List, Vec<i64>>> {
+    let mut gone: BTreeMap<List, Vec<i64>> = BTreeMap::new();
+    let prepare = |sql| conn.prepare_cached(sql).map_err(failure);
+    let mut put = prepare(PUT)?;
+    let mut delete = prepare("DELETE FROM records WHERE seq = ?")?;
+    let mut delete_bodies = prepare("DELETE FROM bodies WHERE record = ?")?;
+    while let [first, ..] = numbers
+        && let Some((seq, lines)) = row_of(conn, *first)?
+    {
+        let (here, further) = numbers.split_at(numbers.partition_point(|number| *number <= seq));
+        let (mut left, mut latest) = (Vec::new(), Ms::MIN);
+        packed("record", &lines, |line: Line<'_>| {
+            if here.binary_search(&line.number).is_err() {
+                latest = latest.max(line.at);
+                left = pack("record", std::mem::take(&mut left), &line)?;
+                return Ok(());
+            }
+            for list in line.lists() {
+                gone.entry(list).or_default().push(line.number);
+            }
+            if line.has_bodies {
+                delete_bodies.execute([line.number]).map_err(failure)?;
+            }
+            Ok(())
+        })?;
+        match left.is_empty() {
+            true => delete.execute([seq]),
+            false if left.len() < lines.len() => put.execute(params![seq, latest, left]),
+            false => Ok(0),
+        }
+        .map_err(failure)?;
+        numbers = further;
     }
     gone.iter().try_for_each(|(list, numbers)| lists::take_out(conn, *list, numbers))?;
     Ok(gone)
-}
-
-/// A user's record by its number; another's is not read.
-fn one(conn: &Connection, user: UserId, number: i64) -> Answer<Option<Record>> {
-    let sql = "SELECT user, at, id, line, bodies FROM records LEFT JOIN bodies ON record = seq
-               WHERE seq = ? AND user = ?";
-    let mut find = conn.prepare_cached(sql).map_err(failure)?;
-    let mut found = find.query([number, user.0]).map_err(failure)?;
-    found.next().map_err(failure)?.map(read).transpose()
 }
 
 /// A user's records, newest first, older than the one whose id is `before`; of one account
@@ -277,11 +396,25 @@ pub(super) fn page(
         return Ok(page);
     }
     let list = account.map_or(List::User(user), List::Account);
+    let mut row = Row::new();
     lists::walk_back(conn, list, below, |number| {
-        page.extend(one(conn, user, number)?);
+        let found = row.take(conn, number, |line| Ok((line.has_bodies, line.read()?)))?;
+        // Another's is not told of, whatever an account's list says.
+        if let Some((has_bodies, mut record)) = found.filter(|(_, record)| record.user == user) {
+            record.bodies = if has_bodies { bodies(conn, number)? } else { None };
+            page.push(record);
+        }
         Ok(if page.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     })?;
     Ok(page)
+}
+
+fn bodies(conn: &Connection, number: i64) -> Answer<Option<KeptBodies>> {
+    conn.prepare_cached("SELECT bodies FROM bodies WHERE record = ?")
+        .and_then(|mut find| find.query_row([number], |row| row.get::<_, String>(0)).optional())
+        .map_err(failure)?
+        .map(|json| rows::json("bodies", &json))
+        .transpose()
 }
 
 /// Below which number a page begins: the end of time without a cursor, none for a cursor that
@@ -289,12 +422,9 @@ pub(super) fn page(
 fn number_of(conn: &Connection, user: UserId, before: Option<&str>) -> Answer<Option<i64>> {
     let Some(before) = before else { return Ok(Some(i64::MAX)) };
     // A walk through one user's rows; an index by id would cost every call a write.
-    let mut found = None;
+    let (mut found, mut row) = (None, Row::new());
     lists::walk_back(conn, List::User(user), i64::MAX, |number| {
-        let is_it = conn
-            .prepare_cached("SELECT 1 FROM records WHERE seq = ? AND id = ?")
-            .and_then(|mut find| find.exists(params![number, before]))
-            .map_err(failure)?;
+        let is_it = row.take(conn, number, |line| Ok(line.id == before))?.unwrap_or_default();
         found = is_it.then_some(number);
         Ok(if is_it { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;

@@ -15,6 +15,7 @@ use super::super::{Answer, Keep};
 use super::books::Ms;
 use super::file::failure;
 use super::lists::{self, List};
+use super::unwritten::{RECORDS, counter};
 use super::{charges, records, removal};
 
 /// How many old rows of a table go with a commit: more than a batch adds.
@@ -197,21 +198,16 @@ impl Retention {
         if first.is_none_or(|at| at >= oldest) {
             return Ok(0);
         }
-        let old = format!(
-            "SELECT seq FROM (SELECT seq, at FROM {table} ORDER BY seq LIMIT {})
-         WHERE at < ? AND seq < (SELECT max(seq) FROM {table})",
-            rows_a_turn(table)
-        );
         if table == "records" {
-            let listed =
-                format!("{old} AND seq <= (SELECT value FROM counters WHERE name = 'records')");
-            let old: Vec<i64> = conn
-                .prepare_cached(&listed)
-                .and_then(|mut find| find.query_map([oldest], |row| row.get(0))?.collect())
-                .map_err(failure)?;
+            let old = records::old(conn, oldest, counter(conn, RECORDS)?, RECORDS_A_TURN)?;
             self.deleted(&records::delete(conn, &old)?);
             return Ok(old.len());
         }
+        let old = format!(
+            "SELECT seq FROM (SELECT seq, at FROM {table} ORDER BY seq LIMIT {})
+         WHERE at < ? AND seq < (SELECT max(seq) FROM {table})",
+            ROWS_A_TURN
+        );
         conn.prepare_cached(&format!("DELETE FROM {table} WHERE seq IN ({old})"))
             .and_then(|mut delete| delete.execute([oldest]))
             .map_err(failure)

@@ -14,6 +14,7 @@ use crate::vault::sealed_kid;
 use super::super::{Answer, Sealings, StoreError};
 use super::file::failure;
 use super::load::get;
+use super::records::{Line, Row};
 use super::{SqliteStore, rows};
 
 /// How many kept bodies a page looks at, and how many bytes of them it answers.
@@ -78,26 +79,27 @@ fn number(cursor: &str) -> Answer<i64> {
 fn page(conn: &Connection, besides: Option<&str>, after: Option<&str>) -> Answer<KeptPage> {
     let mut find = conn
         .prepare_cached(
-            "SELECT b.record, r.user, r.id, b.bodies FROM bodies b
-             JOIN records r ON r.seq = b.record
-             WHERE b.record > ? ORDER BY b.record LIMIT ?",
+            "SELECT record, bodies FROM bodies WHERE record > ? ORDER BY record LIMIT ?",
         )
         .map_err(failure)?;
     let mut found = find
         .query(params![after.map(number).transpose()?.unwrap_or_default(), A_PAGE])
         .map_err(failure)?;
     let (mut page, mut looked_at, mut bytes) = (KeptPage::default(), 0, 0);
+    let mut records = Row::new();
     while let Some(row) = found.next().map_err(failure)? {
-        let at = get::<i64>(row, 0)?.to_string();
-        let json: String = get(row, 3)?;
+        let number: i64 = get(row, 0)?;
+        let (at, json) = (number.to_string(), get::<String>(row, 1)?);
         let bodies: KeptBodies = rows::json("bodies", &json)?;
         let kid = sealed_kid(&bodies.request).map(|kid| kid.to_string()).unwrap_or_default();
         *page.under.entry(kid.clone()).or_default() += 1;
         looked_at += 1;
         if besides.is_some_and(|besides| besides != kid) {
             bytes += json.len();
-            let (user, record) = (UserId(get(row, 1)?), get(row, 2)?);
-            page.others.push(KeptRow { at: at.clone(), user, record, bodies });
+            let whose = |line: Line<'_>| Ok((UserId(line.user), line.id.to_owned()));
+            if let Some((user, record)) = records.take(conn, number, whose)? {
+                page.others.push(KeptRow { at: at.clone(), user, record, bodies });
+            }
         }
         if looked_at == A_PAGE || bytes >= MOST_BYTES {
             page.next = Some(at);

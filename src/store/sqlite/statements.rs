@@ -13,7 +13,7 @@ use super::file::failure;
 use super::journal::Line;
 use super::notices;
 use super::purses;
-use super::records;
+use super::records::{self, Rows};
 use super::removal;
 use super::retention::Retention;
 use super::rows;
@@ -33,7 +33,7 @@ pub(super) struct Statements<'conn> {
     end: Statement<'conn>,
     window: Statement<'conn>,
     used: Statement<'conn>,
-    record: records::Insert<'conn>,
+    records: Statement<'conn>,
     /// Asked of the file when it is not known: at first, and when a commit failed.
     unwritten: Option<Unwritten>,
     days: Days,
@@ -58,7 +58,7 @@ impl<'conn> Statements<'conn> {
                  WHERE account = ? AND place = ?",
             )?,
             used: prepare("INSERT OR REPLACE INTO uses VALUES (?, ?, ?)")?,
-            record: records::Insert::prepare(conn)?,
+            records: prepare(records::PUT)?,
         })
     }
 
@@ -95,6 +95,7 @@ impl<'conn> Statements<'conn> {
         unwritten: &mut Unwritten,
         retention: &mut Retention,
     ) -> Answer<()> {
+        let mut records = Rows::default();
         for note in &notes.rows {
             match note {
                 Note::Leased { .. } | Note::Renewed { .. } => {}
@@ -105,7 +106,7 @@ impl<'conn> Statements<'conn> {
                     if !gone.is_empty() {
                         record.to_mut().forget(|account| gone.contains(&account));
                     }
-                    self.record.write(number, &record)?;
+                    records.add(self.conn, &mut self.records, number, &record)?;
                 }
                 Note::Forget { now } => retention.forget(*now),
                 Note::Leaving => retention.go_on(),
@@ -119,6 +120,7 @@ impl<'conn> Statements<'conn> {
                 rare => self.rare(rare)?,
             }
         }
+        records.end(&mut self.records)?;
         match &notes.fold {
             // What their lines would come to is in its place.
             Some(fold) => self.fold(fold, unwritten, retention)?,

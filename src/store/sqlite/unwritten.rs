@@ -20,7 +20,7 @@ use super::totals::{Days, Sums};
 /// The counters that hold the last charge and the last record that the fold has written:
 /// numbers are never given twice, though the rows are gone.
 const CHARGES: &str = "charges";
-const RECORDS: &str = "records";
+pub(super) const RECORDS: &str = "records";
 /// The counter of folds.
 pub(super) const FOLDS: &str = "folds";
 
@@ -57,7 +57,7 @@ impl Unwritten {
         Ok(unwritten)
     }
 
-    /// How many records the file has that no fold has listed.
+    /// How many rows of records the file has that no fold has listed.
     pub(super) fn records(conn: &Connection) -> Answer<usize> {
         let (count, last) = ("SELECT count(*) FROM records WHERE seq > ?", counter(conn, RECORDS)?);
         let count: i64 = conn

@@ -141,9 +141,10 @@ pub(super) struct Unfolded {
 const MOST: usize = 100_000;
 
 impl Books {
-    /// What changed since the last call. With [`Folding::Now`], also what is unfolded.
-    pub(in super::super) fn take_notes(&mut self, folding: Folding) -> Notes {
-        let rows = std::mem::take(&mut self.rows);
+    /// What changed since the last call. With [`Folding::Now`], also what is unfolded. The next
+    /// notes go to `spare`, which is empty.
+    pub(in super::super) fn take_notes(&mut self, folding: Folding, spare: Vec<Note>) -> Notes {
+        let rows = std::mem::replace(&mut self.rows, spare);
         self.unfolded.lines += rows.iter().filter(|note| note.is_folded()).count();
         let due = std::mem::take(&mut self.unfolded.due) || self.unfolded.lines >= MOST;
         let fold = (due || folding == Folding::Now) && self.is_unfolded();

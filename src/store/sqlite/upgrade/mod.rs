@@ -1,8 +1,8 @@
 //! Brings files of older versions up to date.
 //!
 //! Before version 6 each lease and each charge was a row. Before 7 each record was listed where
-//! it was written, and totals were counted with each charge and record. Before 8 each fold emptied
-//! the journal.
+//! it was written, and totals were counted with each charge and record. Before 8 each record was a
+//! row, and each fold emptied the journal.
 
 mod charges;
 mod records;
@@ -32,10 +32,12 @@ pub(super) fn bring(conn: &Connection, version: i64, now: Timestamp) -> Answer<(
     } else {
         run("ALTER TABLE journal ADD COLUMN fold INTEGER NOT NULL DEFAULT 0")?;
     }
-    if version == 7 {
-        return Ok(());
-    }
     run("ALTER TABLE records RENAME TO old_records")?;
+    run(include_str!("../packs.sql"))?;
+    if version == 7 {
+        records::take_over_rows(conn)?;
+        return run("DROP TABLE old_records");
+    }
     run(include_str!("../records.sql"))?;
     let mut books = Books::new(Policy::default());
     load::accounts(conn, &mut books, now)?;
@@ -54,7 +56,7 @@ pub(super) fn bring(conn: &Connection, version: i64, now: Timestamp) -> Answer<(
          INSERT OR REPLACE INTO counters SELECT 'records', coalesce(max(seq), 0) FROM old_records;
          DROP TABLE old_records; DROP TABLE records_of_accounts")?;
     let mut unwritten = Unwritten::load_counted(conn)?;
-    match books.take_notes(Folding::Now).fold {
+    match books.take_notes(Folding::Now, Vec::new()).fold {
         Some(fold) => {
             let mut retention = Retention::new(Default::default());
             Statements::prepare(conn)?.fold(&fold, &mut unwritten, &mut retention)

@@ -1,4 +1,4 @@
-//! Records as they were before version 7: a column for each of their parts.
+//! Records as they were before version 8: a row each; before 7 a column for each of their parts.
 
 use std::collections::BTreeMap;
 
@@ -7,24 +7,56 @@ use rusqlite::{Connection, Row};
 use crate::accounts::{Points, Record, TokenId, Tokens, UserId};
 
 use super::super::super::Answer;
+use super::super::file::failure;
 use super::super::lists::{self, List};
 use super::super::load::{each, get};
-use super::super::{records, rows};
+use super::super::records::{self, Line, Rows};
+use super::super::rows;
 
 /// So many numbers of a list are written at once.
 const A_LIST: usize = 400;
 
-/// Takes them over under their numbers.
+/// So many rows are taken over at once.
+const A_SLICE: usize = 10_000;
+
+const HAS_BODIES: &str = "EXISTS (SELECT 1 FROM bodies WHERE record = seq)";
+
+/// Takes over the rows of version 7 under their numbers, a slice after the other, so that they lie
+/// where those before them lay.
+pub(super) fn take_over_rows(conn: &Connection) -> Answer<()> {
+    let mut put = conn.prepare(records::PUT).map_err(failure)?;
+    let mut delete = conn.prepare("DELETE FROM old_records WHERE seq <= ?").map_err(failure)?;
+    let mut rows = Rows::default();
+    let slice = format!(
+        "SELECT seq, user, at, {HAS_BODIES}, id, line FROM old_records ORDER BY seq LIMIT {A_SLICE}"
+    );
+    loop {
+        let mut last: Option<i64> = None;
+        each(conn, &slice, |row| {
+            let (id, line): (String, Vec<u8>) = (get(row, 4)?, get(row, 5)?);
+            let known = (get(row, 0)?, get(row, 1)?, get(row, 2)?, get(row, 3)?);
+            last = Some(known.0);
+            rows.add_line(&mut put, &Line::of_row(known, &id, &line)?)
+        })?;
+        match last {
+            Some(last) => _ = delete.execute([last]).map_err(failure)?,
+            None => return rows.end(&mut put),
+        }
+    }
+}
+
+/// Takes over the rows of older versions under their numbers.
 pub(super) fn take_over(conn: &Connection) -> Answer<()> {
-    let mut insert = records::Insert::prepare(conn)?;
+    let mut put = conn.prepare(records::PUT).map_err(failure)?;
+    let mut rows = Rows::default();
     let mut listed: BTreeMap<List, Vec<i64>> = BTreeMap::new();
-    each(conn, "SELECT * FROM old_records ORDER BY seq", |row| {
+    each(conn, &format!("SELECT *, {HAS_BODIES} FROM old_records ORDER BY seq"), |row| {
         let (number, record) = (get(row, 0)?, read(row)?);
         // One that was kept for its number alone, when its account was removed.
         if record.id.is_empty() && record.attempts.is_empty() {
             return Ok(());
         }
-        insert.write(number, &record)?;
+        rows.add_line(&mut put, &Line::of(number, &record, get(row, 19)?))?;
         for list in records::lists_of(&record, |_| false) {
             let numbers = listed.entry(list).or_default();
             numbers.push(number);
@@ -35,6 +67,7 @@ pub(super) fn take_over(conn: &Connection) -> Answer<()> {
         }
         Ok(())
     })?;
+    rows.end(&mut put)?;
     listed.iter().try_for_each(|(list, numbers)| lists::add(conn, *list, numbers))
 }
 
