@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::Write as _;
 
 use futures_util::future::join_all;
 use jiff::civil::Date;
@@ -127,10 +126,9 @@ impl RedisStore {
             call.arg(totals.len());
             for Total { key, counts } in &totals {
                 text.clear();
-                for count in counts.row() {
-                    // Writing to a `Vec` never fails.
-                    let _ = write!(text, "{count} ");
-                }
+                // The script reads the digits.
+                serde_json::to_writer(&mut text, &counts.row())
+                    .map_err(|error| corrupt("total", error))?;
                 call.arg(field(key)).arg(&key.model).arg(&text[..]);
             }
         }

@@ -8,7 +8,7 @@
 -- time before which all go, the most rows of a day, whether these may be here already and
 -- gone again, the day; then for each record its time, id and JSON, what was said or '', how
 -- many accounts and which, how many rows of the totals, and for each its key in two parts (the
--- model is the second) and nine counts in one text.
+-- model is the second) and nine counts in one text, parted by whatever is no digit.
 --
 -- What was said is long, and lies apart: nothing here reads it.
 
