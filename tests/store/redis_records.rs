@@ -1,6 +1,7 @@
 //! Where what was said lies on Redis: apart from its record, which scripts read.
 
-use tributary::accounts::{AccountId, Record, User};
+use jiff::civil::Date;
+use tributary::accounts::{AccountId, Charge, Record, Tokens, User};
 use tributary::store::Keep;
 
 use crate::records::record;
@@ -63,4 +64,24 @@ async fn a_record_with_what_was_said_in_it_is_read_and_goes() {
     assert_eq!(rig.store.records_of(ann.id, None, 10).await.unwrap(), records);
     assert!(rig.store.remove_account(one).await.unwrap());
     assert!(rig.store.records_of(ann.id, None, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn figures_stop_at_the_largest_that_a_script_counts_exactly() {
+    const LARGEST: u64 = 1 << 53;
+    let server = Server::shared();
+    let rig = Rig::on_url(&server.fresh_url(), Wish::default()).await;
+    let ann = rig.user().await;
+    let one = rig.account(&ann, 1000).await;
+    let held = [rig.ask(&ann, 1).held().await, rig.ask(&ann, 1).held().await];
+    for (held, id) in held.iter().zip(["a", "b"]) {
+        rig.settle(held, Charge::Exact(Tokens(u64::MAX))).await;
+        let call = Record { input: Tokens(u64::MAX), ..record(&rig, &ann, id) };
+        rig.store.record(vec![call]).await.unwrap();
+    }
+    assert_eq!(rig.used(&ann, one).await, LARGEST);
+    let (first, last) = (Date::constant(2026, 1, 1), Date::constant(2027, 12, 31));
+    let totals = rig.store.totals_of(ann.id, first, last).await.unwrap();
+    let input = totals.iter().map(|total| total.counts.input.0).max();
+    assert_eq!(input, Some(LARGEST));
 }

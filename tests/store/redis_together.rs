@@ -93,3 +93,19 @@ async fn who_gives_up_meanwhile_holds_nothing_and_keeps_no_other_from_its_lease(
     rig.store.settle(vec![settlement], &rig.resets()).await.unwrap();
     assert_eq!(rig.shown(&ann, account).await.leased, Tokens(20));
 }
+
+#[tokio::test]
+async fn what_nobody_waits_for_is_not_sent() {
+    let server = Server::start();
+    let rig = Rig::on_url(&server.fresh_url(), Wish::default()).await;
+    let ann = rig.user().await;
+    let account = rig.account(&ann, 100).await;
+    let before = scripts(&server);
+    for _ in 0..2 {
+        assert!(poll!(pin!(rig.ask(&ann, 10).answer())).is_pending());
+    }
+    tokio::task::yield_now().await;
+    rig.store.ping().await.unwrap();
+    assert_eq!(scripts(&server), before);
+    assert_eq!(rig.shown(&ann, account).await.leased, Tokens(0));
+}

@@ -1,7 +1,10 @@
 //! The arguments that every family script begins with.
 
+use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use redis::Cmd;
 
 use crate::accounts::{Resets, Tokens};
@@ -39,16 +42,36 @@ impl RedisStore {
 
     fn call_with(&self, script: &Loaded, keys: &[String], resets: &Resets) -> Cmd {
         let mut call = script.call(keys);
-        call.arg(self.clock_ms());
-        let usual = self.usual();
-        call.arg(usual.policy.number()).arg(usual.since).arg(resets.0.len());
-        for zone in &resets.0 {
-            call.arg(&zone.zone);
-            for reset in zone.around {
-                call.arg(reset.as_millisecond());
-            }
-        }
+        call.arg(self.clock_ms()).arg(&*self.usual().text).arg(&*self.zones_text.of(resets));
         call
+    }
+}
+
+/// Zones' resets as a script's argument, made once for as long as they are the same.
+#[derive(Default)]
+pub(super) struct ZonesText(ArcSwap<(Resets, Arc<str>)>);
+
+impl ZonesText {
+    fn of(&self, resets: &Resets) -> Arc<str> {
+        let known = self.0.load();
+        if known.0 == *resets {
+            return known.1.clone();
+        }
+        let mut text = String::new();
+        for zone in &resets.0 {
+            text.push_str(&zone.zone);
+            for reset in zone.around {
+                // Writing to a `String` never fails.
+                let _ = write!(text, " {}", reset.as_millisecond());
+            }
+            text.push(' ');
+        }
+        let text: Arc<str> = text.into();
+        // A script that looks at no zone is told of none.
+        if !resets.0.is_empty() {
+            self.0.store(Arc::new((resets.clone(), text.clone())));
+        }
+        text
     }
 }
 

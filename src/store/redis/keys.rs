@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use foldhash::fast::RandomState;
 use jiff::civil::Date;
 
 use crate::accounts::{
@@ -92,7 +93,7 @@ impl Family {
 
 /// Each family's keys, made once.
 #[derive(Default)]
-pub(super) struct FamilyKeys(Mutex<HashMap<Family, Arc<[String]>>>);
+pub(super) struct FamilyKeys(Mutex<HashMap<Family, Arc<[String]>, RandomState>>);
 
 impl FamilyKeys {
     pub(super) fn of(&self, family: &Family) -> Arc<[String]> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use redis::Cmd;
+use redis::{Cmd, RedisWrite as _};
 
 use crate::accounts::{
     Account, AccountId, Charge, ChargeKind, Conversation, EARLY_TRY, GatewayTokenRow, Grant, Harm,
@@ -25,6 +25,9 @@ use super::{RedisStore, corrupt, policies};
 
 /// How much one script does before others get their turn.
 pub(super) const A_BATCH: usize = 64;
+
+/// The room for a settlement's arguments: a call that grows step by step is copied at each.
+const A_SETTLEMENT: [usize; 8] = [32, 12, 12, 16, 2, 12, 12, 32];
 
 #[async_trait]
 impl Ledger for RedisStore {
@@ -185,6 +188,7 @@ impl RedisStore {
         resets: &Resets,
     ) -> Answer<()> {
         let mut call = self.call(&self.scripts.settle, family, resets);
+        call.reserve_space_for_args(settlements.iter().flat_map(|_| A_SETTLEMENT));
         call.arg(millis(TOMBSTONE)).arg(millis(EARLY_TOMBSTONE));
         for Settlement { lease, charge } in settlements {
             let kind = match charge {

@@ -14,6 +14,8 @@ use redis::{Cmd, ErrorKind, FromRedisValue, RedisError};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
+use crate::telemetry::clock::Stopwatch;
+
 use super::super::{Answer, StoreError};
 use super::address::Address;
 use super::shards::Shards;
@@ -100,7 +102,7 @@ impl Link {
                 heard => heard,
             }
         };
-        let heard = in_time(twice).await.map_err(|error| failure(&error))?;
+        let heard = in_time(PATIENCE, twice).await.map_err(|error| failure(&error))?;
         self.succession.meet(&heard);
         Ok(heard)
     }
@@ -115,7 +117,7 @@ impl Link {
     /// A Cluster's shards.
     pub(super) async fn shards(&self) -> Answer<Shards> {
         let asked = async { self.wire().await?.shards().await };
-        in_time(asked).await.map_err(|error| failure(&error))
+        in_time(PATIENCE, asked).await.map_err(|error| failure(&error))
     }
 
     /// How often there has been another master.
@@ -146,21 +148,26 @@ impl Link {
     }
 
     pub(super) async fn send<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, RedisError> {
-        let twice = async {
-            match self.once(cmd).await {
-                Err(error) if is_worth_another(&error) => self.once(cmd).await,
-                answer => answer,
-            }
-        };
         #[cfg(test)]
         self.pass(cmd).await;
-        in_time(twice).await
+        let begun = Stopwatch::start();
+        // Most calls: one that the connection itself ends in time needs no timer of ours.
+        let first = match self.wire_of_this_term().filter(|wire| wire.ends_in_time()) {
+            Some(wire) => self.over(wire, cmd).await,
+            None => in_time(PATIENCE, self.once(cmd)).await,
+        };
+        match first {
+            Err(error) if is_worth_another(&error) => {
+                in_time(PATIENCE.saturating_sub(begun.elapsed()), self.once(cmd)).await
+            }
+            answer => answer,
+        }
     }
 
     pub(super) async fn send_once<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, RedisError> {
         #[cfg(test)]
         self.pass(cmd).await;
-        in_time(self.once(cmd)).await
+        in_time(PATIENCE, self.once(cmd)).await
     }
 
     #[cfg(test)]
@@ -171,7 +178,10 @@ impl Link {
     }
 
     async fn once<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, RedisError> {
-        let wire = self.wire().await?;
+        self.over(self.wire().await?, cmd).await
+    }
+
+    async fn over<T: FromRedisValue>(&self, wire: Arc<Wire>, cmd: &Cmd) -> Result<T, RedisError> {
         let answer = wire.send(cmd).await;
         self.leave_if_it_ended(wire, &answer);
         answer
@@ -217,8 +227,11 @@ fn is_worth_another(error: &RedisError) -> bool {
     ends_wire(error) && !error.is_timeout()
 }
 
-async fn in_time<T>(call: impl Future<Output = Result<T, RedisError>>) -> Result<T, RedisError> {
-    match tokio::time::timeout(PATIENCE, call).await {
+async fn in_time<T>(
+    within: Duration,
+    call: impl Future<Output = Result<T, RedisError>>,
+) -> Result<T, RedisError> {
+    match tokio::time::timeout(within, call).await {
         Ok(answer) => answer,
         Err(_) => Err(no_answer()),
     }

@@ -56,6 +56,7 @@ use super::{Answer, Clock, Keep, Store, StoreError};
 use crate::accounts::{LeaseAsk, Policy};
 use crate::telemetry::clock::{self, Stopwatch};
 pub(super) use address::{holds_password, no_store};
+use arguments::ZonesText;
 use followers::Followers;
 use keys::FamilyKeys;
 use link::Link;
@@ -101,6 +102,7 @@ pub struct RedisStore {
     link: Arc<Link>,
     scripts: Arc<Scripts>,
     family_keys: Arc<FamilyKeys>,
+    zones_text: Arc<ZonesText>,
     together: Arc<Together>,
     places: Arc<Places>,
     policies: Arc<Policies>,
@@ -129,6 +131,7 @@ impl RedisStore {
             link: Arc::new(Link::open(url, options.ca_file.as_deref()).await?),
             scripts: Arc::new(Scripts::new()),
             family_keys: Arc::default(),
+            zones_text: Arc::default(),
             together: Arc::default(),
             places: Arc::default(),
             policies: Arc::default(),
@@ -180,10 +183,7 @@ fn from_json<T: serde::de::DeserializeOwned>(what: &'static str, text: &str) -> 
 }
 
 fn to_json<T: serde::Serialize>(what: &'static str, value: &T) -> Answer<String> {
-    // Room for a record, so that writing it does not grow it thrice.
-    let mut json = Vec::with_capacity(1024);
-    serde_json::to_writer(&mut json, value).map_err(|error| corrupt(what, error))?;
-    String::from_utf8(json).map_err(|error| corrupt(what, error))
+    serde_json::to_string(value).map_err(|error| corrupt(what, error))
 }
 
 /// Milliseconds that a script answered; 0 is none.

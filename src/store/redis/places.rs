@@ -1,11 +1,10 @@
 //! Accounts' fixed parts, kept for a few seconds: a lease is followed by one look at
 //! what it landed on.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::accounts::{Account, AccountId, PoolId};
+use crate::accounts::{Account, AccountId, IdMap, PoolId};
 use crate::telemetry::clock::Stopwatch;
 
 use super::super::{Answer, StoreError};
@@ -19,7 +18,7 @@ const FRESH: Duration = Duration::from_secs(3);
 const KEPT: usize = 20_000;
 
 #[derive(Default)]
-pub(super) struct Places(Mutex<HashMap<AccountId, (Stopwatch, Arc<Account>)>>);
+pub(super) struct Places(Mutex<IdMap<AccountId, (Stopwatch, Arc<Account>)>>);
 
 impl Places {
     fn fresh(&self, id: AccountId) -> Option<Arc<Account>> {

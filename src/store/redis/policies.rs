@@ -4,13 +4,12 @@
 //! that began last holds for all: each carries the newest that it knows, with its time, and
 //! pools keep the newest that came. Commands don't say a word, but carry what they find.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::accounts::{AccountId, Policy, PoolId, Priority, Resets};
+use crate::accounts::{AccountId, IdMap, Policy, PoolId, Priority, Resets};
 use crate::telemetry::clock::Stopwatch;
 
 use super::super::Answer;
@@ -25,31 +24,37 @@ const FRESH: Duration = Duration::from_secs(3);
 const KEPT: usize = 20_000;
 
 /// The policy of pools without one of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Usual {
     pub(super) policy: Policy,
     /// Since when, in milliseconds; 0 where no gateway has said it.
     pub(super) since: u64,
     /// Whether this process has said what it is set to.
     said: bool,
+    /// `policy since`, as scripts take it and write it.
+    pub(super) text: Arc<str>,
 }
 
 impl Usual {
     /// A setting that nobody was told of.
     pub(super) fn unsaid(policy: Policy) -> Self {
-        Self { policy, since: 0, said: false }
+        Self::since(policy, 0, false)
+    }
+
+    fn since(policy: Policy, since: u64, said: bool) -> Self {
+        Self { policy, since, said, text: format!("{} {since}", policy.number()).into() }
     }
 
     /// Reads `policy since`.
     fn read(text: &str) -> Answer<Self> {
         let (number, since) = text.split_once(' ').unwrap_or((text, ""));
         let since = since.parse().map_err(|error| corrupt("usual policy", error))?;
-        Ok(Self { policy: policy(number)?, since, said: false })
+        Ok(Self::since(policy(number)?, since, false))
     }
 }
 
 #[derive(Default)]
-pub(super) struct Policies(Mutex<HashMap<PoolId, (Stopwatch, Policy)>>);
+pub(super) struct Policies(Mutex<IdMap<PoolId, (Stopwatch, Policy)>>);
 
 /// The policy whose number a script gives.
 pub(super) fn policy(number: &str) -> Answer<Policy> {
@@ -59,7 +64,7 @@ pub(super) fn policy(number: &str) -> Answer<Policy> {
 
 impl RedisStore {
     pub(super) fn usual(&self) -> Usual {
-        *self.usual.lock().unwrap_or_else(PoisonError::into_inner)
+        self.usual.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn know_usual(&self, usual: Usual) {
@@ -84,7 +89,7 @@ impl RedisStore {
         let mut call = script.call(&[keys::USUAL_POLICY]);
         call.arg(policy.number());
         let since: u64 = script.run(&self.link, &call).await?;
-        self.know_usual(Usual { policy, since, said: true });
+        self.know_usual(Usual::since(policy, since, true));
         Ok(())
     }
 
@@ -153,7 +158,7 @@ fn newer(one: Usual, other: Usual) -> Usual {
 }
 
 impl Policies {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PoolId, (Stopwatch, Policy)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, IdMap<PoolId, (Stopwatch, Policy)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::Write as _;
 
 use futures_util::future::join_all;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
+use redis::RedisWrite as _;
 
 use crate::accounts::{AccountId, Record, Total, TotalKey, UserId};
 
@@ -22,6 +24,9 @@ pub(super) enum Given {
     /// They may be here already, and gone again.
     Again,
 }
+
+/// The room for a record's arguments, where it has one attempt.
+const A_RECORD: [usize; 10] = [16, 32, 768, 0, 2, 12, 2, 32, 32, 48];
 
 /// What was said in calls, by their records' ids, as it is written.
 pub(super) type Said = HashMap<String, String>;
@@ -92,9 +97,11 @@ impl RedisStore {
         let mut all = keys::records_of(user).to_vec();
         all.extend([keys::days_of(user), keys::totals_of(user, day), keys::gone_of(user)]);
         let mut call = self.scripts.record.call(&all);
+        call.reserve_space_for_args(records.iter().flat_map(|_| A_RECORD));
         call.arg(exactly(keep.records_an_account)).arg(oldest).arg(TotalKey::MOST_A_DAY);
         call.arg(u8::from(given == Given::Again)).arg(day.to_string());
         let is_gone = |account: AccountId| known_gone.contains(&account.0);
+        let mut text = Vec::with_capacity(1024);
         for &record in records {
             let totals = record.totals(is_gone);
             let mut record = Cow::Borrowed(record);
@@ -106,8 +113,9 @@ impl RedisStore {
             if accounts.is_empty() {
                 accounts.insert(0);
             }
-            let json = to_json("record", &*record)?;
-            call.arg(record.at.as_millisecond()).arg(&record.id).arg(json);
+            text.clear();
+            serde_json::to_writer(&mut text, &*record).map_err(|error| corrupt("record", error))?;
+            call.arg(record.at.as_millisecond()).arg(&record.id).arg(&text[..]);
             match said.get(&record.id) {
                 Some(said) => call.arg(said),
                 None => call.arg(""),
@@ -118,7 +126,12 @@ impl RedisStore {
             }
             call.arg(totals.len());
             for Total { key, counts } in &totals {
-                call.arg(field(key)).arg(&key.model).arg(&counts.row());
+                text.clear();
+                for count in counts.row() {
+                    // Writing to a `Vec` never fails.
+                    let _ = write!(text, "{count} ");
+                }
+                call.arg(field(key)).arg(&key.model).arg(&text[..]);
             }
         }
         self.scripts.record.run(&self.link, &call).await

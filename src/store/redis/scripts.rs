@@ -28,9 +28,9 @@ macro_rules! scripts {
 
 scripts! {
     lease: "common.lua" "attempt.lua" "due.lua" "lease.lua";
-    settle: "common.lua" "attempt.lua" "settle.lua";
+    settle: "common.lua" "charge.lua" "attempt.lua" "settle.lua";
     renew: "common.lua" "renew.lua";
-    sweep: "common.lua" "attempt.lua" "due.lua" "order.lua" "sweep.lua";
+    sweep: "common.lua" "charge.lua" "attempt.lua" "due.lua" "order.lua" "sweep.lua";
     reorder: "common.lua" "attempt.lua" "order.lua" "reorder.lua";
     set_policy: "set_policy.lua";
     claim_format: "claim_format.lua";

@@ -114,6 +114,11 @@ impl Batch {
         add(&mut self.call);
         self.askers.push(asker);
     }
+
+    /// Whether somebody waits for it. While a server hangs, they give up.
+    fn is_awaited(&self) -> bool {
+        self.askers.iter().any(|asker| !asker.is_closed())
+    }
 }
 
 impl Turn {
@@ -121,7 +126,8 @@ impl Turn {
     fn next(&mut self) -> Option<Batch> {
         let together = self.together.clone();
         let mut families = together.families();
-        let next = families.get_mut(&self.family)?.next.pop_front();
+        let waiting = &mut families.get_mut(&self.family)?.next;
+        let next = std::iter::from_fn(|| waiting.pop_front()).find(Batch::is_awaited);
         if next.is_none() {
             self.end(&mut families);
         }

@@ -80,6 +80,12 @@ impl Wire {
         }
     }
 
+    /// Whether an answer comes, or fails to, within [`ANSWER_WITHIN`]. A Cluster's connection asks
+    /// more than once.
+    pub(super) fn ends_in_time(&self) -> bool {
+        matches!(self.way, Way::Server(..))
+    }
+
     /// A Cluster's shards.
     pub(super) async fn shards(&self) -> Result<Shards, RedisError> {
         match &self.way {

@@ -277,7 +277,7 @@ end
 -- Leases an account.
 local function grant(s)
   local rest = rest_of(s)
-  local remaining = rest and format('%.0f', rest) or ''
+  local remaining = rest and format('%d', rest) or ''
   local candidates = 1
   if only == '' then
     candidates = call('ZCARD', Q)
@@ -286,7 +286,7 @@ local function grant(s)
       if other and other.was.member then candidates = candidates - 1 end
     end
   end
-  local granted_at = format('%.0f', now)
+  local granted_at = format('%d', now)
   local binds = is_bound()
   if binds then check_hash(BOUND) end
   s[LAST] = call('INCR', TURN)
@@ -308,7 +308,7 @@ local function grant(s)
   local lease = { s.id, estimate, user, remaining, candidates, granted_at, ailing, by, stayed }
   lease[10], lease[11] = token, model
   call('HSET', LEASES, id, pack(lease))
-  call('ZADD', DEADLINES, now + lives, 'l' .. id)
+  call('ZADD', DEADLINES, format('%d', now + lives), 'l' .. id)
   return words('granted', s.id, remaining, candidates, granted_at, ailing, by, stayed)
 end
 
@@ -400,8 +400,8 @@ local function refusal()
   look()
   -- One of those that were not looked at may do.
   if busy or gave_up then return 'busy' end
-  if returns and any(RESTING) then return words('cooling', format('%.0f', returns)) end
-  if returns then return words('exhausted', format('%.0f', returns)) end
+  if returns and any(RESTING) then return words('cooling', format('%d', returns)) end
+  if returns then return words('exhausted', format('%d', returns)) end
   if ready then return words('exhausted', '') end
   local stuck = any(STUCK)
   if stuck then return words('unauthorized', stuck, load(stuck)[ST]) end
@@ -417,8 +417,10 @@ local function lease()
   -- One that has ended, perhaps before it came here, is not granted again: nobody would end
   -- it. An estimate that its deadline charged is kept under the id of its lease, which has ended.
   if open or call('ZSCORE', DEADLINES, 't' .. id) then return 'busy' end
-  blocks = call('HGET', BLOCKS, model)
-  slot = blocks and slot_of(model)
+  local any_slots
+  blocks, any_slots = unpack(call('HMGET', BLOCKS, model, '\0n'))
+  if not any_slots then live = {} end
+  slot = blocks and any_slots and slot_of(model)
   local s = choose()
   if s then return grant(s) end
   -- Nobody is refused for what the server could not do.

@@ -8,7 +8,7 @@
 -- time before which all go, the most rows of a day, whether these may be here already and
 -- gone again, the day; then for each record its time, id and JSON, what was said or '', how
 -- many accounts and which, how many rows of the totals, and for each its key in two parts (the
--- model is the second) and nine counts.
+-- model is the second) and nine counts in one text.
 --
 -- What was said is long, and lies apart: nothing here reads it.
 
@@ -17,25 +17,43 @@ local TIMES, RECORDS, BY_ACCOUNT, SAID = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local DAYS, TOTALS, GONE = KEYS[5], KEYS[6], KEYS[7]
 local most, most_rows = tonumber(ARGV[1]), tonumber(ARGV[3])
 local again, day = ARGV[4] == '1', ARGV[5]
-local COUNTS = 9
+local A_ROW, MOST = 3, 2 ^ 53
 
 local function member(account, at, id)
   return format('%s:%015d:%s', account, at, id)
 end
 
-local function add(key, model, first)
+local function add(sums, counts)
+  local i = 0
+  for count in string.gmatch(counts, '%d+') do
+    i = i + 1
+    sums[i] = (sums[i] or 0) + tonumber(count)
+  end
+end
+
+-- Rows of the totals by field, and in the order they came: most of a batch's are one.
+local rows, fields = {}, {}
+local function count(key, model, counts)
   local field = key .. model
-  local before = call('HGET', TOTALS, field)
-  if not before and call('HLEN', TOTALS) >= most_rows then
-    field = key .. 'other'
-    before = call('HGET', TOTALS, field)
+  if not rows[field] then
+    rows[field] = { key = key }
+    fields[#fields + 1] = field
   end
-  local sums = {}
-  for sum in string.gmatch(before or '', '%d+') do sums[#sums + 1] = tonumber(sum) end
-  for i = 1, COUNTS do
-    sums[i] = format('%.0f', (sums[i] or 0) + tonumber(ARGV[first + i - 1]))
+  add(rows[field], counts)
+end
+
+local function write_rows()
+  for _, field in ipairs(fields) do
+    local sums = rows[field]
+    local before = call('HGET', TOTALS, field)
+    if not before and call('HLEN', TOTALS) >= most_rows then
+      field = sums.key .. 'other'
+      before = call('HGET', TOTALS, field)
+    end
+    add(sums, before or '')
+    for i, sum in ipairs(sums) do sums[i] = format('%d', math.min(sum, MOST)) end
+    call('HSET', TOTALS, field, table.concat(sums, ' '))
   end
-  call('HSET', TOTALS, field, table.concat(sums, ' '))
 end
 
 -- Takes records away, by id.
@@ -47,7 +65,7 @@ local function drop(ids)
       local accounts = { [0] = true }
       for _, attempt in ipairs(cjson.decode(json).attempts) do accounts[attempt.account] = true end
       for account in pairs(accounts) do
-        call('ZREM', BY_ACCOUNT, member(format('%.0f', account), tonumber(at), id))
+        call('ZREM', BY_ACCOUNT, member(format('%d', account), tonumber(at), id))
       end
     end
     call('ZREM', TIMES, id)
@@ -63,13 +81,13 @@ for _, hash in ipairs({ SAID, TOTALS }) do call('HLEN', hash) end
 call('SCARD', DAYS)
 
 local any_gone = call('SCARD', GONE) > 0
-local gone, touched, counted = {}, {}, false
+local gone, touched = {}, {}
 local i = 6
 while i <= #ARGV do
   local at, id, json, said = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local first_account = i + 5
   local rows_at = first_account + tonumber(ARGV[i + 4])
-  local rows = tonumber(ARGV[rows_at])
+  local row_count = tonumber(ARGV[rows_at])
   -- Given again after it was deleted: it was counted then.
   local was_here = any_gone and call('SISMEMBER', GONE, 'r' .. id) == 1
   local is_late = false
@@ -86,21 +104,21 @@ while i <= #ARGV do
     was_here = was_here or (first and is_full and member(ARGV[a], at, id) < first)
   end
   if not is_late and not was_here and call('HSETNX', RECORDS, id, json) == 1 then
-    call('ZADD', TIMES, at, id)
+    call('ZADD', TIMES, ARGV[i], id)
     if said ~= '' then call('HSET', SAID, id, said) end
     for a = first_account, rows_at - 1 do
       call('ZADD', BY_ACCOUNT, 0, member(ARGV[a], at, id))
       touched[ARGV[a]] = true
     end
-    for row = 0, rows - 1 do
-      local place = rows_at + 1 + row * (2 + COUNTS)
-      add(ARGV[place], ARGV[place + 1], place + 2)
+    for row = 0, row_count - 1 do
+      local place = rows_at + 1 + row * A_ROW
+      count(ARGV[place], ARGV[place + 1], ARGV[place + 2])
     end
-    counted = true
   end
-  i = rows_at + 1 + rows * (2 + COUNTS)
+  i = rows_at + 1 + row_count * A_ROW
 end
-if counted then call('SADD', DAYS, day) end
+if #fields > 0 then call('SADD', DAYS, day) end
+write_rows()
 
 -- What is over is bounded by what was just added, but for old records: those go a
 -- hundred at a time.

@@ -14,7 +14,7 @@ end
 -- Leaves a tombstone, so that a repeated settlement counts once.
 local function bury(id)
   call('HDEL', LEASES, id)
-  call('ZADD', DEADLINES, now + tombstone, 't' .. id)
+  call('ZADD', DEADLINES, format('%d', now + tombstone), 't' .. id)
 end
 
 -- Replaces an estimate in the windows that it went to and that are still open.
@@ -30,7 +30,7 @@ local function correct(id, kept, exact)
     local first_end = is_counted and 8 or 5
     for w = FIRST_WINDOW, #s, STRIDE do
       if s[w + 3] == kept[first_end + (w - FIRST_WINDOW) / STRIDE] then
-        s[w + 2] = math.max(0, s[w + 2] + exact - kept[4])
+        s[w + 2] = math.min(math.max(0, s[w + 2] + exact - kept[4]), MOST)
         open = true
       end
     end
