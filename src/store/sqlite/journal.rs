@@ -5,9 +5,9 @@
 //! into its place by the fold, which begins the journal anew in the same commit; after a crash
 //! the journal is replayed on what the last fold wrote.
 //!
-//! A fold deletes no row: the next lines are written over the old ones. Each row is filled up to
-//! the same size, so that SQLite does that in the row's own page. To give back pages and take
-//! them again would write three more of the file with each commit.
+//! A fold leaves the rows, unless the disk may be full: the next lines are written over the old
+//! ones. Each row is filled up to the same size, so that SQLite does that in the row's own page.
+//! To give back pages and take them again would write three more of the file with each commit.
 //!
 //! Lines are in postcard's format (<https://postcard.jamesmunns.com/wire-format>), one after
 //! the other.
