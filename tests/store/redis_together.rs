@@ -72,6 +72,26 @@ async fn one_that_fails_keeps_no_other_from_its_lease() {
 }
 
 #[tokio::test]
+async fn nobody_is_refused_while_an_account_could_not_be_woken() {
+    let server = Server::shared();
+    let url = server.fresh_url();
+    let rig = Rig::on_url(&url, Wish::default()).await;
+    let ann = rig.user().await;
+    let (few, many) = (rig.account(&ann, 20).await, rig.account(&ann, 100).await);
+    rig.cool(many, 60, false).await;
+    rig.pass_secs(61);
+    let database = url.rsplit_once('/').unwrap().1;
+    let resting = format!("{{p:{}}}:qwen:r", ann.pool);
+    for words in [&["DEL", &resting][..], &["SET", &resting, "?"]] {
+        cli(server.port(), &[&["-n", database], words].concat());
+    }
+    let asks = [10, 50].map(|estimate| rig.ask(&ann, estimate).told());
+    let [fits, failed] = join_all(asks).await.try_into().unwrap();
+    assert_eq!(fits.unwrap().unwrap().grant.account, few);
+    assert!(matches!(failed, Err(StoreError::Corrupt { .. })), "{failed:?}");
+}
+
+#[tokio::test]
 async fn who_gives_up_meanwhile_holds_nothing_and_keeps_no_other_from_its_lease() {
     let server = Server::shared();
     let rig = Rig::on_url(&server.fresh_url(), Wish::default()).await;

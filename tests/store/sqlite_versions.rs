@@ -1,13 +1,14 @@
 //! Files of older versions, brought up to date; what those wrote is made by SQL.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use tributary::accounts::{
     AccountId, Charge, ChargeKind, Identity, LeaseId, Policy, Priority, TokenId, Tokens, User,
 };
 use tributary::store::sqlite::{Options, SqliteStore};
-use tributary::store::{AuditLog, Directory, StoreError};
+use tributary::store::{AuditLog, Directory, Keep, StoreError};
 
 use crate::records::record;
 use crate::rig::{Held, NOON, Rig, Wish, clock_at, reads};
@@ -291,6 +292,35 @@ async fn a_file_of_version_7_is_brought_up_to_date() {
     }
     let rig = Rig::on(SqliteStore::open(&file, options).unwrap(), clock);
     has_its_record(&rig, &ann, one).await;
+}
+
+#[tokio::test]
+async fn records_of_version_7_go_each_in_its_time() {
+    let rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    let one = rig.account(&ann, 1000).await;
+    let (_folder, file) = killed(&rig);
+    let conn = Connection::open(&file).unwrap();
+    as_version_7(&conn, ann.id.0, one.0);
+    // Another call, ten days later.
+    conn.execute_batch(
+        "INSERT INTO records SELECT 6, user, at + 864000000, 'r6', line FROM records;
+         UPDATE lists SET last = 6, count = 2, numbers = x'0a02';
+         INSERT OR REPLACE INTO counters VALUES ('records', 6)",
+    )
+    .unwrap();
+    drop(conn);
+    let clock = clock_at(NOON);
+    let options = Options { clock: reads(&clock), ..Options::default() };
+    let rig = Rig::on(SqliteStore::open(&file, options).unwrap(), clock);
+    let ids = async || {
+        let listed = rig.store.records_of(ann.id, None, 9).await.unwrap();
+        listed.into_iter().map(|record| record.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids().await, ["r6", "r5"]);
+    rig.pass(Keep::default().age + Duration::from_secs(5 * 24 * 3600));
+    rig.sweep().await;
+    assert_eq!(ids().await, ["r6"]);
 }
 
 #[tokio::test]

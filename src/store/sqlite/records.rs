@@ -205,6 +205,9 @@ pub(super) struct Rows {
     latest: Ms,
 }
 
+/// A row is too old when its latest record is, so its others are of the same hour.
+const AN_HOUR: Ms = 3_600_000;
+
 /// What puts a row.
 pub(super) const PUT: &str = "INSERT OR REPLACE INTO records VALUES (?, ?, ?)";
 
@@ -228,6 +231,9 @@ impl Rows {
     }
 
     pub(super) fn add_line(&mut self, put: &mut Statement<'_>, line: &Line<'_>) -> Answer<()> {
+        if line.at.div_euclid(AN_HOUR) != self.latest.div_euclid(AN_HOUR) {
+            self.end(put)?;
+        }
         if !pack_row("record", &mut self.lines, line)? {
             self.end(put)?;
             pack_row("record", &mut self.lines, line)?;

@@ -246,11 +246,11 @@ local function lone()
 end
 
 -- Handles what is due, so much of each kind; answers how much that was. The time stands still
--- meanwhile: once no timer was due, none is.
+-- meanwhile: once no timer was due, none is. One that could not be handled still is.
 local is_quiet = false
 local function catch_up(most)
   local woken = is_quiet and 0 or wake(most)
-  is_quiet = woken == 0
+  is_quiet = woken == 0 and not failed
   if not slot then return woken end
   local ended = unblock(most)
   -- Its last block may have ended.
