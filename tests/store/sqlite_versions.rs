@@ -324,6 +324,31 @@ async fn records_of_version_7_go_each_in_its_time() {
 }
 
 #[tokio::test]
+async fn a_record_that_version_7_had_not_listed_is_listed_and_counted_once() {
+    let rig = Rig::sqlite(Wish::default());
+    let ann = rig.user().await;
+    let one = rig.account(&ann, 1000).await;
+    let (_folder, file) = killed(&rig);
+    let conn = Connection::open(&file).unwrap();
+    as_version_7(&conn, ann.id.0, one.0);
+    let more = "INSERT INTO records SELECT 6, user, at, 'r6', line FROM records";
+    conn.execute(more, []).unwrap();
+    drop(conn);
+    let clock = clock_at(NOON);
+    let options = Options { clock: reads(&clock), ..Options::default() };
+    for _ in 0..3 {
+        let store = SqliteStore::open(&file, options.clone()).unwrap();
+        let rig = Rig::on(store, clock.clone());
+        let listed = rig.store.records_on(ann.id, one, None, 9).await.unwrap();
+        let ids: Vec<_> = listed.iter().map(|record| &*record.id).collect();
+        assert_eq!(ids, ["r6", "r5"]);
+        let day = jiff::tz::TimeZone::UTC.to_datetime(rig.now()).date();
+        let totals = rig.store.totals_of(ann.id, day, day).await.unwrap();
+        assert_eq!(totals.iter().map(|total| total.counts.calls).sum::<u64>(), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_file_of_version_6_is_brought_up_to_date() {
     let rig = Rig::sqlite(Wish::default());
     let ann = rig.user().await;
