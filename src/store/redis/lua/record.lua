@@ -56,22 +56,32 @@ local function write_rows()
   end
 end
 
--- Takes records away, by id.
-local function drop(ids)
-  for _, id in ipairs(ids) do
-    local json = call('HGET', RECORDS, id)
-    local at = call('ZSCORE', TIMES, id)
-    if json and at then
-      local accounts = { [0] = true }
-      for _, attempt in ipairs(cjson.decode(json).attempts) do accounts[attempt.account] = true end
-      for account in pairs(accounts) do
-        call('ZREM', BY_ACCOUNT, member(format('%d', account), tonumber(at), id))
+-- Calls with many members at once: a call costs more than what it does for one.
+local PAGE = 500
+local function with_all(command, key, all)
+  for from = 1, #all, PAGE do
+    call(command, key, unpack(all, from, math.min(from + PAGE - 1, #all)))
+  end
+end
+
+-- Takes records away, by id, that are of these times.
+local function drop(ids, times)
+  local listed = {}
+  for from = 1, #ids, PAGE do
+    local to = math.min(from + PAGE - 1, #ids)
+    for n, json in ipairs(call('HMGET', RECORDS, unpack(ids, from, to))) do
+      local id, at = ids[from + n - 1], times[from + n - 1]
+      listed[#listed + 1] = member('0', at, id)
+      -- Within a text the quotes would be escaped.
+      for account in string.gmatch(json or '', '"account":(%-?%d+)') do
+        listed[#listed + 1] = member(account, at, id)
       end
     end
-    call('ZREM', TIMES, id)
-    call('HDEL', RECORDS, id)
-    call('HDEL', SAID, id)
   end
+  with_all('ZREM', BY_ACCOUNT, listed)
+  with_all('ZREM', TIMES, ids)
+  with_all('HDEL', RECORDS, ids)
+  with_all('HDEL', SAID, ids)
 end
 
 -- Redis undoes nothing when a script fails: what stands in a key's place is met before the first
@@ -82,6 +92,7 @@ call('SCARD', DAYS)
 
 local any_gone = call('SCARD', GONE) > 0
 local gone, touched = {}, {}
+local timed, listed = {}, {}
 local i = 6
 while i <= #ARGV do
   local at, id, json, said = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
@@ -104,10 +115,10 @@ while i <= #ARGV do
     was_here = was_here or (first and is_full and member(ARGV[a], at, id) < first)
   end
   if not is_late and not was_here and call('HSETNX', RECORDS, id, json) == 1 then
-    call('ZADD', TIMES, ARGV[i], id)
+    timed[#timed + 1], timed[#timed + 2] = ARGV[i], id
     if said ~= '' then call('HSET', SAID, id, said) end
     for a = first_account, rows_at - 1 do
-      call('ZADD', BY_ACCOUNT, 0, member(ARGV[a], at, id))
+      listed[#listed + 1], listed[#listed + 2] = 0, member(ARGV[a], at, id)
       touched[ARGV[a]] = true
     end
     for row = 0, row_count - 1 do
@@ -117,6 +128,8 @@ while i <= #ARGV do
   end
   i = rows_at + 1 + row_count * A_ROW
 end
+with_all('ZADD', TIMES, timed)
+with_all('ZADD', BY_ACCOUNT, listed)
 if #fields > 0 then call('SADD', DAYS, day) end
 write_rows()
 
@@ -127,9 +140,18 @@ for account in pairs(touched) do
   local over = call('ZLEXCOUNT', BY_ACCOUNT, from, to) - most
   if over > 0 then
     local oldest = call('ZRANGEBYLEX', BY_ACCOUNT, from, to, 'LIMIT', 0, math.min(over, 1000))
-    for n, one in ipairs(oldest) do oldest[n] = string.match(one, '^%d+:%d+:(.*)$') end
-    drop(oldest)
+    local times = {}
+    for n, one in ipairs(oldest) do
+      local at, id = string.match(one, '^%d+:(%d+):(.*)$')
+      oldest[n], times[n] = id, tonumber(at)
+    end
+    drop(oldest, times)
   end
 end
-drop(call('ZRANGEBYSCORE', TIMES, '-inf', '(' .. ARGV[2], 'LIMIT', 0, 100))
+local old = call('ZRANGEBYSCORE', TIMES, '-inf', '(' .. ARGV[2], 'WITHSCORES', 'LIMIT', 0, 100)
+local ids, times = {}, {}
+for n = 1, #old, 2 do
+  ids[#ids + 1], times[#times + 1] = old[n], tonumber(old[n + 1])
+end
+drop(ids, times)
 return gone
