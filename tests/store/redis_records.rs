@@ -1,7 +1,8 @@
-//! Where what was said lies on Redis: apart from its record, which scripts read.
+//! Records as they lie on Redis: what was said apart, each in its accounts' lists, figures within
+//! what a script counts exactly.
 
 use jiff::civil::Date;
-use tributary::accounts::{AccountId, Charge, Record, Tokens, User};
+use tributary::accounts::{AccountId, Attempt, Charge, Record, Tokens, User};
 use tributary::store::Keep;
 
 use crate::records::record;
@@ -64,6 +65,34 @@ async fn a_record_with_what_was_said_in_it_is_read_and_goes() {
     assert_eq!(rig.store.records_of(ann.id, None, 10).await.unwrap(), records);
     assert!(rig.store.remove_account(one).await.unwrap());
     assert!(rig.store.records_of(ann.id, None, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn many_records_that_are_over_go_at_once_and_from_every_list() {
+    let server = Server::shared();
+    let url = server.fresh_url();
+    let rig = Rig::on_url(&url, Wish::default()).await;
+    let ann = rig.user().await;
+    let (one, two) = (rig.account(&ann, 1000).await, rig.account(&ann, 1000).await);
+    let batch = (0..700).map(|number| {
+        let first = record(&rig, &ann, &format!("r{number:03}"));
+        let attempt = |account| Attempt { account, ..first.attempts[0].clone() };
+        Record { attempts: vec![attempt(one), attempt(two)], ..first }
+    });
+    let batch: Vec<_> = batch.collect();
+    rig.store.record(batch.clone()).await.unwrap();
+    let counts = || ["ri", "ra"].map(|set| run(&server, &url, &ann, "ZCARD", set, &[]));
+    assert_eq!(counts(), ["700", "1400"]);
+    // From now on fewer are kept.
+    let wish = Wish { keep: Keep { records_an_account: 3, ..Keep::default() } };
+    let rig = Rig::on_url(&url, wish).await;
+    let last = Record { id: "last".into(), ..batch[0].clone() };
+    rig.store.record(vec![last]).await.unwrap();
+    assert_eq!(counts(), ["3", "6"]);
+    assert_eq!(run(&server, &url, &ann, "HLEN", "rb", &[]), "3");
+    let kept = rig.store.records_of(ann.id, None, 10).await.unwrap();
+    let ids: Vec<_> = kept.iter().map(|record| &*record.id).collect();
+    assert_eq!(ids, ["r699", "r698", "r697"]);
 }
 
 #[tokio::test]

@@ -46,6 +46,28 @@ async fn a_crowd_is_answered_in_few_calls_and_no_account_is_overdrawn() {
 }
 
 #[tokio::test]
+async fn who_asks_while_two_calls_are_under_way_joins_the_next() {
+    let server = Server::start();
+    let rig = Rig::on_url(&server.fresh_url(), Wish::default()).await;
+    let ann = rig.user().await;
+    rig.account(&ann, 1000).await;
+    rig.ask(&ann, 0).held().await;
+    let before = scripts(&server);
+    cli(server.port(), &["CLIENT", "PAUSE", "60000", "WRITE"]);
+    let mut asks = Vec::new();
+    for _ in 0..10 {
+        let mut ask = Box::pin(rig.ask(&ann, 10).answer());
+        assert!(poll!(ask.as_mut()).is_pending());
+        asks.push(ask);
+        // What is wanted now is sent before the next one asks.
+        tokio::task::yield_now().await;
+    }
+    cli(server.port(), &["CLIENT", "UNPAUSE"]);
+    assert!(join_all(asks).await.iter().all(Result::is_ok));
+    assert_eq!(scripts(&server) - before, 3);
+}
+
+#[tokio::test]
 async fn one_that_fails_keeps_no_other_from_its_lease() {
     let server = Server::shared();
     let url = server.fresh_url();
@@ -93,8 +115,7 @@ async fn nobody_is_refused_while_an_account_could_not_be_woken() {
 
 #[tokio::test]
 async fn who_gives_up_meanwhile_holds_nothing_and_keeps_no_other_from_its_lease() {
-    let server = Server::shared();
-    let rig = Rig::on_url(&server.fresh_url(), Wish::default()).await;
+    let rig = Rig::redis(Wish::default()).await;
     let ann = rig.user().await;
     let account = rig.account(&ann, 100).await;
     let id = fresh_id();
