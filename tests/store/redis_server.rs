@@ -312,6 +312,20 @@ async fn gateways_share_a_tokens_rate() {
 }
 
 #[tokio::test]
+async fn a_call_whose_connection_broke_goes_again_on_the_next() {
+    let server = Server::start();
+    let rig = rig_on(&server.fresh_url()).await;
+    let ann = rig.user().await;
+    rig.account(&ann, 100).await;
+    for _ in 0..3 {
+        cli(server.port(), &["CLIENT", "KILL", "TYPE", "normal"]);
+        rig.ask(&ann, 1).told().await.unwrap().unwrap();
+        cli(server.port(), &["CLIENT", "KILL", "TYPE", "normal"]);
+        rig.store.ping().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_foreign_account_costs_the_commands_that_a_missing_one_does() {
     let server = Server::start();
     let rig = rig_on(&server.fresh_url()).await;
