@@ -7,6 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::fast::RandomState;
 use redis::Cmd;
 use tokio::sync::oneshot;
 
@@ -21,7 +22,9 @@ const AT_ONCE: usize = 2;
 
 /// The families that are asked for leases just now, by one runtime.
 #[derive(Default)]
-pub(super) struct Together(Mutex<HashMap<Family, Asked>>);
+pub(super) struct Together(Mutex<Families>);
+
+type Families = HashMap<Family, Asked, RandomState>;
 
 #[derive(Default)]
 struct Asked {
@@ -104,7 +107,7 @@ impl Together {
         is_wanted.then(|| Turn { together: this.clone(), family: family.clone(), is_over: false })
     }
 
-    fn families(&self) -> MutexGuard<'_, HashMap<Family, Asked>> {
+    fn families(&self) -> MutexGuard<'_, Families> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -134,7 +137,7 @@ impl Turn {
         next
     }
 
-    fn end(&mut self, families: &mut HashMap<Family, Asked>) {
+    fn end(&mut self, families: &mut Families) {
         if std::mem::replace(&mut self.is_over, true) {
             return;
         }
