@@ -175,9 +175,10 @@ async fn spend(store: &dyn Store, users: &[(User, Vec<AccountId>)], at: Timestam
     for some in all.chunks(CROWD) {
         let leases = some.iter().map(|one| lease(store, &resets, one, day));
         let leases: Vec<LeaseKey> = join_all(leases).await;
-        let records = leases.iter().map(|key| record(key, at)).collect();
+        let records = leases.iter().map(|key| Arc::new(record(key, at))).collect();
         let charge = Charge::Exact(Tokens(900));
-        let settlements = leases.into_iter().map(|lease| Settlement { lease, charge });
+        let settlements =
+            leases.into_iter().map(|lease| Settlement { lease: lease.into(), charge });
         let settled = store.settle(settlements.collect(), &resets);
         let (settled, recorded) = futures_util::join!(settled, store.record(records));
         settled.and(recorded).unwrap();

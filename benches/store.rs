@@ -111,7 +111,7 @@ async fn whole(store: &Arc<dyn Store>, user: &User, next: &Arc<AtomicU64>) {
 }
 
 fn settlement(key: &LeaseKey) -> Settlement {
-    Settlement { lease: key.clone(), charge: Charge::Exact(Tokens(900)) }
+    Settlement { lease: key.clone().into(), charge: Charge::Exact(Tokens(900)) }
 }
 
 async fn bind(store: &dyn Store, user: &User, accounts: usize) {
@@ -193,7 +193,7 @@ async fn settle_behind(store: Arc<dyn Store>, mut ends: mpsc::Receiver<LeaseKey>
     let resets = resets();
     let mut keys = Vec::new();
     while ends.recv_many(&mut keys, BATCH).await > 0 {
-        let records = keys.iter().map(record).collect();
+        let records = keys.iter().map(|key| Arc::new(record(key))).collect();
         let settlements = keys.drain(..).map(|key| settlement(&key)).collect();
         let (settled, recorded) =
             futures_util::join!(store.settle(settlements, &resets), store.record(records));

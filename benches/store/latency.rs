@@ -121,7 +121,8 @@ async fn use_each(store: &dyn Store, user: &User, accounts: &[AccountId], resets
     for some in accounts.chunks(64) {
         let keys = join_all(some.iter().map(|&id| lease(store, user, Some(id), resets))).await;
         let charge = Charge::Exact(Tokens(900));
-        let batch = keys.into_iter().map(|lease| Settlement { lease, charge }).collect();
+        let batch =
+            keys.into_iter().map(|lease| Settlement { lease: lease.into(), charge }).collect();
         store.settle(batch, resets).await.unwrap();
     }
 }
@@ -158,7 +159,7 @@ async fn happen(
             for some in accounts[..accounts.len() * 9 / 10].chunks(64) {
                 let keys = some.iter().map(|&id| lease(store, user, Some(id), &resets));
                 let keys = join_all(keys).await.into_iter();
-                let batch = keys.map(|lease| Settlement { lease, charge }).collect();
+                let batch = keys.map(|lease| Settlement { lease: lease.into(), charge }).collect();
                 store.settle(batch, &resets).await.unwrap();
             }
         }

@@ -116,7 +116,7 @@ impl Charge {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settlement {
     /// Which lease.
-    pub lease: LeaseKey,
+    pub lease: Arc<LeaseKey>,
     /// What it comes to.
     pub charge: Charge,
 }

@@ -196,7 +196,7 @@ impl OpenLease {
 
     fn payer(&self) -> Payer {
         match self.bought.as_deref() {
-            None => Payer::Quota(LeaseKey::clone(&self.key)),
+            None => Payer::Quota(self.key.clone()),
             Some((hold, price)) => Payer::Points(hold.clone(), *price),
         }
     }

@@ -4,6 +4,7 @@
 //! batch that it does not take is tried in ever smaller ones, and a record that it does not take
 //! at last goes without them: a count is worth more than what was said.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::books::Carrier;
@@ -31,8 +32,9 @@ const TRIES_OF_ONE: u32 = 4;
 pub(super) struct Page {
     settlements: Vec<Settlement>,
     holds: Vec<HoldEnd>,
-    records: Vec<Record>,
-    heard: Vec<(LeaseKey, Box<News>)>,
+    /// Shared with the store, which may remember them: no try costs a copy.
+    records: Vec<Arc<Record>>,
+    heard: Vec<(Arc<LeaseKey>, Box<News>)>,
 }
 
 impl Page {
@@ -56,7 +58,7 @@ impl Page {
         }
         self.settlements.extend(settlement);
         self.holds.extend(hold.map(|hold| *hold));
-        self.records.extend(record.map(|record| *record));
+        self.records.extend(record.map(Arc::from));
     }
 
     /// The accounts that it settles leases of.
@@ -84,9 +86,10 @@ impl Page {
         };
         let recording = async {
             for part in by_weight(records) {
-                let bytes = part.iter().map(bytes_of).sum();
-                let lighten = |record: &mut Record| {
-                    if record.bodies.take().is_some() {
+                let bytes = part.iter().map(|record| bytes_of(record)).sum();
+                let lighten = |record: &mut Arc<Record>| {
+                    if record.bodies.is_some() {
+                        Arc::make_mut(record).bodies = None;
                         BodiesDropped { metrics }.emit();
                     }
                 };
@@ -110,7 +113,11 @@ async fn settle(store: &dyn Store, batch: Vec<Settlement>, zones: &Zones) -> Ans
 
 /// Passes on what answers told. What the store does not take is not insisted on: the
 /// platform tells it again, and after a while it is news again.
-async fn hear(store: &dyn Store, heard: Vec<(LeaseKey, Box<News>)>, zones: &Zones) -> Answer<()> {
+async fn hear(
+    store: &dyn Store,
+    heard: Vec<(Arc<LeaseKey>, Box<News>)>,
+    zones: &Zones,
+) -> Answer<()> {
     let (mut told, mut harms) = (Vec::new(), Vec::new());
     for (lease, news) in heard {
         let (windows, harm) = news.told();
@@ -135,11 +142,11 @@ async fn hear(store: &dyn Store, heard: Vec<(LeaseKey, Box<News>)>, zones: &Zone
 }
 
 /// Parts records so that each part is one record, or has no more bodies than go in one call.
-fn by_weight(mut records: Vec<Record>) -> Vec<Vec<Record>> {
+fn by_weight(mut records: Vec<Arc<Record>>) -> Vec<Vec<Arc<Record>>> {
     let mut parts = Vec::new();
     while let [first, others @ ..] = &records[..] {
         let mut weight = bytes_of(first);
-        let fits = |record: &&Record| {
+        let fits = |record: &&Arc<Record>| {
             weight += bytes_of(record);
             weight <= BODIES_A_CALL
         };
@@ -214,11 +221,12 @@ mod tests {
         let record = |bytes: usize| {
             let plain: Record = serde_json::from_value(plain.clone()).unwrap();
             let bodies = |request| KeptBodies { request, response: String::new(), cut: false };
-            Record { bodies: (bytes > 0).then(|| bodies("x".repeat(bytes))), ..plain }
+            Arc::new(Record { bodies: (bytes > 0).then(|| bodies("x".repeat(bytes))), ..plain })
         };
         let parts = |bytes: &[usize]| {
             let parts = by_weight(bytes.iter().map(|bytes| record(*bytes)).collect());
-            parts.iter().map(|part| part.iter().map(bytes_of).collect()).collect::<Vec<Vec<_>>>()
+            let weights = |part: &Vec<Arc<Record>>| part.iter().map(|one| bytes_of(one)).collect();
+            parts.iter().map(weights).collect::<Vec<Vec<_>>>()
         };
         let (most, half) = (BODIES_A_CALL, BODIES_A_CALL / 2);
         assert_eq!(

@@ -1,5 +1,7 @@
 //! What pays for an attempt: an account's quota, or points.
 
+use std::sync::Arc;
+
 use crate::accounts::{Charge, ChargeKind, HoldEnd, HoldKey, LeaseKey, Points, Settlement, Tokens};
 use crate::front::Usage;
 use crate::platforms::Price;
@@ -7,7 +9,7 @@ use crate::platforms::Price;
 /// What pays for an attempt.
 pub(super) enum Payer {
     /// The account that is leased.
-    Quota(LeaseKey),
+    Quota(Arc<LeaseKey>),
     /// The caller's points, at the model's price.
     Points(HoldKey, Price),
 }

@@ -273,7 +273,7 @@ pub trait Ledger: Purses + NoticeBoard {
     /// Adds records of calls, and counts them in the totals: each once, by its id, however
     /// often it is given. A call that ends after its account was removed is kept and counted
     /// without the account's id.
-    async fn record(&self, batch: Vec<Record>) -> Answer<()>;
+    async fn record(&self, batch: Vec<Arc<Record>>) -> Answer<()>;
     /// Whether the store answers.
     async fn ping(&self) -> Answer<()>;
     /// Tells others who holds a store that one process alone may hold; [`holder`] reads it.

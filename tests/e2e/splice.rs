@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 use redis::Commands;
@@ -147,7 +148,8 @@ impl Town {
                 let seal = |said| self.vault.seal_words(user.id.0, &id, said, b"words").unwrap();
                 let (request, response) = (seal(Said::Request), seal(Said::Response));
                 let bodies = Some(KeptBodies { request, response, cut: false });
-                store.record(vec![Record { user: user.id, bodies, ..record(&id) }]).await.unwrap();
+                let record = Record { user: user.id, bodies, ..record(&id) };
+                store.record(vec![Arc::new(record)]).await.unwrap();
             }
         }
     }

@@ -111,7 +111,7 @@ contract! {
             written.attempts.extend(on.iter().map(|&account| {
                 tributary::accounts::Attempt { account, ..attempt.clone() }
             }));
-            rig.store.record(vec![written]).await.unwrap();
+            rig.record(vec![written]).await.unwrap();
         };
         for number in 0..6 {
             write(&ann, &format!("one{number}"), &[one]).await;

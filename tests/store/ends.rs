@@ -52,7 +52,7 @@ contract! {
         let mut seen: Option<String> = None;
         for _ in 0..100 {
             let held = rig.ask(&ann, 30).held().await;
-            let batch = vec![Settlement { lease: held.key.clone(), charge: Charge::Release }];
+            let batch = vec![Settlement { lease: held.key.clone().into(), charge: Charge::Release }];
             let resets = rig.resets();
             let look = async {
                 while rig.shown(&ann, one).await.leased > Tokens::ZERO {
@@ -211,7 +211,7 @@ contract! {
         for tokens in 1..=200 {
             let lease = rig.ask(&ann, 1).held().await.key;
             let charge = Charge::Exact(Tokens(tokens % 4));
-            batch.push(tributary::accounts::Settlement { lease, charge });
+            batch.push(tributary::accounts::Settlement { lease: lease.into(), charge });
         }
         rig.store.settle(batch, &rig.resets()).await.unwrap();
         assert_eq!(rig.used(&ann, one).await, 300);

@@ -47,7 +47,7 @@ contract! {
         rig.settle(&held, Charge::Exact(Tokens(45))).await;
         let mut call = record(&rig, &ann, "r1");
         call.attempts[0].account = id;
-        rig.store.record(vec![call]).await.unwrap();
+        rig.record(vec![call]).await.unwrap();
         rig.set_priority(id, 3).await;
         rig.block(id, "qwen-max", 600).await;
         let before = rig.shown(&ann, id).await;

@@ -57,7 +57,7 @@ pub fn record(rig: &Rig, user: &User, id: &str) -> Record {
 async fn write(rig: &Rig, user: &User, ids: std::ops::Range<usize>) {
     for id in ids {
         rig.pass(Duration::from_millis(1));
-        rig.store.record(vec![record(rig, user, &format!("r{id:03}"))]).await.unwrap();
+        rig.record(vec![record(rig, user, &format!("r{id:03}"))]).await.unwrap();
     }
 }
 
@@ -72,7 +72,7 @@ contract! {
         assert_eq!(rig.account(&ann, 1000).await, AccountId(1));
         let written = record(&rig, &ann, "one");
         let bare = Record { first_byte_ms: None, attempts: vec![], bodies: None, ..record(&rig, &ann, "two") };
-        rig.store.record(vec![written.clone(), bare.clone()]).await.unwrap();
+        rig.record(vec![written.clone(), bare.clone()]).await.unwrap();
         assert_eq!(rig.store.records_of(ann.id, None, 10).await.unwrap(), [bare, written]);
     }
 }
@@ -135,7 +135,7 @@ contract! {
             leases.push(rig.ask(&ann, 1).held());
         }
         let held = futures_util::stream::iter(leases).buffered(256).collect::<Vec<_>>().await;
-        let release = |held: Held| Settlement { lease: held.key, charge: Charge::Release };
+        let release = |held: Held| Settlement { lease: held.key.into(), charge: Charge::Release };
         let all: Vec<_> = held.into_iter().map(release).collect();
         for some in all.chunks(1000) {
             rig.store.settle(some.to_vec(), &rig.resets()).await.unwrap();

@@ -197,7 +197,10 @@ async fn live(
             Err(error) => panic!("{error}"),
         };
         // As a gateway's books do.
-        failed.fetch_add(insist(&rig, Settlement { lease, charge }).await, Ordering::Relaxed);
+        failed.fetch_add(
+            insist(&rig, Settlement { lease: lease.into(), charge }).await,
+            Ordering::Relaxed,
+        );
         done.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
@@ -380,7 +383,7 @@ async fn a_record_that_went_with_its_account_is_not_given_again() {
     let (mut gone, mut lost) = (record(&rig, &ann, "gone"), record(&rig, &ben, "lost"));
     gone.attempts[0].account = account;
     lost.attempts[0].account = AccountId::OPERATOR;
-    rig.store.record(vec![gone.clone(), lost.clone()]).await.unwrap();
+    rig.record(vec![gone.clone(), lost.clone()]).await.unwrap();
     assert!(rig.store.remove_account(account).await.unwrap());
     // What a replica that had not heard of it would lack.
     for part in ["ri", "rb", "ra", "rs"] {

@@ -26,7 +26,7 @@ async fn recorded(rig: &Rig, user: &User, ids: &[&str]) -> Vec<Record> {
     for id in ids {
         rig.pass_secs(1);
         let one = record(rig, user, id);
-        rig.store.record(vec![one.clone()]).await.unwrap();
+        rig.record(vec![one.clone()]).await.unwrap();
         records.insert(0, one);
     }
     records
@@ -80,14 +80,14 @@ async fn many_records_that_are_over_go_at_once_and_from_every_list() {
         Record { attempts: vec![attempt(one), attempt(two)], ..first }
     });
     let batch: Vec<_> = batch.collect();
-    rig.store.record(batch.clone()).await.unwrap();
+    rig.record(batch.clone()).await.unwrap();
     let counts = || ["ri", "ra"].map(|set| run(&server, &url, &ann, "ZCARD", set, &[]));
     assert_eq!(counts(), ["700", "1400"]);
     // From now on fewer are kept.
     let wish = Wish { keep: Keep { records_an_account: 3, ..Keep::default() } };
     let rig = Rig::on_url(&url, wish).await;
     let last = Record { id: "last".into(), ..batch[0].clone() };
-    rig.store.record(vec![last]).await.unwrap();
+    rig.record(vec![last]).await.unwrap();
     assert_eq!(counts(), ["3", "6"]);
     assert_eq!(run(&server, &url, &ann, "HLEN", "rb", &[]), "3");
     let kept = rig.store.records_of(ann.id, None, 10).await.unwrap();
@@ -106,7 +106,7 @@ async fn figures_stop_at_the_largest_that_a_script_counts_exactly() {
     for (held, id) in held.iter().zip(["a", "b"]) {
         rig.settle(held, Charge::Exact(Tokens(u64::MAX))).await;
         let call = Record { input: Tokens(u64::MAX), ..record(&rig, &ann, id) };
-        rig.store.record(vec![call]).await.unwrap();
+        rig.record(vec![call]).await.unwrap();
     }
     assert_eq!(rig.used(&ann, one).await, LARGEST);
     let (first, last) = (Date::constant(2026, 1, 1), Date::constant(2027, 12, 31));

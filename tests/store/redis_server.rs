@@ -104,7 +104,7 @@ async fn a_lease_that_ended_before_it_was_asked_for_is_refused() {
     let one = rig.account(&ann, 1000).await;
     let id = fresh_id();
     let lease = key(id, &ann, AccountId(0), rig.now());
-    let release = vec![Settlement { lease, charge: Charge::Release }];
+    let release = vec![Settlement { lease: lease.into(), charge: Charge::Release }];
     rig.store.settle(release.clone(), &rig.resets()).await.unwrap();
     assert_eq!(rig.ask(&ann, 10).id(id).refused().await, Refusal::Busy);
     assert_eq!(rig.shown(&ann, one).await.leased, Tokens::ZERO);
@@ -133,7 +133,7 @@ async fn an_account_that_cannot_be_read_keeps_no_other_from_being_settled() {
     let mut batch = Vec::new();
     for (user, account) in [(&ann, bad), (&ann, good), (&ben, bens)] {
         let lease = rig.ask(user, 10).only(account).held().await.key;
-        batch.push(Settlement { lease, charge: Charge::Exact(Tokens(9)) });
+        batch.push(Settlement { lease: lease.into(), charge: Charge::Exact(Tokens(9)) });
     }
     let client = redis::Client::open(url).unwrap();
     let mut conn = client.get_multiplexed_async_connection().await.unwrap();
@@ -173,7 +173,7 @@ async fn a_server_that_is_full_or_lacks_its_replica_is_an_error_that_passes() {
             let set = redis::cmd("CONFIG").arg("SET").arg(setting).arg(value).take();
             set.query_async::<()>(&mut conn).await.unwrap();
             let lease = key(fresh_id(), &ann, AccountId(0), rig.now());
-            let batch = vec![Settlement { lease, charge: Charge::Release }];
+            let batch = vec![Settlement { lease: lease.into(), charge: Charge::Release }];
             match rig.store.settle(batch, &rig.resets()).await {
                 Err(StoreError::Unavailable(why)) => {
                     assert_eq!((fails, why), (true, format!("Redis says {code}")));
@@ -191,7 +191,7 @@ async fn a_record_that_is_given_again_counts_once() {
     let ann = rig.user().await;
     let one = crate::records::record(&rig, &ann, "one");
     for _ in 0..2 {
-        rig.store.record(vec![one.clone()]).await.unwrap();
+        rig.record(vec![one.clone()]).await.unwrap();
     }
     let day = one.day();
     let totals = rig.store.totals_of(ann.id, day, day).await.unwrap();
@@ -208,11 +208,11 @@ async fn a_record_that_is_given_again_after_its_account_was_removed_counts_once(
     let mut one = crate::records::record(&rig, &ann, "one");
     one.attempts[0].account = account;
     // Written, but its gateway never heard of it.
-    rig.store.record(vec![one.clone()]).await.unwrap();
+    rig.record(vec![one.clone()]).await.unwrap();
     assert!(rig.store.remove_account(account).await.unwrap());
     let mut two = crate::records::record(&rig, &ann, "two");
     two.attempts[0].account = account;
-    rig.store.record(vec![one.clone(), two]).await.unwrap();
+    rig.record(vec![one.clone(), two]).await.unwrap();
     let totals = rig.store.totals_of(ann.id, one.day(), one.day()).await.unwrap();
     assert_eq!(totals.iter().map(|total| total.counts.calls).collect::<Vec<_>>(), [2]);
     let kept = rig.store.records_of(ann.id, None, 10).await.unwrap();

@@ -22,7 +22,7 @@ async fn user_apart<'a>(
 /// Settles so many leases that nobody knows any more.
 async fn settle(rig: &Rig, user: &User, account: AccountId, many: usize) {
     let one = |_| Settlement {
-        lease: key(fresh_id(), user, account, rig.now()),
+        lease: key(fresh_id(), user, account, rig.now()).into(),
         charge: Charge::Exact(Tokens(1)),
     };
     rig.store.settle((0..many).map(one).collect(), &rig.resets()).await.unwrap();

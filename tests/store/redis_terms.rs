@@ -146,7 +146,7 @@ async fn what_a_master_took_before_it_stood_still_is_not_given_to_it_again() {
     const ALL: usize = 30_000;
     let pair = Pair::parted().await;
     let one = |_| Settlement {
-        lease: key(fresh_id(), &pair.user, pair.account, pair.rig.now()),
+        lease: key(fresh_id(), &pair.user, pair.account, pair.rig.now()).into(),
         charge: Charge::Exact(Tokens(1)),
     };
     for _ in 0..10 {
@@ -186,7 +186,7 @@ async fn what_a_master_took_before_it_stood_still_is_not_given_to_it_again() {
 async fn what_can_never_be_given_again_is_tried_once_and_holds_up_nothing_else() {
     let pair = Pair::parted().await;
     pair.take(9).await;
-    pair.rig.store.record(vec![record(&pair.rig, &pair.user, "one")]).await.unwrap();
+    pair.rig.record(vec![record(&pair.rig, &pair.user, "one")]).await.unwrap();
     // It takes over, and what would be the pool's charges is something else.
     let charges = format!("{{p:{}}}:qwen:out", pair.user.pool);
     cli(pair.second.port, &["SET", &charges, "of somebody else"]);
@@ -226,7 +226,8 @@ async fn a_link_leaves_the_master_that_another_link_has_seen_replaced() {
     pair.rig.sweep().await;
     let charges = format!("{{p:{}}}:qwen:out", pair.user.pool);
     let held = pair.rig.ask(&pair.user, 10).held().await;
-    let batch = vec![Settlement { lease: held.key.clone(), charge: Charge::Exact(Tokens(9)) }];
+    let batch =
+        vec![Settlement { lease: held.key.clone().into(), charge: Charge::Exact(Tokens(9)) }];
     other.settle(batch, &pair.rig.resets()).await.unwrap();
     assert_eq!(cli(pair.second.port, &["XLEN", &charges]).trim(), "1");
 }

@@ -130,7 +130,8 @@ async fn who_gives_up_meanwhile_holds_nothing_and_keeps_no_other_from_its_lease(
     assert_eq!(stays.await.unwrap().grant.account, account);
     assert_eq!(rig.shown(&ann, account).await.leased, Tokens(30));
     let lease = key(id, &ann, account, rig.now());
-    let settlement = tributary::accounts::Settlement { lease, charge: Charge::Release };
+    let settlement =
+        tributary::accounts::Settlement { lease: lease.into(), charge: Charge::Release };
     rig.store.settle(vec![settlement], &rig.resets()).await.unwrap();
     assert_eq!(rig.shown(&ann, account).await.leased, Tokens(20));
 }

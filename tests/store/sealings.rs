@@ -114,7 +114,7 @@ fn bodies(kid: &str, text: &str) -> KeptBodies {
 async fn record(rig: &Rig, user: &User, account: AccountId, id: &str, kept: Option<KeptBodies>) {
     let mut record = Record { bodies: kept, ..record_of_a_call(rig, user, id) };
     record.attempts[0].account = account;
-    rig.store.record(vec![record]).await.unwrap();
+    rig.record(vec![record]).await.unwrap();
 }
 
 /// All pages together.

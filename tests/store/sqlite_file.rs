@@ -204,8 +204,10 @@ async fn a_full_disk_is_an_error_and_never_a_count() {
             Err(error) => break error,
         }
         granted += 1;
-        let end =
-            vec![tributary::accounts::Settlement { lease: key, charge: Charge::Exact(Tokens(3)) }];
+        let end = vec![tributary::accounts::Settlement {
+            lease: key.into(),
+            charge: Charge::Exact(Tokens(3)),
+        }];
         match rig.store.settle(end, &resets).await {
             Ok(()) => settled += 1,
             Err(error) => break error,
@@ -274,7 +276,7 @@ async fn a_bought_record_that_is_deleted_is_listed_no_more() {
     for turn in 0..40 {
         let mut bought = record(&rig, &ann, &format!("r{turn}"));
         bought.attempts[0].account = AccountId::OPERATOR;
-        rig.store.record(vec![bought]).await.unwrap();
+        rig.record(vec![bought]).await.unwrap();
     }
     drop(rig);
     let conn = rusqlite::Connection::open(&file).unwrap();

@@ -201,7 +201,7 @@ async fn nothing_is_left_of_an_account_that_goes_with_unfolded_lines() {
     // Its lease ends as any, and no charge names it.
     let batch = open
         .into_iter()
-        .map(|held| Settlement { lease: held.key, charge: Charge::Exact(Tokens(1)) });
+        .map(|held| Settlement { lease: held.key.into(), charge: Charge::Exact(Tokens(1)) });
     rig.store.settle(batch.collect(), &rig.resets()).await.unwrap();
     assert_eq!(rig.charges(&ann).await.len(), 4);
 }
@@ -268,7 +268,7 @@ async fn reports_tell_what_was_answered_though_the_disk_is_too_full_to_fold() {
         // Each of another model, so that the fold has rows to add.
         let mut record = record(&rig, &ann, &format!("r{recorded}"));
         record.attempts[0].model = format!("model-{recorded}").into();
-        match rig.store.record(vec![record]).await {
+        match rig.record(vec![record]).await {
             Ok(()) => recorded += 1,
             Err(error) => break error,
         }
@@ -326,10 +326,10 @@ async fn folds_on_a_full_disk_lose_nothing_and_count_nothing_twice() {
         };
         let leased = rig.store.lease(ask).await.is_ok_and(|grant| grant.is_ok());
         granted += u64::from(leased);
-        let end = vec![Settlement { lease: key, charge: Charge::Exact(Tokens(3)) }];
+        let end = vec![Settlement { lease: key.into(), charge: Charge::Exact(Tokens(3)) }];
         let ended = leased && rig.store.settle(end, &resets).await.is_ok();
         settled += u64::from(ended);
-        let told = rig.store.record(vec![record(&rig, &ann, &format!("r{turn}"))]).await;
+        let told = rig.record(vec![record(&rig, &ann, &format!("r{turn}"))]).await;
         recorded += u64::from(told.is_ok());
         let swept = turn % 9 > 0 || rig.store.sweep(&resets).await.is_ok();
         failed += usize::from(!ended || told.is_err() || !swept);

@@ -56,9 +56,9 @@ async fn what_no_fold_has_summed_is_counted_once_whatever_is_killed() {
     let one = rig.account(&ann, 1000).await;
     let held = rig.ask(&ann, 30).held().await;
     rig.settle(&held, Charge::Exact(Tokens(21))).await;
-    rig.store.record(vec![on(&rig, &ann, "first", &[one])]).await.unwrap();
+    rig.record(vec![on(&rig, &ann, "first", &[one])]).await.unwrap();
     rig.crash();
-    rig.store.record(vec![on(&rig, &ann, "second", &[one])]).await.unwrap();
+    rig.record(vec![on(&rig, &ann, "second", &[one])]).await.unwrap();
     rig.crash();
     // The fold that this asks for is killed, or not, and so is one more.
     for _ in 0..3 {
@@ -68,7 +68,7 @@ async fn what_no_fold_has_summed_is_counted_once_whatever_is_killed() {
         rig.crash();
     }
     // One that comes alone, with nothing in the journal.
-    rig.store.record(vec![on(&rig, &ann, "third", &[one])]).await.unwrap();
+    rig.record(vec![on(&rig, &ann, "third", &[one])]).await.unwrap();
     rig.crash();
     assert_eq!(counted(&rig, &ann).await, [3, 3, 21, 0]);
     let rig = rig.reopened();
@@ -102,11 +102,11 @@ async fn a_call_that_outlives_its_account_is_counted_once_though_all_is_killed()
     let ann = rig.user().await;
     let gone = rig.account(&ann, 1000).await;
     let held = rig.ask(&ann, 30).held().await;
-    rig.store.record(vec![on(&rig, &ann, "before", &[gone])]).await.unwrap();
+    rig.record(vec![on(&rig, &ann, "before", &[gone])]).await.unwrap();
     assert!(rig.store.remove_account(gone).await.unwrap());
     rig.settle(&held, Charge::Exact(Tokens(21))).await;
     // Its attempt says what it was charged, which counts where the charge does.
-    rig.store.record(vec![on(&rig, &ann, "after", &[gone])]).await.unwrap();
+    rig.record(vec![on(&rig, &ann, "after", &[gone])]).await.unwrap();
     for _ in 0..2 {
         rig.crash();
         assert_eq!(counted(&rig, &ann).await, [2, 2, 21, 0]);
@@ -121,7 +121,7 @@ async fn what_a_removed_account_had_goes_slice_by_slice_though_all_is_killed() {
     let ann = rig.user().await;
     let (gone, stays) = (rig.account(&ann, 10_000).await, rig.account(&ann, 10_000).await);
     let calls = (0..1600).map(|turn| on(&rig, &ann, &format!("r{turn}"), &[gone]));
-    rig.store.record(calls.collect()).await.unwrap();
+    rig.record(calls.collect()).await.unwrap();
     for turn in 0..500 {
         let account = if turn % 5 == 0 { stays } else { gone };
         let held = rig.ask(&ann, 1).only(account).held().await;
@@ -158,7 +158,7 @@ async fn what_can_not_be_read_of_a_removed_account_keeps_nobody_elses_commits() 
     let ann = rig.user().await;
     let gone = rig.account(&ann, 10_000).await;
     let calls = (0..1200).map(|turn| on(&rig, &ann, &format!("r{turn}"), &[gone]));
-    rig.store.record(calls.collect()).await.unwrap();
+    rig.record(calls.collect()).await.unwrap();
     rig.sweep().await;
     let conn = rusqlite::Connection::open(rig.folder().join("test.db")).unwrap();
     let change = |sql: &str| assert_eq!(conn.execute(sql, []).unwrap(), 1, "{sql}");
@@ -201,7 +201,7 @@ async fn a_long_list_is_walked_page_by_page_across_its_rows() {
         let named: Vec<_> =
             (0..count).map(|turn| (format!("{batch}-{turn}"), accounts(turn))).collect();
         let records = named.iter().map(|(id, accounts)| on(&rig, &ann, id, accounts)).collect();
-        rig.store.record(records).await.unwrap();
+        rig.record(records).await.unwrap();
         rig.sweep().await;
         ids.extend(named);
     }
@@ -230,7 +230,7 @@ async fn records_of_any_length_share_rows_and_go_from_them() {
         ..on(&rig, &ann, &format!("r{turn}"), &[if turn.is_multiple_of(3) { gone } else { stays }])
     };
     let mut calls: Vec<Record> = (0..120).map(call).collect();
-    rig.store.record(calls.clone()).await.unwrap();
+    rig.record(calls.clone()).await.unwrap();
     calls.reverse();
     rig.crash();
     assert_eq!(rig.store.records_of(ann.id, None, 200).await.unwrap(), calls);
@@ -262,7 +262,7 @@ async fn what_goes_from_one_accounts_list_goes_from_all() {
             _ => vec![one],
         };
         let records = (0..40).map(|part| on(&rig, &ann, &format!("{turn}-{part}"), &tried(part)));
-        rig.store.record(records.collect()).await.unwrap();
+        rig.record(records.collect()).await.unwrap();
         if turn % 4 == 0 {
             rig.sweep().await;
         }
@@ -289,7 +289,7 @@ async fn old_records_go_a_slice_with_each_commit() {
         bodies: record(&rig, &ann, "").bodies.filter(|_| turn % 100 == 0),
         ..on(&rig, &ann, &format!("r{turn}"), &[one])
     });
-    rig.store.record(records.collect()).await.unwrap();
+    rig.record(records.collect()).await.unwrap();
     rig.sweep().await;
     rig.pass(Keep::default().age * 2);
     let mut left = Vec::new();

@@ -132,7 +132,7 @@ fn as_version_6(conn: &Connection, user: i64, account: i64) {
 /// The record that [`as_version_6`] left is all there, and numbers go on.
 async fn has_its_record(rig: &Rig, ann: &User, account: AccountId) {
     let record = record(rig, ann, "later");
-    rig.store.record(vec![record]).await.unwrap();
+    rig.record(vec![record]).await.unwrap();
     for listed in [
         rig.store.records_of(ann.id, None, 9).await.unwrap(),
         rig.store.records_on(ann.id, account, None, 9).await.unwrap(),

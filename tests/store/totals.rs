@@ -55,13 +55,13 @@ contract! {
             on(&rig, &ann, "b", &[two, one]),
             on(&rig, &ben, "c", &[one]),
         ];
-        rig.store.record(late).await.unwrap();
+        rig.record(late).await.unwrap();
         rig.set("2026-11-25T00:00:00Z");
         let mut other = on(&rig, &ann, "e", &[one]);
         other.attempts[0].charge = Charge::Estimated(Tokens(7));
         other.attempts[0].model = "qwen-max 2".into();
         let early = vec![on(&rig, &ann, "d", &[one]), other, on(&rig, &ann, "f", &[])];
-        rig.store.record(early).await.unwrap();
+        rig.record(early).await.unwrap();
 
         let totals = totals(&rig, &ann).await;
         let (first, second) = ("2026-11-24".to_owned(), "2026-11-25".to_owned());
@@ -97,10 +97,10 @@ contract! {
         for turn in 0..40 {
             rig.pass_secs(1);
             let one = on(&rig, &ann, &format!("r{turn}"), &[often]);
-            rig.store.record(vec![one]).await.unwrap();
+            rig.record(vec![one]).await.unwrap();
         }
         let rare = on(&rig, &ann, "rare", &[seldom]);
-        rig.store.record(vec![rare]).await.unwrap();
+        rig.record(vec![rare]).await.unwrap();
         let kept = rig.store.records_of(ann.id, None, 100).await.unwrap();
         assert!((6..=7).contains(&kept.len()), "{}", kept.len());
         let day = "2026-11-24".to_owned();
@@ -119,7 +119,7 @@ contract! {
             record
         };
         for first in (0..1500).step_by(500) {
-            rig.store.record((first..first + 500).map(named).collect()).await.unwrap();
+            rig.record((first..first + 500).map(named).collect()).await.unwrap();
         }
         let totals = totals(&rig, &ann).await;
         assert_eq!(totals.len(), TotalKey::MOST_A_DAY + 1);
@@ -140,9 +140,9 @@ contract! {
         let half = TotalKey::MOST_A_DAY / 2;
         for (number, account) in accounts.into_iter().enumerate() {
             let all = (0..half).map(|model| named(number * half + model, model, account));
-            rig.store.record(all.collect()).await.unwrap();
+            rig.record(all.collect()).await.unwrap();
         }
-        rig.store.record(vec![named(2 * half, half, accounts[0])]).await.unwrap();
+        rig.record(vec![named(2 * half, half, accounts[0])]).await.unwrap();
         let models = async || {
             let totals = totals(&rig, &ann).await;
             totals.into_iter().map(|total| total.key.model).collect::<Vec<_>>()
@@ -151,7 +151,7 @@ contract! {
         for account in accounts {
             assert!(rig.store.remove_account(account).await.unwrap());
         }
-        rig.store.record(vec![named(2 * half + 1, half + 1, AccountId(7))]).await.unwrap();
+        rig.record(vec![named(2 * half + 1, half + 1, AccountId(7))]).await.unwrap();
         let newest = format!("model-{}", half + 1);
         assert!(models().await.contains(&newest), "it has a row of its own");
     }
@@ -168,7 +168,7 @@ contract! {
         }
         let open = rig.ask(&ann, 10).only(gone).held().await;
         rig.block(gone, "qwen-max", 90).await;
-        rig.store
+        rig
             .record(vec![
                 on(&rig, &ann, "a", &[gone]),
                 on(&rig, &ann, "b", &[stays]),
@@ -232,7 +232,7 @@ contract! {
             calls.push(on(&rig, &ann, id, accounts));
         }
         assert!(rig.store.remove_account(gone).await.unwrap());
-        rig.store.record(calls).await.unwrap();
+        rig.record(calls).await.unwrap();
 
         let kept = rig.store.records_of(ann.id, None, 10).await.unwrap();
         let kept: Vec<(&str, Vec<i64>)> = kept
@@ -355,7 +355,7 @@ contract! {
         // A record adds its call, and no charge again.
         let mut late = on(&rig, &ann, "late", &[two]);
         late.attempts[0].charge = Charge::Estimated(Tokens(50));
-        rig.store.record(vec![late]).await.unwrap();
+        rig.record(vec![late]).await.unwrap();
         assert_eq!(charged(&rig, &ann).await, expected);
         let last = totals(&rig, &ann).await.pop().unwrap();
         assert_eq!((last.counts.calls, last.key.token), (1, TokenId(7)));
@@ -401,7 +401,7 @@ contract! {
         for some in models.chunks(400) {
             let asks = some.iter().map(|model| rig.ask(&ann, 1).model(model).held());
             let held: Vec<Held> = futures_util::future::join_all(asks).await;
-            let end = |held: Held| Settlement { lease: held.key, charge: Charge::Exact(Tokens(2)) };
+            let end = |held: Held| Settlement { lease: held.key.into(), charge: Charge::Exact(Tokens(2)) };
             let batch = held.into_iter().map(end).collect();
             rig.store.settle(batch, &rig.resets()).await.unwrap();
         }
@@ -423,7 +423,7 @@ contract! {
         for account in [one, two] {
             let asks = models.iter().map(|model| rig.ask(&ann, 1).only(account).model(model).held());
             let held: Vec<Held> = futures_util::future::join_all(asks).await;
-            let end = |held: Held| Settlement { lease: held.key, charge: Charge::Exact(Tokens(2)) };
+            let end = |held: Held| Settlement { lease: held.key.into(), charge: Charge::Exact(Tokens(2)) };
             rig.store.settle(held.into_iter().map(end).collect(), &rig.resets()).await.unwrap();
         }
         let estimated = rig.ask(&ann, 50).only(late).model("one more").held().await;

@@ -96,7 +96,7 @@ contract! {
             let one = rig.account_with(&ann, "qwen", vec![day(100)]).await;
             let lease = rig.ask(&ann, 100).only(one).held().await.key;
             let charge = Charge::Exact(Tokens(100));
-            let batch = vec![tributary::accounts::Settlement { lease, charge }];
+            let batch = vec![tributary::accounts::Settlement { lease: lease.into(), charge }];
             rig.store.settle(batch, &resets).await.unwrap();
             let states = rig.store.accounts_in(&[ann.pool], &resets).await.unwrap();
             let state = states.iter().find(|state| state.account.id == one).unwrap();

@@ -153,7 +153,7 @@ impl Ledger for RedisStore {
         self.put_short_key(account, key).await
     }
 
-    async fn record(&self, mut batch: Vec<Record>) -> Answer<()> {
+    async fn record(&self, mut batch: Vec<Arc<Record>>) -> Answer<()> {
         let (said, term) = (take_said(&mut batch)?, self.link.term());
         let recorded = self.record_all(&batch, &said, Given::First).await;
         self.remember(batch, term, recorded)

@@ -5,7 +5,7 @@
 //! again, and what was on its way meanwhile is owed with the rest.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::cluster_routing::Slot;
@@ -33,7 +33,7 @@ pub(super) struct State {
     is_owed: bool,
     settled: Kept<Settlement>,
     ended: Kept<HoldEnd>,
-    recorded: Kept<Record>,
+    recorded: Kept<Arc<Record>>,
 }
 
 /// Things of one kind, in the order they came.
@@ -109,7 +109,7 @@ impl Remembered for HoldEnd {
 }
 
 /// What was said in it, which may be long, is not remembered.
-impl Remembered for Record {
+impl Remembered for Arc<Record> {
     const MOST: usize = 10_000;
     const AT_ONCE: usize = 256;
 
@@ -282,7 +282,7 @@ mod tests {
             estimate: Tokens(1),
             granted_at: crate::telemetry::clock::now(),
         };
-        ids.map(|id| Settlement { lease: lease(id), charge: Charge::Release }).collect()
+        ids.map(|id| Settlement { lease: lease(id).into(), charge: Charge::Release }).collect()
     }
 
     /// The leases that are owed to the masters of a term.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 use jiff::civil::Date;
@@ -31,11 +32,12 @@ const A_RECORD: [usize; 10] = [16, 32, 768, 0, 2, 12, 2, 32, 32, 48];
 pub(super) type Said = HashMap<String, String>;
 
 /// Takes out what was said.
-pub(super) fn take_said(batch: &mut [Record]) -> Answer<Said> {
+pub(super) fn take_said(batch: &mut [Arc<Record>]) -> Answer<Said> {
     let mut all = Said::new();
     for record in batch {
-        if let Some(bodies) = record.bodies.take() {
-            all.insert(record.id.clone(), to_json("bodies", &bodies)?);
+        if let Some(bodies) = &record.bodies {
+            all.insert(record.id.clone(), to_json("bodies", bodies)?);
+            Arc::make_mut(record).bodies = None;
         }
     }
     Ok(all)
@@ -45,7 +47,7 @@ impl RedisStore {
     /// Adds records, what was said in which is given apart.
     pub(super) async fn record_all(
         &self,
-        batch: &[Record],
+        batch: &[Arc<Record>],
         said: &Said,
         given: Given,
     ) -> Answer<()> {

@@ -16,6 +16,7 @@
 //! too, the oldest of more than [`Remembered::MOST`], and what a master refuses for good.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 
@@ -80,7 +81,7 @@ impl RedisStore {
         let mut shares = Shares::new();
         self.deal::<Settlement>(&shards, &mut shares, |share| &mut share.settled).await;
         self.deal::<HoldEnd>(&shards, &mut shares, |share| &mut share.ended).await;
-        self.deal::<Record>(&shards, &mut shares, |share| &mut share.recorded).await;
+        self.deal::<Arc<Record>>(&shards, &mut shares, |share| &mut share.recorded).await;
         let parts = shares.into_values().map(|share| self.give_share(share, term, resets));
         let mut all = Counts::default();
         let mut answers = Vec::new();
@@ -125,7 +126,7 @@ impl RedisStore {
             let Share { settled, ended, recorded } = &share;
             self.give_all::<Settlement>(settled, term, resets, settlements, &mut refused).await?;
             self.give_all::<HoldEnd>(ended, term, resets, holds, &mut refused).await?;
-            self.give_all::<Record>(recorded, term, resets, records, &mut refused).await
+            self.give_all::<Arc<Record>>(recorded, term, resets, records, &mut refused).await
         };
         let answer = answer.await;
         (counts, answer.and_then(|()| refused.into_iter().next().map_or(Ok(()), Err)))

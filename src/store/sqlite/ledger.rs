@@ -123,7 +123,7 @@ impl Ledger for SqliteStore {
         self.desk.write(|books, _| books.keep_short_key(account, key)).await
     }
 
-    async fn record(&self, batch: Vec<Record>) -> Answer<()> {
+    async fn record(&self, batch: Vec<Arc<Record>>) -> Answer<()> {
         self.desk.write(|books, _| batch.into_iter().for_each(|one| books.add_record(one))).await
     }
 

@@ -102,7 +102,7 @@ impl<'conn> Statements<'conn> {
                 Note::Charged(charged) => unwritten.charged(charged)?,
                 Note::Record(record, gone) => {
                     let number = unwritten.recorded(record, gone);
-                    let mut record = Cow::Borrowed(record);
+                    let mut record = Cow::Borrowed(&**record);
                     if !gone.is_empty() {
                         record.to_mut().forget(|account| gone.contains(&account));
                     }

@@ -202,7 +202,7 @@ impl Town {
                 bodies: Some(KeptBodies { request, response, cut: false }),
                 id,
             };
-            store.record(vec![record]).await.unwrap();
+            store.record(vec![Arc::new(record)]).await.unwrap();
         }
     }
 

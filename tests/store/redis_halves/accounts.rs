@@ -62,7 +62,7 @@ pub(super) async fn owner(rig: &Rig, limit: u64) -> User {
 }
 
 async fn settle(rig: &Rig, held: &Held, charge: Charge) -> Result<(), StoreError> {
-    let batch = vec![Settlement { lease: held.key.clone(), charge }];
+    let batch = vec![Settlement { lease: held.key.clone().into(), charge }];
     rig.store.settle(batch, &rig.resets()).await
 }
 

@@ -100,7 +100,7 @@ async fn leases_end() {
         rig.ask(&user, 10).held().await,
     ];
     let settle = async |held: &Held, charge| {
-        let batch = vec![Settlement { lease: held.key.clone(), charge }];
+        let batch = vec![Settlement { lease: held.key.clone().into(), charge }];
         rig.store.settle(batch, &rig.resets()).await.unwrap();
     };
     let shown = async || {

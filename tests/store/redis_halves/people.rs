@@ -22,7 +22,7 @@ async fn a_record_that_met_something_else_is_counted_once_and_goes_whole() {
         let mut one = record(rig, &user, "one");
         one.attempts[0].account = account;
         let key = format!("{{u:{}}}:{part}", user.id);
-        let write = async || rig.store.record(vec![one.clone()]).await;
+        let write = async || rig.record(vec![one.clone()]).await;
         assert!(ground.meets(&key, write).await, "{part}");
         write().await.unwrap();
         let totals = rig.store.totals_of(user.id, day, day).await.unwrap();

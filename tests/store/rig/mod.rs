@@ -16,10 +16,10 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, MutexGuard};
 use tributary::accounts::{
     AccountId, AccountState, Charge, ChargeKind, ChargeRow, Harm, Health, LeaseId, LeaseKey,
-    NewAccount, Origin, Period, PlatformId, Policy, Priority, Resets, Rest, Settlement, TokenId,
-    Tokens, User, WindowSpec,
+    NewAccount, Origin, Period, PlatformId, Policy, Priority, Record, Resets, Rest, Settlement,
+    TokenId, Tokens, User, WindowSpec,
 };
-use tributary::store::{Clock, Keep, Store, redis, sqlite};
+use tributary::store::{Answer, Clock, Keep, Store, redis, sqlite};
 use tributary::vault::SealedCredential;
 
 pub use ask::{Ask, Held, fresh_id};
@@ -275,8 +275,12 @@ impl Rig {
     }
 
     pub async fn settle(&self, held: &Held, charge: Charge) {
-        let batch = vec![Settlement { lease: held.key.clone(), charge }];
+        let batch = vec![Settlement { lease: held.key.clone().into(), charge }];
         self.store.settle(batch, &self.resets()).await.unwrap();
+    }
+
+    pub async fn record(&self, batch: Vec<Record>) -> Answer<()> {
+        self.store.record(batch.into_iter().map(Arc::new).collect()).await
     }
 
     pub async fn sweep(&self) -> usize {

@@ -346,7 +346,8 @@ impl World {
         for lease in std::mem::take(&mut self.held) {
             self.tell(format!("an answer comes in {}", lease.pool));
             self.charged += lease.estimate.0;
-            let settlement = Settlement { charge: Charge::Exact(lease.estimate), lease };
+            let settlement =
+                Settlement { charge: Charge::Exact(lease.estimate), lease: lease.into() };
             self.store.settle(vec![settlement], &Resets::default()).await.unwrap();
         }
     }

@@ -75,7 +75,7 @@ pub(in super::super) enum Note {
     },
     Charged(Charged),
     /// A call's record, and which of its accounts are gone.
-    Record(Record, Vec<AccountId>),
+    Record(Arc<Record>, Vec<AccountId>),
     /// Kept bodies are sealed anew that this key has sealed.
     Resealed(Box<str>, KeptRow),
     Purse(PurseNote),

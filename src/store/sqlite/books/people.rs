@@ -228,7 +228,7 @@ impl Books {
     }
 
     /// A call may end after its account was removed: it is kept without the id.
-    pub(in super::super) fn add_record(&mut self, record: Record) {
+    pub(in super::super) fn add_record(&mut self, record: Arc<Record>) {
         let accounts = record.attempts.iter().map(|attempt| attempt.account);
         let gone: Vec<AccountId> =
             accounts.filter(|account| !self.accounts.contains_key(account)).collect();
