@@ -23,17 +23,18 @@ impl Place<'_> {
     pub(super) fn write(&self, purpose: &str, out: &mut Vec<u8>) {
         out.clear();
         out.reserve(96 + self.platform.len() + self.field.len());
-        let mut part = |part: &[u8]| {
+        for part in [
+            b"tb1".as_slice(),
+            purpose.as_bytes(),
+            &self.pool.to_be_bytes(),
+            &self.account.to_be_bytes(),
+            self.platform.as_bytes(),
+            self.field.as_bytes(),
+            &self.generation.to_be_bytes(),
+        ] {
             out.extend_from_slice(&(part.len() as u64).to_be_bytes());
             out.extend_from_slice(part);
-        };
-        part(b"tb1");
-        part(purpose.as_bytes());
-        part(&self.pool.to_be_bytes());
-        part(&self.account.to_be_bytes());
-        part(self.platform.as_bytes());
-        part(self.field.as_bytes());
-        part(&self.generation.to_be_bytes());
+        }
     }
 }
 

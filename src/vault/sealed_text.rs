@@ -14,7 +14,7 @@ use super::OpenError;
 use super::sealed::Sealed;
 
 /// A sealed value's text. It may be anything: whether it is one is seen when it is opened.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SealedText {
     text: String,
