@@ -149,7 +149,10 @@ async fn bind(store: &dyn Store, user: &User, count: usize) -> Vec<AccountId> {
                 origin: Origin::Catalogue,
             }],
             priority: Priority::default(),
-            sealed: SealedCredential { wrapped_key: "k".repeat(80), body: "c".repeat(300) },
+            sealed: SealedCredential {
+                wrapped_key: "k".repeat(80).into(),
+                body: "c".repeat(300).into(),
+            },
             generation: 1,
             expires_at: None,
         };

@@ -136,7 +136,10 @@ async fn bind_one(store: &dyn Store, user: &User, index: usize) {
             origin: Origin::Catalogue,
         }],
         priority: Priority::try_from((index % 100) as u8).unwrap(),
-        sealed: SealedCredential { wrapped_key: "k".repeat(80), body: "c".repeat(300) },
+        sealed: SealedCredential {
+            wrapped_key: "k".repeat(80).into(),
+            body: "c".repeat(300).into(),
+        },
         generation: 1,
         expires_at: None,
     };

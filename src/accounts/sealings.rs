@@ -29,7 +29,7 @@ impl Account {
         let short = self.short_key.as_mut().map(|key| &mut key.sealed);
         let mut both = credential.into_iter().chain(short);
         let found = both.find(|sealed| sealed.wrapped_key == one.old);
-        found.map(|sealed| sealed.wrapped_key.clone_from(&one.new)).is_some()
+        found.map(|sealed| sealed.wrapped_key = one.new.as_str().into()).is_some()
     }
 }
 

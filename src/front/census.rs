@@ -53,6 +53,9 @@ impl ByteCensus {
 
     /// Counts UTF-8 text.
     pub fn of_text(text: &[u8]) -> ByteCensus {
+        if text.is_ascii() {
+            return ByteCensus { ascii: text.len() as u64, ..ByteCensus::NOTHING };
+        }
         let (mut ascii, mut cjk_leads) = (0, 0);
         // Short runs with narrow counters, so that the compiler can use whole vectors.
         for run in text.chunks(128) {

@@ -11,6 +11,7 @@ pub mod object;
 mod places;
 mod produced;
 mod request;
+pub mod skim;
 pub mod sse;
 mod usage;
 

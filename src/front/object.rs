@@ -5,14 +5,15 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::skim::Skim;
+
 /// Enough for any message, chunk or request; keeps twins cheap to find.
-const MOST_FIELDS: usize = 200;
+pub(super) const MOST_FIELDS: usize = 200;
 
 /// An object's fields in order, each value as JSON text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,7 +27,37 @@ impl<'a> Object<'a> {
     /// # Errors
     /// When the text is no JSON object, or one of more than 200 fields.
     pub fn parse(json: &'a str) -> Result<Object<'a>, serde_json::Error> {
-        serde_json::from_str(json)
+        let mut skim = Skim::new(json);
+        let object = Object::skim(&mut skim);
+        object.filter(|_| skim.end().is_some()).map_or_else(|| serde_json::from_str(json), Ok)
+    }
+
+    /// Steps over an object, and reads it so.
+    pub fn skim(skim: &mut Skim<'a>) -> Option<Object<'a>> {
+        Object::skim_parted::<()>(skim, "", |_| None).map(|(object, _)| object)
+    }
+
+    /// The same; what stands in the field of this name is read by `part`. The field's text is
+    /// left empty, for [`write_each`](Self::write_each) to fill.
+    pub fn skim_parted<T>(
+        skim: &mut Skim<'a>,
+        name: &str,
+        mut part: impl FnMut(&mut Skim<'a>) -> Option<T>,
+    ) -> Option<(Object<'a>, Option<T>)> {
+        let (mut object, mut parted) = (Object { fields: Vec::with_capacity(8) }, None);
+        skim.object(|skim, key| {
+            if object.fields.len() == MOST_FIELDS {
+                return None;
+            }
+            if !name.is_empty() && key == name {
+                parted = Some(part(skim)?);
+                object.set(key, "");
+            } else {
+                object.set(key, skim.value()?);
+            }
+            Some(())
+        })?;
+        Some((object, parted))
     }
 
     /// A field's value.
@@ -111,46 +142,29 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Object<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Object<'a>, D::Error> {
-        let no_part = Parted::<IgnoredAny>::at("");
-        from.deserialize_map(no_part).map(|(object, _)| object)
+        from.deserialize_map(Fields)
     }
 }
 
-/// Reads an object, and what stands in one of its fields in the same pass: the field's text is
-/// left empty, for [`Object::write_each`] to fill.
-pub struct Parted<T> {
-    name: &'static str,
-    part: PhantomData<T>,
-}
+/// Reads an object within what serde reads.
+struct Fields;
 
-impl<T> Parted<T> {
-    /// With a part in the field of this name; none has an empty one.
-    pub fn at(name: &'static str) -> Self {
-        Self { name, part: PhantomData }
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Parted<T> {
-    type Value = (Object<'de>, Option<T>);
+impl<'de> Visitor<'de> for Fields {
+    type Value = Object<'de>;
 
     fn expecting(&self, form: &mut fmt::Formatter<'_>) -> fmt::Result {
         form.write_str("an object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let (mut object, mut part) = (Object { fields: Vec::with_capacity(8) }, None);
+        let mut object = Object { fields: Vec::with_capacity(8) };
         while let Some(Name(name)) = map.next_key()? {
             if object.fields.len() == MOST_FIELDS {
-                return Err(A::Error::custom("too many fields"));
+                return Err(A::Error::custom(format_args!("more than {MOST_FIELDS} fields")));
             }
-            if !self.name.is_empty() && name == self.name {
-                part = Some(map.next_value()?);
-                object.set(name, "");
-            } else {
-                object.set(name, map.next_value::<&'de RawValue>()?.get());
-            }
+            object.set(name, map.next_value::<&'de RawValue>()?.get());
         }
-        Ok((object, part))
+        Ok(object)
     }
 }
 
@@ -164,6 +178,11 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 /// # Errors
 /// When the text is no JSON array.
 pub fn elements(json: &str) -> Result<Vec<&str>, serde_json::Error> {
+    let (mut skim, mut values) = (Skim::new(json), Vec::new());
+    let list = skim.array(|skim| skim.value().map(|value| values.push(value)));
+    if list.is_some() && skim.end().is_some() {
+        return Ok(values);
+    }
     let values: Vec<&RawValue> = serde_json::from_str(json)?;
     Ok(values.into_iter().map(RawValue::get).collect())
 }

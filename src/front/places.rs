@@ -1,89 +1,77 @@
 //! Where the top-level fields of a JSON object stand: one validating pass.
 
-use std::fmt;
+use std::borrow::Cow;
+use std::fmt::Display;
 use std::ops::Range;
 
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
 use super::BadRequest;
-
-/// OpenAI knows 40 fields; a body of a million would make twins dear to find.
-const MOST_FIELDS: usize = 200;
+use super::object::{MOST_FIELDS, Object};
+use super::skim::Skim;
 
 /// Where one field stands in the body.
 #[derive(Clone)]
 pub(super) struct Place {
-    /// Its name, between the quotes.
-    pub(super) name: Range<usize>,
-    /// Its name unescaped, only where it is written with escapes.
-    pub(super) unescaped: Option<Box<str>>,
+    name: Name,
     /// Its value.
     pub(super) value: Range<usize>,
 }
 
+/// A field's name.
+#[derive(Clone)]
+enum Name {
+    /// Where it stands, between the quotes.
+    At(Range<usize>),
+    /// What it is, where it is written with escapes.
+    Unescaped(Box<str>),
+}
+
 impl Place {
     pub(super) fn name<'a>(&'a self, body: &'a [u8]) -> &'a [u8] {
-        match &self.unescaped {
-            Some(name) => name.as_bytes(),
-            None => body.get(self.name.clone()).unwrap_or_default(),
+        match &self.name {
+            Name::At(at) => body.get(at.clone()).unwrap_or_default(),
+            Name::Unescaped(name) => name.as_bytes(),
+        }
+    }
+
+    /// The same in the body's text.
+    pub(super) fn name_in<'a>(&'a self, text: &'a str) -> Option<&'a str> {
+        match &self.name {
+            Name::At(at) => text.get(at.clone()),
+            Name::Unescaped(name) => Some(name),
         }
     }
 }
 
 /// Proves that the body is one JSON object and finds its fields.
 pub(super) fn places(body: &[u8]) -> Result<Vec<Place>, BadRequest> {
-    let wrong = |error: serde_json::Error| {
-        BadRequest::body(format!("The request body is not the JSON object it should be: {error}."))
-    };
-    let mut reader = serde_json::Deserializer::from_slice(body);
-    let fields = reader.deserialize_map(Places { body }).map_err(wrong)?;
-    reader.end().map_err(wrong)?;
-    Ok(fields)
-}
-
-struct Places<'a> {
-    body: &'a [u8],
-}
-
-impl<'a> Places<'a> {
-    /// The place of a borrowed part of the body.
-    fn place(&self, part: &str) -> Range<usize> {
-        let start = part.as_ptr().addr().saturating_sub(self.body.as_ptr().addr());
-        start..start + part.len()
-    }
-
-    fn keep(&self, fields: &mut Vec<Place>, name: &'a RawValue, value: &'a RawValue) {
-        let name = self.place(name.get());
-        let name = name.start + 1..name.end - 1;
-        let written = self.body.get(name.clone()).unwrap_or_default();
-        let unescaped = written
-            .contains(&b'\\')
-            .then(|| serde_json::from_slice(&self.body[name.start - 1..name.end + 1]).ok())
-            .flatten();
-        let place = Place { name, unescaped, value: self.place(value.get()) };
-        match fields.iter_mut().find(|twin| twin.name(self.body) == place.name(self.body)) {
-            Some(twin) => *twin = place,
-            None => fields.push(place),
+    let body = std::str::from_utf8(body).map_err(wrong)?;
+    let mut fields: Vec<Place> = Vec::with_capacity(12);
+    let mut skim = Skim::new(body);
+    let object = skim.object(|skim, name| {
+        let name = match name {
+            Cow::Borrowed(name) => Name::At(place(body, name)),
+            Cow::Owned(name) => Name::Unescaped(name.into()),
+        };
+        let field = Place { name, value: place(body, skim.value()?) };
+        let name = field.name(body.as_bytes());
+        match fields.iter_mut().find(|twin| twin.name(body.as_bytes()) == name) {
+            Some(twin) => *twin = field,
+            None => fields.push(field),
         }
+        (fields.len() <= MOST_FIELDS).then_some(())
+    });
+    match object.and_then(|()| skim.end()) {
+        Some(()) => Ok(fields),
+        None => Err(Object::parse(body).map_or_else(wrong, |_| wrong("it can't be read"))),
     }
 }
 
-impl<'a> Visitor<'a> for Places<'a> {
-    type Value = Vec<Place>;
+/// The place of a borrowed part of the body.
+fn place(body: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr().addr().saturating_sub(body.as_ptr().addr());
+    start..start + part.len()
+}
 
-    fn expecting(&self, form: &mut fmt::Formatter<'_>) -> fmt::Result {
-        form.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Vec<Place>, A::Error> {
-        let mut fields = Vec::with_capacity(12);
-        while let Some((name, value)) = map.next_entry::<&'a RawValue, &'a RawValue>()? {
-            if fields.len() == MOST_FIELDS {
-                return Err(A::Error::custom(format_args!("more than {MOST_FIELDS} fields")));
-            }
-            self.keep(&mut fields, name, value);
-        }
-        Ok(fields)
-    }
+fn wrong(error: impl Display) -> BadRequest {
+    BadRequest::body(format!("The request body is not the JSON object it should be: {error}."))
 }

@@ -104,11 +104,7 @@ impl ChatRequest {
         // Proven UTF-8 when it was parsed; safe code must look once more.
         let text = std::str::from_utf8(&self.body).unwrap_or_default();
         self.fields.iter().filter_map(move |place| {
-            let name = match &place.unescaped {
-                Some(name) => name,
-                None => text.get(place.name.clone())?,
-            };
-            Some(Field { name, json: text.get(place.value.clone())? })
+            Some(Field { name: place.name_in(text)?, json: text.get(place.value.clone())? })
         })
     }
 
@@ -265,6 +261,23 @@ mod tests {
             assert_eq!(error.param.as_deref(), param, "{body}");
         }
         assert!(ChatRequest::parse(Bytes::from_static(b"{\"messages\":[\"\xff\"]}")).is_err());
+    }
+
+    #[test]
+    fn a_broken_body_is_told_what_is_wrong_and_where() {
+        let fields: String = (0..201).map(|number| format!(",\"f{number}\":1")).collect();
+        let many = format!("{{\"messages\":[1]{fields}}}");
+        for (body, words) in [
+            (&b"[]"[..], "expected an object at line 1 column 0"),
+            (b"{\"messages\":[1],\n}", "trailing comma at line 2 column 1"),
+            (b"{\"messages\":[\"a\nb\"]}", "control character"),
+            (b"{\"messages\":[1],\"\\ud83d\":1}", "hex escape at line 1 column"),
+            (b"{\"messages\":[\"\xff\"]}", "invalid utf-8 sequence of 1 bytes from index 14"),
+            (many.as_bytes(), "more than 200 fields"),
+        ] {
+            let error = ChatRequest::parse(Bytes::copy_from_slice(body)).err().unwrap();
+            assert!(error.message.contains(words), "{}", error.message);
+        }
     }
 
     #[test]

@@ -158,7 +158,7 @@ impl UsageReport {
 
 /// A count, or nothing where no count stands.
 fn count<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
-    lenient(from)
+    Ok(<&RawValue>::deserialize(from)?.get().parse().ok())
 }
 
 /// A value of the wanted type, or nothing where another stands.
@@ -184,6 +184,31 @@ mod tests {
         assert_eq!(report.usage(), Usage { input: 7, ..Usage::default() });
         assert_eq!(UsageReport::read(r#"{"total_tokens":3}"#), None);
         assert_eq!(UsageReport::read("[1"), None);
+    }
+
+    #[test]
+    fn what_is_a_count_is_told_as_serde_json_tells_it() {
+        let most = "18446744073709551615";
+        for json in [
+            "0",
+            "7",
+            most,
+            "18446744073709551616",
+            "-0",
+            "-1",
+            "7.0",
+            "1e3",
+            "1e999",
+            "\"7\"",
+            "null",
+            "true",
+            "[7]",
+            "{\"a\":7}",
+        ] {
+            let report = format!(r#"{{"prompt_tokens": {json} ,"completion_tokens":1}}"#);
+            let count = UsageReport::read(&report).unwrap().prompt_tokens;
+            assert_eq!(count, serde_json::from_str(json).ok(), "{json}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod key_file;
 mod prove;
+mod sealed;
 mod spec;
 
 use std::collections::BTreeMap;
@@ -99,41 +100,6 @@ pub enum CredentialError {
     Unreadable,
 }
 
-/// The sealed plaintext; moved, never copied, into wiped memory.
-#[derive(Deserialize)]
-struct Sealed {
-    #[serde(default)]
-    kind: Kind,
-    scheme: Option<String>,
-    #[serde(default)]
-    cookies: BTreeMap<String, String>,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    #[serde(flatten)]
-    fields: BTreeMap<String, String>,
-}
-
-/// What [`Sealed`] reads.
-#[derive(Serialize)]
-struct ToSeal<'a> {
-    #[serde(skip_serializing_if = "Kind::is_key")]
-    kind: Kind,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scheme: Option<&'a str>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    cookies: BTreeMap<&'a str, &'a str>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    headers: BTreeMap<&'a str, &'a str>,
-    #[serde(flatten)]
-    fields: BTreeMap<&'a str, &'a str>,
-}
-
-impl Kind {
-    fn is_key(&self) -> bool {
-        *self == Self::Key
-    }
-}
-
 /// Shorter ends of a key are no secrets, and would be found in anybody's words.
 const SHORTEST_END: usize = 12;
 
@@ -151,56 +117,6 @@ impl Credential {
             Self::Key { .. } => Kind::Key,
             Self::Oauth { .. } => Kind::Oauth,
             Self::Session { .. } => Kind::Session,
-        }
-    }
-
-    /// The plaintext that is sealed.
-    pub fn to_sealed(&self) -> Zeroizing<Vec<u8>> {
-        let mut sealed = ToSeal {
-            kind: self.kind(),
-            scheme: None,
-            cookies: BTreeMap::new(),
-            headers: BTreeMap::new(),
-            fields: BTreeMap::new(),
-        };
-        match self {
-            Self::Key { scheme, fields } => {
-                sealed.scheme = scheme.as_deref();
-                sealed.fields = shown(fields);
-            }
-            Self::Oauth { access_token } => {
-                sealed.fields = [("access_token", access_token.as_str())].into();
-            }
-            Self::Session { cookies, headers } => {
-                (sealed.cookies, sealed.headers) = (shown(cookies), shown(headers));
-            }
-        }
-        // Room for all of it at once, escaped: a growing buffer would leave copies behind.
-        let secrets: usize = self.secrets().iter().map(|secret| 6 * secret.len()).sum();
-        let mut plain = Zeroizing::new(Vec::with_capacity(4096 + secrets));
-        serde_json::to_writer(&mut *plain, &sealed).expect("texts always serialise");
-        plain
-    }
-
-    /// Reads back what [`to_sealed`](Self::to_sealed) wrote.
-    ///
-    /// # Errors
-    /// [`CredentialError::Unreadable`].
-    pub fn from_sealed(plain: &[u8]) -> Result<Credential, CredentialError> {
-        let sealed: Sealed =
-            serde_json::from_slice(plain).map_err(|_| CredentialError::Unreadable)?;
-        let Sealed { kind, scheme, .. } = sealed;
-        let mut fields = wiped(sealed.fields);
-        match kind {
-            Kind::Key if !fields.is_empty() => Ok(Self::Key { scheme, fields }),
-            Kind::Key => Err(CredentialError::Unreadable),
-            Kind::Oauth => {
-                let token = fields.remove("access_token").ok_or(CredentialError::Unreadable)?;
-                Ok(Self::Oauth { access_token: token })
-            }
-            Kind::Session => {
-                Ok(Self::Session { cookies: wiped(sealed.cookies), headers: wiped(sealed.headers) })
-            }
         }
     }
 
@@ -270,10 +186,6 @@ impl Credential {
         }
         self
     }
-}
-
-fn shown(fields: &BTreeMap<String, Secret>) -> BTreeMap<&str, &str> {
-    fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
 fn wiped(fields: BTreeMap<String, String>) -> BTreeMap<String, Secret> {

@@ -10,9 +10,9 @@
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::sealed::{DATA_KEY, Sealed, seal};
+use super::sealed::{DATA_KEY, seal};
 use super::subkeys::{Purpose, cipher};
-use super::{OpenError, Place, Plain, SealError, Vault};
+use super::{OpenError, Place, Plain, SealError, SealedText, Vault};
 
 /// What the data key seals. Differs from the wrapping's purpose, so that neither part
 /// of the envelope passes for the other.
@@ -22,9 +22,9 @@ const DATA_ACCOUNT: &str = "data/account";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedCredential {
     /// The account's data key, wrapped under the ring's primary.
-    pub wrapped_key: String,
+    pub wrapped_key: SealedText,
     /// The credential, sealed under the data key.
-    pub body: String,
+    pub body: SealedText,
 }
 
 impl Vault {
@@ -44,7 +44,7 @@ impl Vault {
         let wrapped_key = seal(&self.primary.wrap_account, self.primary.kid.as_str(), &aad, &*key)?;
         place.write(DATA_ACCOUNT, &mut aad);
         let body = seal(&cipher(&key), DATA_KEY, &aad, plain.expose_secret())?;
-        Ok(SealedCredential { wrapped_key, body })
+        Ok(SealedCredential { wrapped_key: wrapped_key.into(), body: body.into() })
     }
 
     /// Opens a credential in its place. Cheap enough for every request (a few
@@ -59,8 +59,8 @@ impl Vault {
         place: &Place<'_>,
         sealed: &SealedCredential,
     ) -> Result<Plain, OpenError> {
-        let wrapped = Sealed::parse(&sealed.wrapped_key)?;
-        let body = Sealed::parse(&sealed.body)?;
+        let wrapped = sealed.wrapped_key.read()?;
+        let body = sealed.body.read()?;
         if body.kid.as_str() != DATA_KEY {
             return Err(OpenError::Malformed);
         }
@@ -153,13 +153,13 @@ mod tests {
             for at in (0..sealed.wrapped_key.len())
                 .filter(|at| sealed.wrapped_key.as_bytes()[*at] != to as u8)
             {
-                let wrapped_key = changed(&sealed.wrapped_key, at, to);
+                let wrapped_key = changed(&sealed.wrapped_key, at, to).into();
                 let body = sealed.body.clone();
                 error(vault.open_credential(&PLACE, &SealedCredential { wrapped_key, body }));
             }
             for at in (0..sealed.body.len()).filter(|at| sealed.body.as_bytes()[*at] != to as u8) {
                 let wrapped_key = sealed.wrapped_key.clone();
-                let body = changed(&sealed.body, at, to);
+                let body = changed(&sealed.body, at, to).into();
                 error(vault.open_credential(&PLACE, &SealedCredential { wrapped_key, body }));
             }
         }
@@ -228,7 +228,7 @@ mod tests {
             wrapped_key in "(v1\\.)?[ -~]{0,80}",
             body in "(v1\\.dek\\.)?[ -~]{30,80}",
         ) {
-            let sealed = SealedCredential { wrapped_key, body };
+            let sealed = SealedCredential { wrapped_key: wrapped_key.into(), body: body.into() };
             let refused = error(vault(OLD).open_credential(&PLACE, &sealed));
             let texts = format!("{refused} {refused:?}");
             for piece in sealed.body.as_bytes()[7..].windows(8) {

@@ -17,6 +17,7 @@
 //! | `ring`, `kid` | the operator's keys and their names |
 //! | `subkeys` | one derived key for each purpose |
 //! | `place`, `sealed`, `credential` | where a secret lies, how it is written, sealing and opening |
+//! | `sealed_text` | a sealed value in a store's row, read once |
 //! | `reseal` | what an old key sealed, put under the primary |
 //! | `words` | what a call said and was answered, sealed to its record |
 //! | `mac`, `canary` | proofs over rows; the proof that a ring fits a store |
@@ -41,6 +42,7 @@ mod plain;
 mod reseal;
 mod ring;
 mod sealed;
+mod sealed_text;
 mod secret;
 mod subkeys;
 mod token;
@@ -61,6 +63,7 @@ pub use place::Place;
 pub use plain::Plain;
 pub use reseal::{ResealError, proof_kid, sealed_kid};
 pub use ring::KeyRing;
+pub use sealed_text::SealedText;
 pub use secret::{Secret, SecretKind};
 pub use token::GatewayToken;
 pub use token_index::TokenIndex;

@@ -84,7 +84,7 @@ mod tests {
         let sealed = vault(OLD).seal_credential(&PLACE, &plain).unwrap();
         let wrapped_key = both().rewrap(&PLACE, &sealed.wrapped_key).unwrap();
         assert_eq!(sealed_kid(&wrapped_key), Kid::parse("new"));
-        let anew = SealedCredential { wrapped_key, ..sealed.clone() };
+        let anew = SealedCredential { wrapped_key: wrapped_key.into(), ..sealed.clone() };
         assert_eq!(
             vault(NEW).open_credential(&PLACE, &anew).unwrap().expose_secret(),
             b"sk-canary"

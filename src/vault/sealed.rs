@@ -4,6 +4,7 @@
 //! AES-256-GCM with a random 96-bit nonce for each seal. The kid names the key: one of
 //! the ring's, or [`DATA_KEY`] for what an account's own data key sealed.
 
+use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::{AeadInOut, Aes256Gcm};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -47,43 +48,42 @@ pub(super) fn seal(
 }
 
 /// A sealed value, read but not opened.
-pub(super) struct Sealed<'a> {
+#[derive(Clone)]
+pub(super) struct Sealed {
     /// The key that sealed it.
     pub(super) kid: Kid,
     nonce: [u8; NONCE],
-    ciphertext: &'a str,
+    ciphertext: Vec<u8>,
+    tag: [u8; TAG],
 }
 
-impl<'a> Sealed<'a> {
-    /// Reads a sealed value; its ciphertext is left for [`Sealed::open`].
-    pub(super) fn parse(text: &'a str) -> Result<Self, OpenError> {
+impl Sealed {
+    /// Reads a sealed value.
+    pub(super) fn parse(text: &str) -> Result<Self, OpenError> {
         let (version, rest) = part(text)?;
         if version != VERSION {
             return Err(OpenError::Malformed);
         }
         let (kid, rest) = part(rest)?;
         let kid = Kid::parse(kid).ok_or(OpenError::Malformed)?;
-        let (text, ciphertext) = part(rest)?;
-        let mut nonce = [0; NONCE];
-        decode_exactly(text, &mut nonce)?;
-        Ok(Self { kid, nonce, ciphertext })
+        let (text, rest) = part(rest)?;
+        let nonce = decoded(text)?.try_into().map_err(|_| OpenError::Malformed)?;
+        let mut ciphertext = decoded(rest)?;
+        let (body, tag) = ciphertext.split_last_chunk().ok_or(OpenError::Malformed)?;
+        let (len, tag) = (body.len(), *tag);
+        ciphertext.truncate(len);
+        Ok(Self { kid, nonce, ciphertext, tag })
     }
 
-    /// Opens it in its place, within one allocation of just its size.
+    /// Opens it into one allocation of just its size.
     pub(super) fn open(
         &self,
         cipher: &Aes256Gcm,
         aad: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        let mut buffer =
-            Zeroizing::new(vec![0; base64::decoded_len_estimate(self.ciphertext.len())]);
-        let len = URL_SAFE_NO_PAD
-            .decode_slice(self.ciphertext, &mut buffer)
-            .map_err(|_| OpenError::Malformed)?;
-        buffer.truncate(len);
-        let plain = self.open_in(cipher, aad, &mut buffer)?;
-        buffer.truncate(plain);
-        Ok(buffer)
+        let mut plain = Zeroizing::new(vec![0; self.ciphertext.len()]);
+        self.open_into(cipher, aad, &mut plain)?;
+        Ok(plain)
     }
 
     /// Opens a wrapped data key, without an allocation.
@@ -92,42 +92,26 @@ impl<'a> Sealed<'a> {
         cipher: &Aes256Gcm,
         aad: &[u8],
     ) -> Result<Zeroizing<[u8; 32]>, OpenError> {
-        let mut buffer = Zeroizing::new([0; 32 + TAG]);
-        decode_exactly(self.ciphertext, &mut *buffer)?;
-        self.open_in(cipher, aad, &mut *buffer)?;
         let mut key = Zeroizing::new([0; 32]);
-        key.copy_from_slice(&buffer[..32]);
+        self.open_into(cipher, aad, &mut *key)?;
         Ok(key)
     }
 
-    /// Opens ciphertext and tag where they lie; answers the plaintext's length.
-    fn open_in(
-        &self,
-        cipher: &Aes256Gcm,
-        aad: &[u8],
-        buffer: &mut [u8],
-    ) -> Result<usize, OpenError> {
-        let (body, tag) = buffer.split_last_chunk_mut::<TAG>().ok_or(OpenError::Malformed)?;
-        let len = body.len();
+    fn open_into(&self, cipher: &Aes256Gcm, aad: &[u8], out: &mut [u8]) -> Result<(), OpenError> {
+        let buffers = InOutBuf::new(&self.ciphertext, out).map_err(|_| OpenError::Malformed)?;
         cipher
-            .decrypt_inout_detached(&self.nonce.into(), aad, body.into(), (&*tag).into())
-            .map_err(|_| OpenError::Tampered { kid: self.kid })?;
-        Ok(len)
+            .decrypt_inout_detached(&self.nonce.into(), aad, buffers, &self.tag.into())
+            .map_err(|_| OpenError::Tampered { kid: self.kid })
     }
 }
 
-/// What stands before the first dot, and after it. The parts are short: a plain look at each byte
-/// costs less than a search that is made for long ones.
+/// What stands before the first dot, and after it.
 fn part(text: &str) -> Result<(&str, &str), OpenError> {
-    let dot = text.bytes().position(|byte| byte == b'.').ok_or(OpenError::Malformed)?;
-    Ok((&text[..dot], &text[dot + 1..]))
+    text.split_once('.').ok_or(OpenError::Malformed)
 }
 
-fn decode_exactly(text: &str, out: &mut [u8]) -> Result<(), OpenError> {
-    match URL_SAFE_NO_PAD.decode_slice(text, out) {
-        Ok(len) if len == out.len() => Ok(()),
-        _ => Err(OpenError::Malformed),
-    }
+fn decoded(text: &str) -> Result<Vec<u8>, OpenError> {
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| OpenError::Malformed)
 }
 
 #[cfg(test)]

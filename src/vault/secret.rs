@@ -6,7 +6,7 @@
 use std::fmt;
 
 use hmac::Mac;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::subkeys::Subkeys;
 use super::{MacParts, Vault, base62};
@@ -44,8 +44,7 @@ impl Secret {
     /// # Errors
     /// When the operating system gives no random bytes.
     pub fn generate() -> Result<Self, getrandom::Error> {
-        let mut random = Zeroizing::new([0; 32]);
-        getrandom::fill(&mut *random)?;
+        let mut random = base62::random()?;
         let mut secret = Self([0; LEN]);
         base62::encode(&mut *random, &mut secret.0);
         Ok(secret)

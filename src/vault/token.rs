@@ -7,7 +7,7 @@
 use std::fmt;
 
 use sha2::{Digest, Sha256};
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::base62;
 
@@ -27,8 +27,7 @@ impl GatewayToken {
     /// # Errors
     /// When the operating system gives no random bytes.
     pub fn generate() -> Result<Self, getrandom::Error> {
-        let mut random = Zeroizing::new([0; 32]);
-        getrandom::fill(&mut *random)?;
+        let mut random = base62::random()?;
         let mut token = Self([0; LEN]);
         let (mark, secret, _) = token.parts_mut();
         mark.copy_from_slice(MARK);
@@ -65,7 +64,7 @@ impl GatewayToken {
     fn checksum(&self) -> [u8; CHECKSUM] {
         let [a, b, c, d, ..]: [u8; 32] = Sha256::digest(&self.0[..LEN - CHECKSUM]).into();
         let mut checksum = [0; CHECKSUM];
-        base62::encode(&mut [a, b, c, d], &mut checksum);
+        base62::encode(&mut [u32::from_be_bytes([a, b, c, d])], &mut checksum);
         checksum
     }
 

@@ -13,8 +13,8 @@ fn a_credential_that_another_implementation_sealed_is_opened() {
             "v1.old.AAECAwQFBgcICQoL.W27_YjaMbRrI8UEkKjmpXy2MwFDzjGRAr8Ps",
             "G1yi36aVGwAlSs6NL-ZzG3i42Kgu"
         )
-        .to_owned(),
-        body: "v1.dek.DA0ODxAREhMUFRYX.733-EPH13w1j4vgdmSBvUz5KJJCf52f8MH7m45GiftkRd-o".to_owned(),
+        .into(),
+        body: "v1.dek.DA0ODxAREhMUFRYX.733-EPH13w1j4vgdmSBvUz5KJJCf52f8MH7m45GiftkRd-o".into(),
     };
     let opened = vault(OLD).open_credential(&place, &sealed).unwrap();
     assert_eq!(opened.expose_secret(), br#"{"key":"sk-canary"}"#);

@@ -18,7 +18,8 @@ use crate::rig::{MIDNIGHT, Rig, Server, Wish, day, hours};
 
 /// The account as it would lie in another pool.
 pub(crate) fn there(account: &Account, pool: PoolId) -> Account {
-    let (wrapped_key, body) = (format!("wrapped for {pool}"), format!("sealed for {pool}"));
+    let wrapped_key = format!("wrapped for {pool}").into();
+    let body = format!("sealed for {pool}").into();
     account.bound_for(pool).sealed_as(SealedCredential { wrapped_key, body })
 }
 

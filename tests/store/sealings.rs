@@ -86,7 +86,7 @@ contract! {
         let ann = rig.user().await;
         let one = rig.account(&ann, 100).await;
         let key = |number: i64| {
-            let wrapped_key = format!("short {number}");
+            let wrapped_key = format!("short {number}").into();
             let sealed = SealedCredential { wrapped_key, body: "body".into() };
             let ends_at = rig.now() + SignedDuration::from_secs(60 + number);
             ShortKey { sealed, generation: 1, renew_at: rig.now(), ends_at }

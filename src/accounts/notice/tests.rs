@@ -18,7 +18,7 @@ fn state() -> AccountState {
             platform: "qwen".into(),
             name: "main".into(),
             dialect: None,
-            sealed: SealedCredential { wrapped_key: String::new(), body: String::new() },
+            sealed: SealedCredential { wrapped_key: "".into(), body: "".into() },
             generation: 1,
             expires_at: None,
             created_at: at("2026-01-01T00:00:00Z"),

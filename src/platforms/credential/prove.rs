@@ -160,10 +160,7 @@ impl Credential {
 
 /// `Bearer TOKEN`.
 pub(in crate::platforms) fn bearer(name: &str, key: &str) -> Result<HeaderValue, CredentialError> {
-    let mut text = Zeroizing::new(String::with_capacity(7 + key.len()));
-    text.push_str("Bearer ");
-    text.push_str(key);
-    sensitive(name, &text)
+    concealed(name, "Bearer ", key)
 }
 
 /// A value that is never printed.
@@ -171,9 +168,21 @@ pub(in crate::platforms) fn sensitive(
     name: &str,
     text: &str,
 ) -> Result<HeaderValue, CredentialError> {
-    let fits = text.bytes().all(|byte| (0x20..0x7F).contains(&byte));
-    let value = HeaderValue::from_str(text).ok().filter(|_| fits);
-    let mut value = value.ok_or_else(|| CredentialError::Unfit(name.to_owned()))?;
+    concealed(name, "", text)
+}
+
+/// The value's own bytes are the only copy that is made of the secret.
+fn concealed(name: &str, before: &str, secret: &str) -> Result<HeaderValue, CredentialError> {
+    let unfit = || CredentialError::Unfit(name.to_owned());
+    // Every byte is looked at: that goes by many at once.
+    let fits = secret.bytes().fold(true, |all, byte| all & (0x20..0x7F).contains(&byte));
+    if !fits {
+        return Err(unfit());
+    }
+    let mut text = Vec::with_capacity(before.len() + secret.len());
+    text.extend_from_slice(before.as_bytes());
+    text.extend_from_slice(secret.as_bytes());
+    let mut value = HeaderValue::try_from(text).map_err(|_| unfit())?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -64,6 +64,24 @@ fn what_was_sealed_before_there_were_schemes_opens() {
 }
 
 #[test]
+fn what_is_no_sealed_credential_is_unreadable() {
+    for plain in [
+        "",
+        "sk-1",
+        "[]",
+        "{}",
+        r#"{"key":"sk-1""#,
+        r#"{"key":1}"#,
+        r#"{"kind":"oauth","key":"sk-1"}"#,
+        r#"{"kind":"ticket","key":"sk-1"}"#,
+        r#"{"kind":"session","cookies":"a=1"}"#,
+    ] {
+        let read = Credential::from_sealed(plain.as_bytes()).err();
+        assert_eq!(read, Some(CredentialError::Unreadable), "{plain}");
+    }
+}
+
+#[test]
 fn a_key_stands_bare_in_the_header_that_the_catalogue_names() {
     let headers = headers("claude", "sk-ant-1").unwrap();
     assert_eq!(headers["x-api-key"], "sk-ant-1");

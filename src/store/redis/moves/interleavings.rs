@@ -242,8 +242,8 @@ impl World {
                 let others: Vec<_> = POOLS.into_iter().filter(|to| *to != before.pool).collect();
                 let to = others[self.dice.below(2)];
                 let sealed = SealedCredential {
-                    wrapped_key: format!("wrapped by {number}"),
-                    body: format!("sealed for {to}"),
+                    wrapped_key: format!("wrapped by {number}").into(),
+                    body: format!("sealed for {to}").into(),
                 };
                 let after = before.bound_for(to).sealed_as(sealed);
                 let what = format!("{number}: moves it from {} to {to}", before.pool);

@@ -1,11 +1,10 @@
 //! A whole answer in the tidied form: read in one pass, put right where it breaks the front's
 //! rules, and written anew only then.
 
-use serde::{Deserialize, Deserializer};
-
 use super::Context;
 use super::tidy::finished;
-use crate::front::object::{Object, Parted, elements, text_to_json};
+use crate::front::object::{Object, elements, text_to_json};
+use crate::front::skim::Skim;
 use crate::platforms::PlatformError;
 
 const CHOICES: &str = "choices";
@@ -28,9 +27,13 @@ struct Choice<'a> {
 impl<'a> Completion<'a> {
     /// Reads an answer; `None` when it has no choices, or one that is none.
     pub(super) fn read(json: &'a str) -> Option<Self> {
-        let mut from = serde_json::Deserializer::from_str(json);
-        let (top, choices) = from.deserialize_map(Parted::<Vec<Choice<'a>>>::at(CHOICES)).ok()?;
-        from.end().ok()?;
+        let mut skim = Skim::new(json);
+        let (top, choices) = Object::skim_parted(&mut skim, CHOICES, |skim| {
+            let mut choices = Vec::with_capacity(1);
+            skim.array(|skim| Choice::skim(skim).map(|choice| choices.push(choice)))?;
+            Some(choices)
+        })?;
+        skim.end()?;
         let choices = choices.filter(|choices| !choices.is_empty())?;
         Some(Self { top, choices, is_changed: false })
     }
@@ -85,13 +88,13 @@ impl<'a> Completion<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Choice<'a> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let (mut fields, message) = from.deserialize_map(Parted::<Object<'a>>::at(MESSAGE))?;
+impl<'a> Choice<'a> {
+    fn skim(skim: &mut Skim<'a>) -> Option<Self> {
+        let (mut fields, message) = Object::skim_parted(skim, MESSAGE, Object::skim)?;
         if message.is_none() {
             fields.set(MESSAGE, "");
         }
-        Ok(Self { fields, message: message.unwrap_or_default() })
+        Some(Self { fields, message: message.unwrap_or_default() })
     }
 }
 
