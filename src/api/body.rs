@@ -30,7 +30,7 @@ pub(super) async fn read_up_to(
     }
     let mut first = Bytes::new();
     let mut joined = BytesMut::new();
-    loop {
+    while !body.is_end_stream() {
         let next = within(app.body_timeout, body.frame()).await;
         let Some(frame) = next.ok_or(ApiError::BodyTooSlow)? else { break };
         let frame = frame.map_err(|_| ApiError::BodyCut)?;

@@ -156,7 +156,8 @@ impl OpenLease {
 
     /// What a use costs in points; `None` where an account's quota pays.
     pub(super) fn cost(&self, used: &Used) -> Option<Points> {
-        self.payer().cost(used)
+        let (_, price) = self.bought.as_deref()?;
+        Some(used.cost(price))
     }
 
     /// Ends the lease.

@@ -19,8 +19,7 @@ impl Payer {
     pub(super) fn cost(&self, used: &Used) -> Option<Points> {
         match self {
             Self::Quota(_) => None,
-            Self::Points(..) if used.charge == Charge::Release => Some(Points::ZERO),
-            Self::Points(_, price) => Some(price.cost(&used.counts)),
+            Self::Points(_, price) => Some(used.cost(price)),
         }
     }
 
@@ -61,6 +60,11 @@ impl Used {
     /// By our count.
     pub(super) fn estimated(counts: Usage) -> Self {
         Self { charge: Charge::Estimated(Tokens(counts.total())), counts }
+    }
+
+    /// What it costs at a price.
+    pub(super) fn cost(&self, price: &Price) -> Points {
+        if self.charge == Charge::Release { Points::ZERO } else { price.cost(&self.counts) }
     }
 
     fn kind(&self) -> ChargeKind {

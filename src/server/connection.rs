@@ -1,11 +1,12 @@
 //! One listener's connections, from accept to drain.
 
 use std::convert::Infallible;
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -15,6 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -45,7 +47,8 @@ pub(super) async fn accept<S, F>(
     S: Fn(Request<Incoming>, IpAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    let rules = Arc::new(Rules::new(&settings, drain));
+    let (accepting, until_drain) = watch::channel(());
+    let rules = Arc::new(Rules::new(&settings, until_drain));
     loop {
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -56,7 +59,8 @@ pub(super) async fn accept<S, F>(
                     continue;
                 }
             },
-            () = rules.drain.cancelled() => return,
+            // Dropping it tells the connections.
+            () = drain.cancelled() => return drop(accepting),
         };
         let (rules, serve) = (rules.clone(), serve.clone());
         let serve = move |request| serve(request, peer);
@@ -79,15 +83,15 @@ struct Patience {
 /// How connections are served.
 struct Rules {
     patience: Patience,
-    /// Cancelled once the drain has begun.
-    drain: CancellationToken,
+    /// Closed once the drain has begun.
+    until_drain: watch::Receiver<()>,
     http1: http1::Builder,
     /// For whoever has begun as HTTP/2 does.
     either: auto::Builder<Watch>,
 }
 
 impl Rules {
-    fn new(settings: &Settings, drain: CancellationToken) -> Self {
+    fn new(settings: &Settings, until_drain: watch::Receiver<()>) -> Self {
         let patience = Patience {
             head: settings.head_timeout.unsigned_abs(),
             send: settings.send_timeout.unsigned_abs(),
@@ -112,7 +116,17 @@ impl Rules {
             .keep_alive_timeout(H2_PING)
             .max_concurrent_streams(MAX_H2_STREAMS)
             .max_header_list_size(MAX_HEAD_BYTES);
-        Self { patience, drain, http1, either }
+        Self { patience, until_drain, http1, either }
+    }
+
+    fn is_draining(&self) -> bool {
+        self.until_drain.has_changed().is_err()
+    }
+
+    /// Completes once the drain has begun. It locks something at each poll, and is made for one
+    /// to be woken by: whether it has come, [`is_draining`](Self::is_draining) says for nothing.
+    async fn drain_began(&self) {
+        let _closed = self.until_drain.clone().changed().await;
     }
 }
 
@@ -131,7 +145,7 @@ where
         let _ = stream.set_nodelay(true); // A socket that refuses is about to fail anyway.
         let begins = tokio::select! {
             begins = timeout(rules.patience.head, is_http1(&stream)) => begins,
-            () = rules.drain.cancelled() => return,
+            () = rules.drain_began() => return,
         };
         match begins {
             // Not by hyper-util's builder for either version: it hands hyper the bytes that it
@@ -201,10 +215,19 @@ async fn until_drained<C, E>(
 where
     C: Future<Output = Result<(), E>>,
 {
-    tokio::select! {
-        biased;
-        () = rules.drain.cancelled() => {}
-        ended = connection.as_mut() => return Some(ended),
+    let mut drain_began = pin!(rules.drain_began());
+    let mut is_heard = false;
+    let ended = poll_fn(|cx| {
+        // A task's waker stays the same: it is left there once.
+        if (!std::mem::replace(&mut is_heard, true) || rules.is_draining())
+            && drain_began.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(None);
+        }
+        connection.as_mut().poll(cx).map(Some)
+    });
+    if let Some(ended) = ended.await {
+        return Some(ended);
     }
     shut(connection.as_mut());
     // Boxed: no room for its timer in a connection that no drain meets.

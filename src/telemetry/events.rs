@@ -246,6 +246,9 @@ pub struct Answered<'a> {
 impl Answered<'_> {
     /// Counts.
     pub fn emit(self) {
+        if self.status == 200 {
+            return self.metrics.ok().inc();
+        }
         let mut text = [0u8; 3];
         let mut rest = self.status;
         for digit in text.iter_mut().rev() {

@@ -5,7 +5,7 @@
 //! any other name becomes `other`.
 
 use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 use prometheus::{
     Encoder, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
@@ -50,6 +50,8 @@ pub struct Metrics {
     pub(super) points_asked: IntCounterVec,
     pub(super) callers_limited: IntCounterVec,
     pub(super) requests: IntCounterVec,
+    /// Of the one status that nearly all answers have.
+    ok: OnceLock<IntCounter>,
     pub(super) store_failures: IntCounter,
     pub(super) bodies_dropped: IntCounter,
     pub(super) notices: IntCounterVec,
@@ -165,6 +167,7 @@ impl Metrics {
                 "Answers to callers, by HTTP status.",
                 &["status"],
             ),
+            ok: OnceLock::new(),
             store_failures: register(
                 &registry,
                 IntCounter::new("tributary_store_failures_total", "Failed calls of the store."),
@@ -214,6 +217,11 @@ impl Metrics {
             return meters.entry(key).or_insert(meter).clone();
         }
         meter
+    }
+
+    /// Answers that were given with 200. Found once: a search for its label locks, and hashes.
+    pub(super) fn ok(&self) -> &IntCounter {
+        self.ok.get_or_init(|| self.requests.with_label_values(&["200"]))
     }
 
     fn new_meter(&self, platform: &str, model: &str) -> Meter {

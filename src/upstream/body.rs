@@ -35,7 +35,8 @@ impl HttpBody for Body {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Body::Http(body, _) => body.is_end_stream(),
+            // Of a connection that was lent the end itself is waited for: then it is free.
+            Body::Http(body, lent) => lent.is_none() && body.is_end_stream(),
             Body::Messages(_) => false,
         }
     }

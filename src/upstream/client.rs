@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request, StatusCode};
+use http_body::Body as _;
 use http_body_util::{BodyExt, Full};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -133,7 +134,9 @@ impl Client {
     pub async fn collect(&self, mut body: Body) -> Result<Bytes, SendFailure> {
         let mut first = Bytes::new();
         let mut joined = BytesMut::new();
-        while let Some(frame) = self.frame(&mut body).await? {
+        while !body.is_end_stream()
+            && let Some(frame) = self.frame(&mut body).await?
+        {
             let Ok(data) = frame.into_data() else { continue };
             if first.len().max(joined.len()) + data.len() > self.max_answer_bytes {
                 return Err(SendFailure::TooLong { limit: self.max_answer_bytes });

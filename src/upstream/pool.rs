@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use foldhash::fast::RandomState;
 use http::header::HOST;
-use http::uri::{Authority, Scheme};
+use http::uri::Scheme;
 use http::{Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -44,10 +44,15 @@ struct Shared {
 
 #[derive(Default)]
 struct Origins {
-    kept: HashMap<(Scheme, Authority), Arc<Kept>, RandomState>,
+    plain: ByAuthority,
+    secure: ByAuthority,
     /// Someone takes out what lies there for too long.
     is_swept: bool,
 }
+
+/// By the authority's text: comparing two as RFC 3986 does, letter by letter whatever their case,
+/// takes ten times as long, and what is spelled in two ways may well be kept twice.
+type ByAuthority = HashMap<Box<str>, Arc<Kept>, RandomState>;
 
 /// A connection for one request.
 pub(super) enum Connection {
@@ -76,7 +81,7 @@ impl Pool {
         &self,
         mut request: Box<Sent>,
     ) -> Result<(Response<Incoming>, Option<Lent>), SendFailure> {
-        let url = request.uri().clone();
+        let url = std::mem::take(request.uri_mut());
         let kept = self.kept(&url)?;
         loop {
             let (connection, is_fresh) = match kept.take() {
@@ -111,9 +116,9 @@ impl Pool {
         let (Some(scheme), Some(authority)) = (url.scheme(), url.authority()) else {
             return Err(SendFailure::NotConnected("the address names no host".into()));
         };
-        let origin = (scheme.clone(), authority.clone());
         let origins = self.0.origins.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = origins.kept.get(&origin) {
+        let by_authority = if is_secure(scheme) { &origins.secure } else { &origins.plain };
+        if let Some(kept) = by_authority.get(authority.as_str()) {
             return Ok(kept.clone());
         }
         drop(origins);
@@ -123,8 +128,10 @@ impl Pool {
             TokioExecutor::new().execute(sweep(pool, self.0.idle_timeout / TICKS));
         }
         let is_kept = !self.0.idle_timeout.is_zero();
-        let kept = origins.kept.entry(origin);
-        Ok(kept.or_insert_with_key(|(scheme, host)| Kept::new(scheme, host, is_kept)).clone())
+        let origins = &mut *origins;
+        let by_authority = if is_secure(scheme) { &mut origins.secure } else { &mut origins.plain };
+        let kept = by_authority.entry(authority.as_str().into());
+        Ok(kept.or_insert_with(|| Kept::new(scheme, authority, is_kept)).clone())
     }
 
     /// A connection, and whether it is a new one. Waiting for a turn is part of connecting: who
@@ -219,6 +226,10 @@ fn unsent(mut refused: TrySendError<Sent>, is_fresh: bool) -> Result<Sent, SendF
     }
 }
 
+fn is_secure(scheme: &Scheme) -> bool {
+    *scheme == Scheme::HTTPS
+}
+
 /// The path alone (RFC 9112, 3.2.1).
 fn origin_form(url: &Uri) -> Uri {
     url.path_and_query().cloned().map(Uri::from).unwrap_or_default()
@@ -237,7 +248,10 @@ async fn sweep(pool: Weak<Shared>, tick: Duration) {
         tokio::time::sleep(tick).await;
         let Some(pool) = pool.upgrade() else { return };
         let mut origins = pool.origins.write().unwrap_or_else(PoisonError::into_inner);
-        origins.kept.retain(|_, kept| !kept.tick() || Arc::strong_count(kept) > 1);
+        let is_used = |kept: &mut Arc<Kept>| !kept.tick() || Arc::strong_count(kept) > 1;
+        let Origins { plain, secure, .. } = &mut *origins;
+        plain.retain(|_, kept| is_used(kept));
+        secure.retain(|_, kept| is_used(kept));
     }
 }
 

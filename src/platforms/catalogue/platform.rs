@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::uri::Authority;
 use http::{HeaderMap, Uri};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -174,8 +175,13 @@ impl Platform {
 
     /// Whether a credential may be sent to an address.
     pub fn may_be_sent_to(&self, address: &Uri) -> bool {
+        let (scheme, authority) = (address.scheme(), address.authority());
+        // Mostly they are spelled alike, which is seen at a glance.
+        let is_spelled_alike =
+            |it: &Uri| it.authority().map(Authority::as_str) == authority.map(Authority::as_str);
         self.api_origins.iter().any(|origin| {
-            origin.scheme() == address.scheme() && origin.authority() == address.authority()
+            origin.scheme() == scheme
+                && (is_spelled_alike(origin) || origin.authority() == authority)
         })
     }
 
