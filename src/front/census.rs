@@ -184,6 +184,15 @@ mod tests {
     }
 
     #[test]
+    fn whatever_is_searched_for_is_not_passed_over() {
+        let Finders { image, sound, base64, .. } = &*FINDERS;
+        for finder in [image, sound, base64] {
+            assert!(may_have_media(finder.needle()), "{:?}", finder.needle());
+        }
+        assert!(!may_have_media(br#"[{"role":"user","content":"Well, then: "prose"."}]"#));
+    }
+
+    #[test]
     fn broken_json_is_counted_without_complaint() {
         for json in ["\"input_audio\"", ";base64,", "\\u", "\"input_audio\":{\"data\":\""] {
             ByteCensus::of_json(json.as_bytes());

@@ -32,7 +32,7 @@ const TRIES_OF_ONE: u32 = 4;
 pub(super) struct Page {
     settlements: Vec<Settlement>,
     holds: Vec<HoldEnd>,
-    /// Shared with the store, which may remember them: no try costs a copy.
+    /// Shared with the store, which may remember them.
     records: Vec<Arc<Record>>,
     heard: Vec<(Arc<LeaseKey>, Box<News>)>,
 }

@@ -17,6 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::task::coop::unconstrained;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -51,6 +52,9 @@ pub(super) async fn accept<S, F>(
     let rules = Arc::new(Rules::new(&settings, until_drain));
     loop {
         let (stream, peer) = tokio::select! {
+            biased;
+            // Dropping it tells the connections.
+            () = drain.cancelled() => return drop(accepting),
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => (stream, peer.ip()),
                 Err(error) => {
@@ -59,8 +63,6 @@ pub(super) async fn accept<S, F>(
                     continue;
                 }
             },
-            // Dropping it tells the connections.
-            () = drain.cancelled() => return drop(accepting),
         };
         let (rules, serve) = (rules.clone(), serve.clone());
         let serve = move |request| serve(request, peer);
@@ -215,7 +217,8 @@ async fn until_drained<C, E>(
 where
     C: Future<Output = Result<(), E>>,
 {
-    let mut drain_began = pin!(rules.drain_began());
+    // Unconstrained: whatever the task has done before, this leaves its waker.
+    let mut drain_began = pin!(unconstrained(rules.drain_began()));
     let mut is_heard = false;
     let ended = poll_fn(|cx| {
         // A task's waker stays the same: it is left there once.

@@ -248,10 +248,10 @@ async fn sweep(pool: Weak<Shared>, tick: Duration) {
         tokio::time::sleep(tick).await;
         let Some(pool) = pool.upgrade() else { return };
         let mut origins = pool.origins.write().unwrap_or_else(PoisonError::into_inner);
-        let is_used = |kept: &mut Arc<Kept>| !kept.tick() || Arc::strong_count(kept) > 1;
         let Origins { plain, secure, .. } = &mut *origins;
-        plain.retain(|_, kept| is_used(kept));
-        secure.retain(|_, kept| is_used(kept));
+        for by_authority in [plain, secure] {
+            by_authority.retain(|_, kept| !kept.tick() || Arc::strong_count(kept) > 1);
+        }
     }
 }
 

@@ -21,9 +21,11 @@ pub(super) fn encode(number: &mut [u32], out: &mut [u8]) {
 
 /// A number of 256 random bits.
 pub(super) fn random() -> Result<Zeroizing<[u32; 8]>, getrandom::Error> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *bytes)?;
     let mut number = Zeroizing::new([0; 8]);
-    for part in number.iter_mut() {
-        *part = getrandom::u32()?;
+    for (part, bytes) in number.iter_mut().zip(bytes.as_chunks().0) {
+        *part = u32::from_be_bytes(*bytes);
     }
     Ok(number)
 }

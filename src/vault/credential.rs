@@ -51,9 +51,9 @@ impl Vault {
     /// microseconds for 4 KiB), so that no plaintext is ever cached.
     ///
     /// # Errors
+    /// [`OpenError::Malformed`] when it is no sealed credential, whatever key it names;
     /// [`OpenError::UnknownKid`] when the wrapping key is not in the ring: the account is
-    /// `locked`. [`OpenError::Tampered`] when anything was changed or moved,
-    /// [`OpenError::Malformed`] when it is no sealed credential.
+    /// `locked`; [`OpenError::Tampered`] when anything was changed or moved.
     pub fn open_credential(
         &self,
         place: &Place<'_>,

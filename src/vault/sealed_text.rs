@@ -14,7 +14,7 @@ use super::OpenError;
 use super::sealed::Sealed;
 
 /// A sealed value's text. It may be anything: whether it is one is seen when it is opened.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SealedText {
     text: String,
@@ -32,6 +32,13 @@ impl SealedText {
     pub(super) fn read(&self) -> Result<&Sealed, OpenError> {
         let read = self.read.get_or_init(|| Sealed::parse(&self.text).ok().map(Box::new));
         read.as_deref().ok_or(OpenError::Malformed)
+    }
+}
+
+/// Of the text alone: what is copied is mostly shown or written, not opened.
+impl Clone for SealedText {
+    fn clone(&self) -> Self {
+        Self::from(self.text.clone())
     }
 }
 
@@ -87,12 +94,5 @@ mod tests {
             assert_eq!(serde_json::from_str::<SealedText>(&json).unwrap(), read);
         }
         assert_ne!(SealedText::from(TEXT), SealedText::from("v1.k"));
-    }
-
-    #[test]
-    fn a_text_is_read_once() {
-        let text = SealedText::from(TEXT);
-        let first: *const Sealed = text.read().unwrap();
-        assert!(std::ptr::eq(first, text.read().unwrap()));
     }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http2;
 use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use jiff::SignedDuration;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -257,6 +258,33 @@ both! {
         assert!(since.elapsed().as_secs() < 5, "{:?}", since.elapsed());
         let records = store.records_of(tributary::accounts::UserId(1), None, 9).await.unwrap();
         assert_eq!(records[0].outcome, "hangup", "what was cut is in the books");
+    }
+}
+
+both! {
+    #[wish(server(|_| ()))]
+    async fn whoever_asks_nothing_more_is_told_of_a_drain_at_once(rig: Rig) {
+        let public = rig.running.addresses.public;
+        let mut silent = TcpStream::connect(public).await.unwrap();
+        let mut answered = TcpStream::connect(public).await.unwrap();
+        answered.write_all(b"GET /v1/nothing HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        one_answer(&mut answered).await;
+        let stream = TokioIo::new(TcpStream::connect(public).await.unwrap());
+        let (mut sender, h2) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+        let tasks = TaskTracker::new();
+        let h2 = tasks.spawn(h2);
+        let nothing = Request::get(format!("http://{public}/v1/nothing"));
+        let answer = sender.send_request(nothing.body(Full::<Bytes>::default()).unwrap()).await;
+        assert_eq!(answer.unwrap().status(), 404);
+
+        // The drain's own end comes later than any of these is waited for.
+        let Rig { running, store: _store, simulator: _simulator, .. } = rig;
+        let drain = tasks.spawn(running.drain());
+        assert!(is_shut(&mut silent).await, "one that said nothing");
+        assert!(is_shut(&mut answered).await, "one that was answered");
+        let h2 = tokio::time::timeout(Duration::from_secs(5), h2).await;
+        assert!(h2.is_ok(), "one of HTTP/2");
+        drain.await.unwrap();
     }
 }
 

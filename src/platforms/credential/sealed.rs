@@ -33,7 +33,7 @@ impl Kind {
     }
 }
 
-/// What was sealed; its texts are moved, never copied, into wiped memory.
+/// What was sealed; its texts are moved into wiped memory.
 #[derive(Default)]
 struct Opened {
     kind: Kind,
