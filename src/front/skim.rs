@@ -229,20 +229,28 @@ fn plain(bytes: &[u8]) -> Option<usize> {
         }
     }
     let end = memchr2(b'"', b'\\', bytes)?;
-    // A minimum, since the compiler makes vectors of it.
-    (bytes[..end].iter().fold(u8::MAX, |least, byte| least.min(*byte)) >= 0x20).then_some(end)
+    let (words, rest) = bytes[..end].as_chunks();
+    // All of them, whatever is found: the compiler makes vectors of it. It does not of a minimum,
+    // once it is told how seldom that changes.
+    let controls = words.iter().fold(0, |all, word| all | below(u64::from_le_bytes(*word), b' '));
+    let is_plain = controls == 0 && rest.iter().all(|byte| *byte >= b' ');
+    is_plain.then_some(end)
 }
 
 /// Which byte of a word, from its lowest, is the first that doesn't stand for itself; 8 if each
-/// does. What is below a limit borrows for its high bit when the limit is taken off; it borrows
-/// of the next byte too, which may be found wrongly, but never first.
+/// does.
 fn first_end(word: u64) -> usize {
-    const EACH: u64 = u64::from_le_bytes([1; 8]);
-    let below = |word: u64, limit: u64| word.wrapping_sub(limit * EACH) & !word;
-    let quote = below(word ^ (u64::from(b'"') * EACH), 1);
-    let backslash = below(word ^ (u64::from(b'\\') * EACH), 1);
-    let ends = (quote | backslash | below(word, 0x20)) & (0x80 * EACH);
+    let each = |byte: u8| u64::from_le_bytes([byte; 8]);
+    let quote = below(word ^ each(b'"'), 1);
+    let backslash = below(word ^ each(b'\\'), 1);
+    let ends = quote | backslash | below(word, b' ');
     ends.trailing_zeros() as usize / 8
+}
+
+/// A word's bytes that are below a limit, by their high bits: they borrow for it when the limit is
+/// taken off. They borrow of the next byte too, which may be found wrongly, but never first.
+fn below(word: u64, limit: u8) -> u64 {
+    word.wrapping_sub(u64::from_le_bytes([limit; 8])) & !word & u64::from_le_bytes([0x80; 8])
 }
 
 #[cfg(test)]
