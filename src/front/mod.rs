@@ -8,6 +8,8 @@ mod beginning;
 mod census;
 mod error;
 pub mod object;
+#[cfg(test)]
+mod pieces;
 mod places;
 mod produced;
 mod request;

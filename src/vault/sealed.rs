@@ -48,7 +48,6 @@ pub(super) fn seal(
 }
 
 /// A sealed value, read but not opened.
-#[derive(Clone)]
 pub(super) struct Sealed {
     /// The key that sealed it.
     pub(super) kid: Kid,
