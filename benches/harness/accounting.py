@@ -40,6 +40,21 @@ def settled(pids, timeout=3.0):
         before = now
 
 
+class Core:
+    """What a core had done at one moment."""
+
+    def __init__(self, core):
+        with open("/proc/stat") as stat:
+            line = next(line for line in stat if line.startswith(f"cpu{core} "))
+        # Without the last two: guests of our own are in the first two already.
+        self.ticks = list(map(int, line.split()[1:9]))
+
+    def stolen_since(self, before):
+        """Which share of the time a host gave to its other guests: proc_stat(5), `steal`."""
+        spent = [now - then for now, then in zip(self.ticks, before.ticks)]
+        return spent[-1] / max(1, sum(spent))
+
+
 def memory_bytes(pids):
     """Proportional set size: shared pages count once, in parts."""
     return sum(map(_pss_bytes, pids))

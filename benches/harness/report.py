@@ -65,6 +65,8 @@ def summarize(rounds, subjects):
                 "least": min(values),
                 "most": max(values),
                 "ratio": median(ratios) if ratios else None,
+                "least_ratio": min(ratios, default=None),
+                "most_ratio": max(ratios, default=None),
             }
     return summary
 
@@ -103,8 +105,17 @@ def over_budget(summary, subjects):
                 continue
             value = figure["median"] if row.in_its_unit else figure["ratio"]
             if value and value > most:
-                lines.append(f"{subject.title}: {metric} is {value:.2f}, its budget {most}")
+                lines.append(f"{subject.title}: {metric} is {value:.2f}"
+                             f"{_spread(figure, row)}, its budget {most}")
     return lines
+
+
+def _spread(figure, row):
+    """From the least round's to the most's, where there is more than one."""
+    least, most = figure["least_ratio"], figure["most_ratio"]
+    if row.in_its_unit:
+        least, most = figure["least"], figure["most"]
+    return f" ({least:.2f} to {most:.2f})" if least != most else ""
 
 
 def write_json(path, machine, plan, rounds, summary):
