@@ -46,7 +46,7 @@ class Core:
     def __init__(self, core):
         with open("/proc/stat") as stat:
             line = next(line for line in stat if line.startswith(f"cpu{core} "))
-        # Without the last two: guests of our own are in the first two already.
+        # Without the last two, of guests of its own: those are in the first two already.
         self.ticks = list(map(int, line.split()[1:9]))
 
     def stolen_since(self, before):

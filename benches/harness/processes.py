@@ -104,16 +104,21 @@ def family(pid):
     return found
 
 
-def free_port():
-    """A port that no connection takes from us while nobody listens there, between rounds.
+_given = set()
 
-    The system gives connections theirs from a range of its own; it is chosen below that.
+
+def free_port():
+    """A port that nobody else gets while nobody listens there, as between rounds.
+
+    The system gives connections theirs from a range of its own; it is chosen below that, and
+    once in a run.
     """
     with open("/proc/sys/net/ipv4/ip_local_port_range") as ephemeral:
         end = max(4096, int(ephemeral.read().split()[0]))
-    for port in random.sample(range(end // 2, end), 100):
+    for port in random.sample(sorted(set(range(end // 2, end)) - _given), 100):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            _given.add(port)
             return port
     raise BenchError(f"a hundred ports from {end // 2} to {end} are all taken")
 
